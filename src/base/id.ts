@@ -1,0 +1,44 @@
+/**
+ * Randomness and identifiers, passed in. The only file that may ask the system for random bytes.
+ */
+import { hash } from "node:crypto";
+
+export interface Dice {
+  /** Cryptographically strong bytes. */
+  bytes(length: number): Uint8Array;
+  /** Uniform in [0, 1). */
+  fraction(): number;
+}
+
+export const systemDice: Dice = {
+  // `randomBytes` of node:crypto costs forty times as much, and an exchange asks several times.
+  bytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+  fraction: () => crypto.getRandomValues(new Uint32Array(1))[0]! / 2 ** 32,
+};
+
+const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/** ULID (github.com/ulid/spec): 48-bit milliseconds, then 80 random bits, 26 characters of Crockford base32. */
+export function createUlid(nowMs: number, dice: Dice): string {
+  const codes = new Array<number>(26);
+  for (let rest = Math.max(0, Math.floor(nowMs)), i = 9; i >= 0; i--, rest = Math.floor(rest / 32)) {
+    codes[i] = CROCKFORD.charCodeAt(rest % 32);
+  }
+  const random = dice.bytes(16);
+  for (let i = 0; i < 16; i++) codes[10 + i] = CROCKFORD.charCodeAt(random[i]! & 31);
+  return String.fromCharCode(...codes);
+}
+
+export function isUlid(text: string): boolean {
+  return /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text);
+}
+
+/** `length` random bytes as base64url without padding (RFC 4648 §5). */
+export function randomToken(dice: Dice, length: number): string {
+  return Buffer.from(dice.bytes(length)).toString("base64url");
+}
+
+/** SHA-256 as lower-case hex. */
+export function sha256Hex(data: string | Uint8Array): string {
+  return hash("sha256", data, "hex");
+}

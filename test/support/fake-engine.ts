@@ -1,0 +1,312 @@
+/**
+ * An engine in memory for tests of the doors: accounts, keys, settings, pin and strategy really change and are really announced.
+ * Nothing is sent anywhere, and selection is the order in which accounts were added.
+ */
+import { AppError } from "../../src/base/errors.ts";
+import { type Account, type AccountId, isAlias } from "../../src/domain/account.ts";
+import type { ClientKey } from "../../src/domain/client-key.ts";
+import type { Exchange, ExchangeId } from "../../src/domain/exchange.ts";
+import { holdsOn } from "../../src/domain/hold.ts";
+import { activePin, type Pin } from "../../src/domain/pin.ts";
+import type { Plan } from "../../src/domain/plan.ts";
+import {
+  isSettingKey,
+  PRESETS,
+  readSetting,
+  resolveSettings,
+  SETTING_KEYS,
+  SETTINGS,
+  type SettingKey,
+  type SettingValue,
+} from "../../src/domain/setting.ts";
+import type { StrategyName } from "../../src/domain/strategy.ts";
+import type { Counters, Engine, ImportedLogin, SettingChange } from "../../src/pool/engine.ts";
+import { createFakeLogins, type FakeLogins } from "./fake-logins.ts";
+import { T0 } from "./manual-clock.ts";
+
+export interface FakeEngine extends Engine {
+  readonly logins: FakeLogins;
+  /** Adds or replaces an account and tells watchers. */
+  put(account: Account): void;
+  /** Adds or replaces an exchange and tells watchers. */
+  record(exchange: Exchange): void;
+  setOpenLeases(id: AccountId, count: number): void;
+  /** How many watchers are subscribed: a door that leaks leaves some. */
+  watchers(): { pool: number; exchanges: number };
+  /** Every call of `explain` waits for this: a call that takes its time. */
+  refreshGate: Promise<void> | null;
+  /** Thrown by the next call of `refresh`. */
+  nextFailure: unknown;
+}
+
+export function accountOf(alias: string, changes: Partial<Account> = {}): Account {
+  return {
+    id: `01ACCOUNT${alias.toUpperCase().padEnd(17, "0")}` as AccountId,
+    alias,
+    email: `${alias}@example.org`,
+    userId: `user-${alias}`,
+    workspaceId: `workspace-${alias}`,
+    issuer: "https://auth.example.org",
+    tier: "plus",
+    createdAtMs: T0,
+    enabled: true,
+    login: { kind: "ok" },
+    credentials: { generation: 1, accessExpiresAtMs: T0 + 3_600_000, refreshedAtMs: T0 },
+    windows: [],
+    cooldown: null,
+    unsupportedModels: [],
+    use: { lastLeaseOrder: 0, lastLeasedAtMs: null, lastServedAtMs: null, exchangesByDay: [] },
+    ...changes,
+  };
+}
+
+/** `number` makes ids that sort by it. */
+export function exchangeOf(number: number, changes: Partial<Exchange> = {}): Exchange {
+  return {
+    id: `01EXCH${String(number).padStart(20, "0")}` as ExchangeId,
+    startedAtMs: T0 + number,
+    endedAtMs: null,
+    surface: "codex",
+    method: "POST",
+    path: "/backend-api/codex/responses",
+    model: "gpt-5.4",
+    keyId: null,
+    conversation: null,
+    attempts: [],
+    plan: null,
+    servedBy: null,
+    servedByAlias: null,
+    status: null,
+    errorCode: null,
+    usage: null,
+    firstByteMs: null,
+    waitedMs: 0,
+    ...changes,
+  };
+}
+
+const COUNTERS: Counters = { exchanges: 7, served: 6, failovers: 2, refreshes: 3, refreshFailures: 1, clientsGone: 1 };
+
+export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEngine {
+  const nowMs = options.nowMs ?? (() => T0);
+  const accounts = new Map<AccountId, Account>();
+  const exchanges = new Map<ExchangeId, Exchange>();
+  const openLeases = new Map<AccountId, number>();
+  const poolWatchers = new Set<() => void>();
+  const exchangeWatchers = new Set<(exchange: Exchange) => void>();
+  let revision = 1;
+  let strategy: StrategyName = "balanced";
+  let pin: Pin | null = null;
+
+  const announce = () => {
+    revision++;
+    for (const tell of poolWatchers) tell();
+  };
+  const find = (id: AccountId): Account => {
+    const account = accounts.get(id);
+    if (!account) throw new AppError("account_not_found", `there is no account with the id ${id}`);
+    return account;
+  };
+  const put = (account: Account) => {
+    accounts.set(account.id, account);
+    announce();
+    return account;
+  };
+  const settings = createSettings();
+  const explain = (model: string | null): Plan => {
+    const pinned = activePin(pin, nowMs());
+    const held: Plan["held"][number][] = [];
+    const order: AccountId[] = [];
+    const passedOver: Plan["passedOver"][number][] = [];
+    for (const account of accounts.values()) {
+      const holds = holdsOn(account, { nowMs: nowMs(), model, openLeases, maxLeases: 32 });
+      if (holds.length > 0) held.push({ accountId: account.id, holds });
+      else if (pinned && pinned.accountId !== account.id)
+        passedOver.push({ accountId: account.id, because: "pinned_elsewhere" });
+      else order.push(account.id);
+    }
+    const reason = order.length === 0 ? "none" : pinned ? "pin" : "strategy";
+    return {
+      atMs: nowMs(),
+      strategy,
+      order,
+      usableCount: order.length,
+      held,
+      passedOver,
+      nextUsableAtMs: null,
+      reason,
+    };
+  };
+
+  const fake: FakeEngine = {
+    refreshGate: null,
+    nextFailure: null,
+    logins: createFakeLogins(nowMs),
+    put: (account) => void put(account),
+    record(exchange) {
+      exchanges.set(exchange.id, exchange);
+      for (const tell of exchangeWatchers) tell(exchange);
+    },
+    setOpenLeases(id, count) {
+      openLeases.set(id, count);
+      announce();
+    },
+    watchers: () => ({ pool: poolWatchers.size, exchanges: exchangeWatchers.size }),
+    accounts: {
+      list: () => [...accounts.values()],
+      get: (id) => accounts.get(id) ?? null,
+      openLeases: (id) => openLeases.get(id) ?? 0,
+      async update(id, { alias, enabled, force }) {
+        const account = find(id);
+        if (alias !== undefined && !isAlias(alias)) throw new AppError("invalid_alias", `${alias} is not an alias`);
+        if ([...accounts.values()].some((other) => other.alias === alias && other.id !== id))
+          throw new AppError("alias_taken", `${alias} is taken`, { facts: { alias: alias ?? null } });
+        if (enabled === false && !force && accounts.size === 1)
+          throw new AppError("last_usable_account", `${account.alias} is the last usable account`);
+        return put({
+          ...account,
+          ...(alias === undefined ? {} : { alias }),
+          ...(enabled === undefined ? {} : { enabled }),
+        });
+      },
+      async remove(id) {
+        const account = find(id);
+        accounts.delete(id);
+        announce();
+        return account;
+      },
+      async importLogins(data, { dryRun, alias }): Promise<ImportedLogin[]> {
+        const text = new TextDecoder().decode(data);
+        if (!text.startsWith("{")) throw new AppError("invalid_import", "entry 1 is not an object");
+        const account = accountOf(alias ?? "plus");
+        if (!dryRun) put(account);
+        return [{ action: "add", reason: "new", alias: account.alias, account: dryRun ? null : account }];
+      },
+      async refresh(id) {
+        const account = find(id);
+        const failure = fake.nextFailure;
+        fake.nextFailure = null;
+        if (failure !== null) throw failure;
+        await fake.refreshGate;
+        const { credentials } = account;
+        return put({ ...account, credentials: { ...credentials, generation: credentials.generation + 1 } });
+      },
+      clearCooldown: async (id) => put({ ...find(id), cooldown: null }),
+    },
+    selection: {
+      view() {
+        const plan = explain(null);
+        return {
+          revision,
+          strategy,
+          pin,
+          pauseUntilMs: null,
+          accountCount: accounts.size,
+          usableCount: plan.usableCount,
+          nextUsableAtMs: null,
+          openLeases: [...openLeases.values()].reduce((sum, count) => sum + count, 0),
+          lastAccountId: null,
+          nextAccountId: plan.order[0] ?? null,
+        };
+      },
+      async setStrategy(name) {
+        strategy = name;
+        announce();
+      },
+      async pin(id, untilMs) {
+        pin = { accountId: find(id).id, sinceMs: nowMs(), untilMs };
+        announce();
+      },
+      async unpin() {
+        pin = null;
+        announce();
+      },
+      explain,
+      watch(onChange) {
+        poolWatchers.add(onChange);
+        return () => void poolWatchers.delete(onChange);
+      },
+    },
+    exchanges: {
+      run: () => Promise.reject(new Error("the fake engine runs no exchanges")),
+      open: () => [...exchanges.values()].filter((exchange) => exchange.endedAtMs === null),
+      async list({ limit, before, accountId, keyId, failed }) {
+        return [...exchanges.values()]
+          .sort((a, b) => (a.id < b.id ? 1 : -1))
+          .filter((exchange) => before === undefined || exchange.id < before)
+          .filter((exchange) => accountId === undefined || exchange.servedBy === accountId)
+          .filter((exchange) => keyId === undefined || exchange.keyId === keyId)
+          .filter((exchange) => !failed || (exchange.status ?? 0) >= 400)
+          .slice(0, limit);
+      },
+      async get(idOrPrefix) {
+        const found = [...exchanges.values()].filter((exchange) => exchange.id.startsWith(idOrPrefix));
+        if (found.length !== 1) throw new AppError("exchange_not_found", `there is no exchange ${idOrPrefix}`);
+        return found[0]!;
+      },
+      watch(onChange) {
+        exchangeWatchers.add(onChange);
+        return () => void exchangeWatchers.delete(onChange);
+      },
+    },
+    keys: createKeys(nowMs),
+    settings,
+    catalogue: { models: () => Promise.reject(new Error("the fake engine has no models")) },
+    counters: () => COUNTERS,
+    checkStore: async () => ({ schemaVersion: 1, integrity: "ok", sizeBytes: 0, seal: "key_file", looseFiles: [] }),
+  };
+  return fake;
+}
+
+function createKeys(nowMs: () => number): Engine["keys"] {
+  const keys = new Map<string, ClientKey>();
+  const secretOf = (key: ClientKey) => `rtr_${key.id}_${"s".repeat(43)}`;
+  return {
+    async create(name) {
+      if ([...keys.values()].some((key) => key.name === name && key.revokedAtMs === null))
+        throw new AppError("key_exists", `there is a key ${name}`);
+      const id = `K${String(keys.size).padStart(9, "0")}`;
+      const hash = { algorithm: "sha256", hex: "00" } as const;
+      const key: ClientKey = { id, name, hash, createdAtMs: nowMs(), revokedAtMs: null, lastUsedAtMs: null };
+      keys.set(id, key);
+      return { key, secret: secretOf(key) };
+    },
+    list: () => [...keys.values()],
+    async revoke(id) {
+      const key = keys.get(id);
+      if (!key) throw new AppError("key_not_found", `there is no key ${id}`);
+      const revoked = { ...key, revokedAtMs: nowMs() };
+      keys.set(id, revoked);
+      return revoked;
+    },
+    verify: (text) => [...keys.values()].find((key) => key.revokedAtMs === null && secretOf(key) === text) ?? null,
+  };
+}
+
+function createSettings(): Engine["settings"] {
+  const saved: Partial<Record<SettingKey, SettingValue>> = {};
+  const resolve = () => resolveSettings({ env: {}, config: {}, saved });
+  const change = (wanted: (key: SettingKey) => SettingValue | null, keys: readonly SettingKey[], dryRun: boolean) => {
+    const changes: SettingChange[] = [];
+    for (const key of keys) {
+      const before = saved[key] ?? SETTINGS[key].default;
+      const after = wanted(key) ?? SETTINGS[key].default;
+      if (before !== after) changes.push({ key, before, after });
+      if (!dryRun) saved[key] = after;
+    }
+    return changes;
+  };
+  return {
+    list: () => resolve().states,
+    problems: () => resolve().problems,
+    async set(key, text) {
+      if (!isSettingKey(key)) throw new AppError("setting_not_found", `there is no setting ${key}`);
+      const reading = readSetting(key, text);
+      if (!reading.ok) throw new AppError("invalid_setting", reading.reason);
+      saved[key] = reading.value;
+      return resolve().states.find((state) => state.key === key)!;
+    },
+    reset: async (key, dryRun) => change(() => null, key === null ? SETTING_KEYS : [key as SettingKey], dryRun),
+    applyPreset: async (name, dryRun) => change((key) => PRESETS[name][key] ?? null, SETTING_KEYS, dryRun),
+  };
+}

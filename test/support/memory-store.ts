@@ -1,0 +1,246 @@
+/**
+ * The store in memory: the second implementation of the contract in test/contract/store.suite.ts, and what other tests use as a store.
+ * Keeps credentials in the open, so it must never leave the tests.
+ */
+import { AppError } from "../../src/base/errors.ts";
+import { type Account, type AccountId, isSameIdentity } from "../../src/domain/account.ts";
+import type { ClientKey } from "../../src/domain/client-key.ts";
+import type { Exchange, ExchangeId } from "../../src/domain/exchange.ts";
+import type { Pin } from "../../src/domain/pin.ts";
+import type { SettingKey, SettingValue } from "../../src/domain/setting.ts";
+import { DEFAULT_STRATEGY, type StrategyName } from "../../src/domain/strategy.ts";
+import type { Credentials, RefreshIntent, Store } from "../../src/store/store.ts";
+
+interface State {
+  /** In the order in which they were added. */
+  readonly accounts: Map<AccountId, Account>;
+  readonly credentials: Map<AccountId, Credentials>;
+  readonly intents: Map<AccountId, RefreshIntent>;
+  readonly keys: Map<string, ClientKey>;
+  readonly settings: Map<SettingKey, SettingValue>;
+  readonly exchanges: Map<ExchangeId, Exchange>;
+  strategy: StrategyName;
+  pin: Pin | null;
+  closed: boolean;
+}
+
+export function createMemoryStore(): Store {
+  const state: State = {
+    accounts: new Map(),
+    credentials: new Map(),
+    intents: new Map(),
+    keys: new Map(),
+    settings: new Map(),
+    exchanges: new Map(),
+    strategy: DEFAULT_STRATEGY,
+    pin: null,
+    closed: false,
+  };
+  const parts = { ...accountPart(state), ...credentialPart(state), ...poolPart(state), ...exchangePart(state) };
+  return {
+    ...parts,
+    async check() {
+      return { schemaVersion: 1, integrity: "ok", sizeBytes: 0, seal: "key_file", looseFiles: [] };
+    },
+    async close() {
+      state.closed = true;
+    },
+  };
+}
+
+function open(state: State): void {
+  if (state.closed) throw new AppError("internal", "the store is closed");
+}
+
+function known(state: State, id: AccountId): Account {
+  open(state);
+  const account = state.accounts.get(id);
+  if (account === undefined) throw new AppError("account_not_found", "there is no such account");
+  return account;
+}
+
+function refuseConflict(accounts: Iterable<Account>, account: Account): void {
+  const others = [...accounts].filter((other) => other.id !== account.id);
+  const twin = others.find((other) => isSameIdentity(other, account));
+  if (twin) throw new AppError("account_exists", `this login is already here as ${twin.alias}`);
+  if (others.some((other) => other.alias === account.alias))
+    throw new AppError("alias_taken", `the alias ${account.alias} is taken`);
+}
+
+/** What an answer may teach about an account; everything else of it belongs to the operator or to its credentials. */
+function observed(stored: Account, seen: Account): Account {
+  const { tier, windows, cooldown, unsupportedModels, use } = seen;
+  return structuredClone({ ...stored, tier, windows, cooldown, unsupportedModels, use });
+}
+
+function accountPart(state: State) {
+  return {
+    async addAccounts(batch) {
+      open(state);
+      const added = new Map(state.accounts);
+      for (const { account } of batch) {
+        if (added.has(account.id)) throw new AppError("account_exists", "this account is already here");
+        refuseConflict(added.values(), account);
+        added.set(account.id, account);
+      }
+      for (const { account, credentials } of batch) {
+        state.accounts.set(account.id, structuredClone(account));
+        state.credentials.set(account.id, structuredClone(credentials));
+      }
+    },
+    async removeAccount(id) {
+      known(state, id);
+      state.accounts.delete(id);
+      state.credentials.delete(id);
+      state.intents.delete(id);
+      if (state.pin?.accountId === id) state.pin = null;
+    },
+    async saveAccount(account) {
+      const stored = known(state, account.id);
+      refuseConflict(state.accounts.values(), { ...stored, alias: account.alias });
+      const login = account.credentials.generation === stored.credentials.generation ? account.login : stored.login;
+      const { alias, enabled, email } = account;
+      state.accounts.set(account.id, observed({ ...stored, alias, enabled, email, login }, account));
+    },
+    async saveObservations(accounts) {
+      open(state);
+      for (const account of accounts) {
+        const stored = state.accounts.get(account.id);
+        if (stored) state.accounts.set(account.id, observed(stored, account));
+      }
+    },
+  } satisfies Partial<Store>;
+}
+
+function credentialPart(state: State) {
+  const commit = (next: Account, expectedGeneration: number, credentials: Credentials): "committed" | "stale" => {
+    const stored = known(state, next.id);
+    const intent = state.intents.get(next.id);
+    if (intent && intent.generation <= expectedGeneration) state.intents.delete(next.id);
+    if (stored.credentials.generation !== expectedGeneration) return "stale";
+    state.accounts.set(next.id, structuredClone(next));
+    state.credentials.set(next.id, structuredClone(credentials));
+    return "committed";
+  };
+  const checkGeneration = (account: Account, expectedGeneration: number) => {
+    if (account.credentials.generation !== expectedGeneration + 1)
+      throw new AppError("internal", "new credentials must carry the generation after the expected one");
+  };
+  return {
+    async replaceCredentials(account, expectedGeneration, credentials) {
+      const stored = known(state, account.id);
+      checkGeneration(account, expectedGeneration);
+      if (stored.credentials.generation === expectedGeneration) refuseConflict(state.accounts.values(), account);
+      return commit(account, expectedGeneration, credentials);
+    },
+    async commitRefresh(account, expectedGeneration, credentials) {
+      const stored = known(state, account.id);
+      checkGeneration(account, expectedGeneration);
+      const { login, email, credentials: facts } = account;
+      return commit(
+        observed({ ...stored, login, email, credentials: facts }, account),
+        expectedGeneration,
+        credentials,
+      );
+    },
+    async loadCredentials(id) {
+      const { generation } = known(state, id).credentials;
+      return { credentials: structuredClone(state.credentials.get(id)!), generation };
+    },
+    async beginRefresh(intent) {
+      known(state, intent.accountId);
+      state.intents.set(intent.accountId, structuredClone(intent));
+    },
+    async abandonRefresh(id) {
+      open(state);
+      state.intents.delete(id);
+    },
+    async refreshIntents() {
+      open(state);
+      return structuredClone([...state.intents.values()]);
+    },
+  } satisfies Partial<Store>;
+}
+
+function poolPart(state: State) {
+  const refuseTakenName = (key: ClientKey) => {
+    const others = [...state.keys.values()].filter((other) => other.id !== key.id && other.revokedAtMs === null);
+    if (key.revokedAtMs === null && others.some((other) => other.name === key.name))
+      throw new AppError("key_exists", `there is already a key named ${key.name}`);
+  };
+  return {
+    async loadPool() {
+      open(state);
+      return structuredClone({
+        accounts: [...state.accounts.values()],
+        strategy: state.strategy,
+        pin: state.pin,
+        keys: [...state.keys.values()],
+        settings: Object.fromEntries(state.settings),
+      });
+    },
+    async savePool({ strategy, pin }) {
+      if (pin !== null) known(state, pin.accountId);
+      open(state);
+      state.strategy = strategy;
+      state.pin = structuredClone(pin);
+    },
+    async addKey(key) {
+      open(state);
+      if (state.keys.has(key.id)) throw new AppError("key_exists", "there is already a key with this id");
+      refuseTakenName(key);
+      state.keys.set(key.id, structuredClone(key));
+    },
+    async saveKey(key) {
+      open(state);
+      if (!state.keys.has(key.id)) throw new AppError("key_not_found", "there is no such key");
+      refuseTakenName(key);
+      state.keys.set(key.id, structuredClone(key));
+    },
+    async touchKeys(lastUsed) {
+      open(state);
+      for (const [id, lastUsedAtMs] of lastUsed) {
+        const key = state.keys.get(id);
+        if (key && (key.lastUsedAtMs ?? 0) < lastUsedAtMs) state.keys.set(id, { ...key, lastUsedAtMs });
+      }
+    },
+    async saveSettings(changes) {
+      open(state);
+      for (const [key, value] of changes) {
+        if (value === null) state.settings.delete(key);
+        else state.settings.set(key, value);
+      }
+    },
+  } satisfies Partial<Store>;
+}
+
+function exchangePart(state: State) {
+  return {
+    async appendExchanges(batch, keep) {
+      open(state);
+      for (const exchange of batch) state.exchanges.set(exchange.id, structuredClone(exchange));
+      const excess = state.exchanges.size - keep;
+      for (const id of [...state.exchanges.keys()].sort().slice(0, Math.max(0, excess))) state.exchanges.delete(id);
+    },
+    async listExchanges({ limit, before, accountId, keyId, failed }) {
+      open(state);
+      const touched = (exchange: Exchange) =>
+        exchange.servedBy === accountId || exchange.attempts.some((attempt) => attempt.accountId === accountId);
+      const found = [...state.exchanges.values()]
+        .filter(
+          (exchange) =>
+            (before === undefined || exchange.id < before) &&
+            (accountId === undefined || touched(exchange)) &&
+            (keyId === undefined || exchange.keyId === keyId) &&
+            (failed !== true || exchange.errorCode !== null || (exchange.status ?? 0) >= 400),
+        )
+        .sort((a, b) => (a.id < b.id ? 1 : -1))
+        .slice(0, limit);
+      return structuredClone(found);
+    },
+    async getExchange(id) {
+      open(state);
+      return structuredClone(state.exchanges.get(id) ?? null);
+    },
+  } satisfies Partial<Store>;
+}
