@@ -1,0 +1,23 @@
+/**
+ * An ask: all that selection is told. Time and chance arrive in it, so that a plan can be replayed.
+ */
+import type { AccountId } from "./account.ts";
+import type { Pin } from "./pin.ts";
+import type { StrategyName } from "./strategy.ts";
+
+export interface Ask {
+  readonly nowMs: number;
+  readonly model: string | null;
+  readonly strategy: StrategyName;
+  readonly pin: Pin | null;
+  /** Where this conversation lives, when it has a home. */
+  readonly affinity: AccountId | null;
+  /** Already tried by this exchange. */
+  readonly tried: ReadonlySet<AccountId>;
+  /** Leases now open, by account; absent = 0. */
+  readonly openLeases: ReadonlyMap<AccountId, number>;
+  /** Leases that one account may have at once. */
+  readonly maxLeases: number;
+  /** Uniform in [0, 1): the random choices of this ask, so that a plan can be replayed. */
+  readonly dice: number;
+}

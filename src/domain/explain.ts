@@ -1,0 +1,41 @@
+/**
+ * Holds in words, for people. Says what is; when it ends stands beside it and is put in words by whoever knows the reader's clock.
+ */
+import type { CooldownReason } from "./account.ts";
+import type { Hold } from "./hold.ts";
+
+const COOLDOWN_TEXTS: Readonly<Record<CooldownReason, string>> = {
+  rate_limited: "upstream asked for a slower pace",
+  refresh_failed: "its login could not be renewed for a passing reason",
+  upstream_failing: "upstream failed on it several times",
+};
+
+/** One reason, as half a sentence without a full stop. */
+export function holdText(hold: Hold): string {
+  switch (hold.kind) {
+    case "disabled":
+      return "switched off by the operator";
+    case "needs_login":
+      return hold.reason === "" ? "its login no longer works" : `its login no longer works: ${hold.reason}`;
+    case "cooling_down":
+      return `set aside for a while: ${COOLDOWN_TEXTS[hold.reason]}`;
+    case "window_exhausted":
+      return `${hold.limit} limit${lengthText(hold.lengthMinutes)} is used up`;
+    case "model_unsupported":
+      return `upstream refused ${hold.model} for it`;
+    case "at_capacity":
+      return `it serves ${hold.openLeases} ${hold.openLeases === 1 ? "request" : "requests"}, as many as it may`;
+  }
+}
+
+/** Whole days and hours in those words; any other length as it came. */
+function lengthText(minutes: number | null): string {
+  if (minutes === null || minutes <= 0) return "";
+  if (minutes % 1_440 === 0) return ` of ${count(minutes / 1_440, "day")}`;
+  if (minutes % 60 === 0) return ` of ${count(minutes / 60, "hour")}`;
+  return ` of ${count(minutes, "minute")}`;
+}
+
+function count(number: number, unit: string): string {
+  return `${number} ${unit}${number === 1 ? "" : "s"}`;
+}

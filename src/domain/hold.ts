@@ -1,0 +1,78 @@
+/**
+ * "May this account serve this ask now, and if not, why and until when?" is answered here and nowhere else.
+ */
+import type { Account, CooldownReason } from "./account.ts";
+import type { Ask } from "./ask.ts";
+import { countsModel, isExhausted } from "./window.ts";
+
+export type Hold =
+  | { readonly kind: "disabled"; readonly untilMs: null }
+  | { readonly kind: "needs_login"; readonly untilMs: null; readonly reason: string; readonly sinceMs: number }
+  | { readonly kind: "cooling_down"; readonly untilMs: number; readonly reason: CooldownReason }
+  | {
+      readonly kind: "window_exhausted";
+      readonly untilMs: number | null;
+      readonly limit: string;
+      readonly lengthMinutes: number | null;
+    }
+  | { readonly kind: "model_unsupported"; readonly untilMs: number; readonly model: string }
+  | { readonly kind: "at_capacity"; readonly untilMs: null; readonly openLeases: number };
+
+export type HoldKind = Hold["kind"];
+
+const NONE: readonly Hold[] = Object.freeze([]);
+
+export type HoldAsk = Pick<Ask, "nowMs" | "model" | "openLeases" | "maxLeases">;
+
+/** Every reason why `account` may not serve `ask` now; the shared empty list when there is none (no allocation on the hot path). */
+export function holdsOn(account: Account, ask: HoldAsk): readonly Hold[] {
+  const { nowMs, model } = ask;
+  let holds: Hold[] | null = null;
+  if (!account.enabled) holds = withHold(holds, { kind: "disabled", untilMs: null });
+  if (account.login.kind === "needs_login") {
+    holds = withHold(holds, {
+      kind: "needs_login",
+      untilMs: null,
+      reason: account.login.reason,
+      sinceMs: account.login.sinceMs,
+    });
+  }
+  const { cooldown } = account;
+  if (cooldown !== null && cooldown.untilMs > nowMs) {
+    holds = withHold(holds, { kind: "cooling_down", untilMs: cooldown.untilMs, reason: cooldown.reason });
+  }
+  for (const window of account.windows) {
+    if (isExhausted(window, nowMs) && countsModel(window, model)) {
+      holds = withHold(holds, {
+        kind: "window_exhausted",
+        untilMs: window.resetsAtMs,
+        limit: window.limit,
+        lengthMinutes: window.lengthMinutes,
+      });
+    }
+  }
+  for (const refused of account.unsupportedModels) {
+    if (refused.model === model && refused.untilMs > nowMs)
+      holds = withHold(holds, { kind: "model_unsupported", untilMs: refused.untilMs, model });
+  }
+  const openLeases = ask.openLeases.get(account.id) ?? 0;
+  if (openLeases >= ask.maxLeases) holds = withHold(holds, { kind: "at_capacity", untilMs: null, openLeases });
+  return holds ?? NONE;
+}
+
+/** No closure over the list: it would be allocated for every account that is looked at. */
+function withHold(holds: Hold[] | null, hold: Hold): Hold[] {
+  if (holds === null) return [hold];
+  holds.push(hold);
+  return holds;
+}
+
+/** When the last of `holds` ends: the account is usable only after all of them. null = at least one has no known end. */
+export function lastEndMs(holds: readonly Hold[]): number | null {
+  let last = 0;
+  for (const hold of holds) {
+    if (hold.untilMs === null) return null;
+    if (hold.untilMs > last) last = hold.untilMs;
+  }
+  return last;
+}

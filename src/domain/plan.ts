@@ -1,0 +1,68 @@
+/**
+ * A plan: the ranked answer to an ask, with every hold that it saw.
+ */
+import type { AccountId } from "./account.ts";
+import type { Hold } from "./hold.ts";
+import type { StrategyName } from "./strategy.ts";
+
+export interface Plan {
+  readonly atMs: number;
+  readonly strategy: StrategyName;
+  /** Best first; as many as were asked for. */
+  readonly order: readonly AccountId[];
+  /** How many accounts were usable in all. */
+  readonly usableCount: number;
+  /** Accounts with at least one hold. */
+  readonly held: readonly HeldAccount[];
+  /** Accounts without a hold that this ask may not take: another one is pinned, or they were tried. */
+  readonly passedOver: readonly PassedOver[];
+  /** When the first held account becomes usable; null when none has a known end or somebody is usable now. */
+  readonly nextUsableAtMs: number | null;
+  /** Why the first of `order` is first. */
+  readonly reason: "pin" | "affinity" | "strategy" | "none";
+}
+
+export interface HeldAccount {
+  readonly accountId: AccountId;
+  readonly holds: readonly Hold[];
+}
+
+export interface PassedOver {
+  readonly accountId: AccountId;
+  readonly because: "pinned_elsewhere" | "tried";
+}
+
+/** A plan as it is kept with an exchange: aliases instead of ids would age, so both stand. */
+export interface PlanRecord {
+  readonly atMs: number;
+  readonly strategy: StrategyName;
+  readonly reason: Plan["reason"];
+  readonly order: readonly AccountId[];
+  readonly usableCount: number;
+  /** At most {@link PLAN_RECORD_MAX_HELD} accounts; `heldCount` has the whole number. */
+  readonly held: readonly HeldAccount[];
+  readonly heldCount: number;
+  readonly passedOver: readonly PassedOver[];
+  readonly nextUsableAtMs: number | null;
+}
+
+/** With 1,000 accounts the record of every hold would outweigh the exchange; 32 is more than anybody reads. */
+export const PLAN_RECORD_MAX_HELD = 32;
+
+export function recordPlan(plan: Plan): PlanRecord {
+  return {
+    atMs: plan.atMs,
+    strategy: plan.strategy,
+    reason: plan.reason,
+    order: plan.order,
+    usableCount: plan.usableCount,
+    held: firstOf(plan.held),
+    heldCount: plan.held.length,
+    passedOver: firstOf(plan.passedOver),
+    nextUsableAtMs: plan.nextUsableAtMs,
+  };
+}
+
+function firstOf<T>(list: readonly T[]): readonly T[] {
+  return list.length <= PLAN_RECORD_MAX_HELD ? list : list.slice(0, PLAN_RECORD_MAX_HELD);
+}

@@ -1,0 +1,194 @@
+/**
+ * Settings: what an operator may change while the daemon runs, each with its type, bounds, default and the reason for that default.
+ * One catalogue; the store keeps only what was changed.
+ */
+
+export type SettingValue = string | number | boolean;
+
+export type SettingSpec =
+  | { readonly type: "boolean"; readonly default: boolean; readonly why: string }
+  | {
+      readonly type: "integer";
+      readonly default: number;
+      readonly min: number;
+      readonly max: number;
+      readonly unit: string;
+      readonly why: string;
+    };
+
+export const SETTINGS = {
+  affinity: {
+    type: "boolean",
+    default: true,
+    why: "a conversation stays on its account while that is usable: its prompt cache is worth money",
+  },
+  affinity_minutes: {
+    type: "integer",
+    default: 240,
+    min: 1,
+    max: 10_080,
+    unit: "minutes",
+    why: "upstream's prompt cache is cold long before four hours of silence",
+  },
+  wait_seconds: {
+    type: "integer",
+    default: 20,
+    min: 0,
+    max: 600,
+    unit: "seconds",
+    why: "a short hold is worth waiting out; beyond 20 s a clear answer is kinder than a silent client",
+  },
+  account_max_leases: {
+    type: "integer",
+    default: 32,
+    min: 1,
+    max: 1_000,
+    unit: "requests",
+    why: "bounds what one runaway client can open on one account",
+  },
+  connect_timeout_seconds: {
+    type: "integer",
+    default: 10,
+    min: 1,
+    max: 120,
+    unit: "seconds",
+    why: "a TCP and TLS handshake that takes longer will not work better",
+  },
+  first_byte_timeout_seconds: {
+    type: "integer",
+    default: 60,
+    min: 5,
+    max: 600,
+    unit: "seconds",
+    why: "upstream answers with headers within seconds, also for long thoughts",
+  },
+  silence_timeout_seconds: {
+    type: "integer",
+    default: 300,
+    min: 10,
+    max: 3_600,
+    unit: "seconds",
+    why: "the Codex client itself gives up after 300 s without an event",
+  },
+  refresh_minutes_before_expiry: {
+    type: "integer",
+    default: 5,
+    min: 1,
+    max: 1_440,
+    unit: "minutes",
+    why: "what the official client does",
+  },
+  refresh_proactively: {
+    type: "boolean",
+    default: true,
+    why: "an idle account keeps its login alive, and no request waits for a refresh",
+  },
+  exchanges_kept: {
+    type: "integer",
+    default: 10_000,
+    min: 100,
+    max: 1_000_000,
+    unit: "exchanges",
+    why: "some weeks of one person's work, about 10 MB",
+  },
+  idle_stop_minutes: {
+    type: "integer",
+    default: 0,
+    min: 0,
+    max: 10_080,
+    unit: "minutes",
+    why: "0 = never: logins are kept alive in the background",
+  },
+} as const satisfies Record<string, SettingSpec>;
+
+export type SettingKey = keyof typeof SETTINGS;
+export type Settings = {
+  readonly [K in SettingKey]: (typeof SETTINGS)[K]["default"] extends boolean
+    ? boolean
+    : (typeof SETTINGS)[K]["default"] extends number
+      ? number
+      : string;
+};
+
+/** Highest wins: a variable in the environment, the config file, what was saved over the API, the default. */
+export type SettingSource = "env" | "config" | "saved" | "default";
+
+export const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[];
+
+export function isSettingKey(text: string): text is SettingKey {
+  return Object.hasOwn(SETTINGS, text);
+}
+
+export type SettingReading =
+  | { readonly ok: true; readonly value: SettingValue }
+  | { readonly ok: false; readonly reason: string };
+
+/** Reads a text as a value of `key`; the reason says what would be accepted. */
+export function readSetting(key: SettingKey, text: string): SettingReading {
+  const spec: SettingSpec = SETTINGS[key];
+  const trimmed = text.trim();
+  if (spec.type === "boolean") {
+    if (["true", "on", "yes", "1"].includes(trimmed.toLowerCase())) return { ok: true, value: true };
+    if (["false", "off", "no", "0"].includes(trimmed.toLowerCase())) return { ok: true, value: false };
+    return { ok: false, reason: `${key} is on or off` };
+  }
+  const number = /^-?\d+$/.test(trimmed) ? Number(trimmed) : Number.NaN;
+  if (number >= spec.min && number <= spec.max) return { ok: true, value: number };
+  return { ok: false, reason: `${key} is a whole number of ${spec.unit} from ${spec.min} to ${spec.max}` };
+}
+
+export const PRESET_NAMES = ["balanced", "conservative", "aggressive"] as const;
+export type PresetName = (typeof PRESET_NAMES)[number];
+
+/** Sets of settings for a temperament; every key not named goes back to its default. */
+export const PRESETS: Readonly<Record<PresetName, Readonly<Partial<Record<SettingKey, SettingValue>>>>> = {
+  balanced: {},
+  conservative: { account_max_leases: 4, wait_seconds: 60, affinity_minutes: 1_440 },
+  aggressive: { account_max_leases: 128, wait_seconds: 5, affinity_minutes: 30, first_byte_timeout_seconds: 30 },
+};
+
+export function isPresetName(text: string): text is PresetName {
+  return (PRESET_NAMES as readonly string[]).includes(text);
+}
+
+export interface SettingState {
+  readonly key: SettingKey;
+  readonly value: SettingValue;
+  readonly source: SettingSource;
+}
+
+/** The value in force for every key, from all sources. Unreadable entries of env and file are reported, never guessed. */
+export function resolveSettings(sources: {
+  env: Readonly<Record<string, string>>;
+  config: Readonly<Record<string, string>>;
+  saved: Readonly<Partial<Record<SettingKey, SettingValue>>>;
+}): { states: readonly SettingState[]; problems: readonly string[] } {
+  const problems: string[] = [];
+  for (const [name, entries] of [
+    ["environment", sources.env],
+    ["config", sources.config],
+  ] as const) {
+    for (const key of Object.keys(entries)) if (!isSettingKey(key)) problems.push(`${name}: unknown setting ${key}`);
+  }
+  const states = SETTING_KEYS.map((key): SettingState => {
+    for (const [source, entries] of [
+      ["env", sources.env],
+      ["config", sources.config],
+    ] as const) {
+      const text = entries[key];
+      if (text === undefined) continue;
+      const reading = readSetting(key, text);
+      if (reading.ok) return { key, value: reading.value, source };
+      problems.push(`${source}: ${reading.reason}`);
+    }
+    const saved = sources.saved[key];
+    return saved === undefined
+      ? { key, value: SETTINGS[key].default, source: "default" }
+      : { key, value: saved, source: "saved" };
+  });
+  return { states, problems };
+}
+
+export function settingsFrom(states: readonly SettingState[]): Settings {
+  return Object.fromEntries(states.map(({ key, value }) => [key, value])) as Settings;
+}
