@@ -1,0 +1,142 @@
+/**
+ * The schema, as the numbered steps that lead to it. A step that was ever released is frozen (test/store/migrations.test.ts pins
+ * its digest): change the schema by adding a step. `PRAGMA user_version` is the number of the last step taken.
+ */
+import { AppError } from "../base/errors.ts";
+import type { Connection } from "./database.ts";
+
+export interface Migration {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** "ROTR": tells our file from another program's SQLite file. */
+const APPLICATION_ID = 0x524f5452;
+
+/** Step n is at index n - 1. */
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    name: "accounts, credentials, pool, keys, settings, exchanges",
+    sql: `
+CREATE TABLE account (
+  position INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  alias TEXT NOT NULL UNIQUE,
+  email TEXT,
+  user_id TEXT,
+  workspace_id TEXT NOT NULL,
+  issuer TEXT NOT NULL,
+  tier TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  enabled INTEGER NOT NULL,
+  needs_login_reason TEXT,
+  needs_login_since_ms INTEGER,
+  observed TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX account_identity ON account (workspace_id, issuer, ifnull(user_id, ''));
+
+CREATE TABLE data_key (
+  id INTEGER PRIMARY KEY,
+  guard TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  wrapped BLOB NOT NULL,
+  created_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE credential (
+  account_id TEXT PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
+  generation INTEGER NOT NULL,
+  access_expires_at_ms INTEGER,
+  refreshed_at_ms INTEGER NOT NULL,
+  envelope BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE refresh_intent (
+  account_id TEXT PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
+  generation INTEGER NOT NULL,
+  token_hash TEXT NOT NULL,
+  started_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE pool (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  strategy TEXT NOT NULL,
+  pin_account_id TEXT REFERENCES account (id) ON DELETE SET NULL,
+  pin_since_ms INTEGER,
+  pin_until_ms INTEGER
+) STRICT;
+
+CREATE TABLE client_key (
+  position INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  hash_algorithm TEXT NOT NULL,
+  hash_hex TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  revoked_at_ms INTEGER,
+  last_used_at_ms INTEGER
+) STRICT;
+CREATE UNIQUE INDEX client_key_name ON client_key (name) WHERE revoked_at_ms IS NULL;
+
+CREATE TABLE setting (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE exchange (
+  id TEXT PRIMARY KEY,
+  started_at_ms INTEGER NOT NULL,
+  ended_at_ms INTEGER,
+  key_id TEXT,
+  account_id TEXT,
+  status INTEGER,
+  error_code TEXT,
+  record TEXT NOT NULL
+) STRICT;
+CREATE INDEX exchange_by_key ON exchange (key_id, id);
+CREATE INDEX exchange_by_account ON exchange (account_id, id);
+CREATE INDEX exchange_failed ON exchange (id) WHERE error_code IS NOT NULL OR status >= 400;
+
+CREATE TABLE exchange_tried (
+  account_id TEXT NOT NULL,
+  exchange_id TEXT NOT NULL REFERENCES exchange (id) ON DELETE CASCADE,
+  PRIMARY KEY (account_id, exchange_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX exchange_tried_by_exchange ON exchange_tried (exchange_id);
+`,
+  },
+];
+
+/** Brings the file to the newest schema, each step whole or not at all. Returns the steps that were taken. */
+export function migrate(db: Connection, path: string, migrations: readonly Migration[] = MIGRATIONS): string[] {
+  const taken: string[] = [];
+  const from = schemaVersion(db);
+  if (from > migrations.length) {
+    throw new AppError("store_newer", `${path} was written by a newer rotor`, {
+      facts: { schemaVersion: from, knownVersion: migrations.length },
+    });
+  }
+  refuseForeignFile(db, path, from);
+  for (let version = from + 1; version <= migrations.length; version++) {
+    const { name, sql } = migrations[version - 1]!;
+    db.transaction(() => {
+      db.script(sql);
+      db.script(`PRAGMA application_id = ${APPLICATION_ID}`);
+      db.script(`PRAGMA user_version = ${version}`);
+    });
+    taken.push(name);
+  }
+  return taken;
+}
+
+export function schemaVersion(db: Connection): number {
+  return Number(db.first("PRAGMA user_version")?.user_version ?? 0);
+}
+
+function refuseForeignFile(db: Connection, path: string, version: number): void {
+  const applicationId = Number(db.first("PRAGMA application_id")?.application_id ?? 0);
+  const tables = Number(db.first("SELECT count(*) AS tables FROM sqlite_schema")?.tables ?? 0);
+  const fresh = version === 0 && tables === 0 && applicationId === 0;
+  if (!fresh && applicationId !== APPLICATION_ID)
+    throw new AppError("store_damaged", `${path} is a database of another program`);
+}

@@ -1,0 +1,252 @@
+/**
+ * The store in one SQLite file: the intentions of store.ts put together from tables, transactions and the seal.
+ * Transactions begin and end here. Every write of credentials is one transaction on the durable connection.
+ */
+import { statSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { AppError } from "../base/errors.ts";
+import type { Dice } from "../base/id.ts";
+import type { Log } from "../base/log.ts";
+import type { Paths } from "../base/paths.ts";
+import type { Account } from "../domain/account.ts";
+import * as accounts from "./account-table.ts";
+import * as credentials from "./credential-table.ts";
+import { isLoose, openDatabase, type StoreDatabase } from "./database.ts";
+import { createExchangeTable, type ExchangeTable } from "./exchange-table.ts";
+import { createKeyFileGuard } from "./key-guard.ts";
+import { migrate, schemaVersion } from "./migrations.ts";
+import * as pool from "./pool-table.ts";
+import { openSeal, type Seal } from "./seal.ts";
+import type { Store, StoreCheck } from "./store.ts";
+
+export interface SqliteStoreOptions {
+  readonly paths: Pick<Paths, "database" | "keyFile">;
+  readonly dice: Dice;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What the parts of an open store share. */
+interface Room {
+  readonly db: StoreDatabase;
+  readonly log: Log;
+  readonly exchanges: ExchangeTable;
+  /** The open seal; rejects with `seal_key_missing`, and tries again the next time: the operator may have put the key back. */
+  seal(): Promise<Seal>;
+}
+
+/**
+ * Opens the store, creating or migrating it. Rejects with `store_damaged` or `store_newer`. A missing key file does not keep it from
+ * opening: everything works but what needs credentials.
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { paths, log } = options;
+  const db = openDatabase(paths.database);
+  try {
+    const migrations = migrate(db.durable, paths.database);
+    if (migrations.length > 0) log.info("store.migrated", { version: schemaVersion(db.durable), migrations });
+    refuseDamage(db);
+    const room: Room = {
+      db,
+      log,
+      exchanges: createExchangeTable(db.relaxed, log),
+      seal: createSealKeeper(db, options),
+    };
+    await room.seal().catch((cause: unknown) => {
+      if (!(cause instanceof AppError && cause.code === "seal_key_missing")) throw cause;
+      log.error("seal.key_missed", { message: cause.message });
+    });
+    return {
+      ...accountPart(room),
+      ...credentialPart(room),
+      ...poolPart(room),
+      ...exchangePart(room),
+      check: async () => checkStore(db, paths),
+      close: async () => db.close(),
+    };
+  } catch (cause) {
+    db.close();
+    throw cause;
+  }
+}
+
+function createSealKeeper(db: StoreDatabase, options: SqliteStoreOptions): () => Promise<Seal> {
+  const guard = createKeyFileGuard(options.paths.keyFile);
+  let opened: Promise<Seal> | null = null;
+  const open = () =>
+    openSeal({
+      guard,
+      saved: credentials.readWrappedKey(db.durable),
+      mayStartAnew: !credentials.hasCredentials(db.durable),
+      dice: options.dice,
+      save: (key) =>
+        db.durable.transaction(() => credentials.replaceWrappedKey(db.durable, key, options.clock.nowMs())),
+    });
+  return () => {
+    opened ??= open().catch((cause: unknown) => {
+      opened = null;
+      throw cause;
+    });
+    return opened;
+  };
+}
+
+function accountPart({ db, log, seal }: Room) {
+  const { durable, relaxed } = db;
+  return {
+    async loadPool() {
+      return {
+        accounts: accounts.readAccounts(relaxed, log),
+        ...pool.readPool(relaxed, log),
+        keys: pool.readKeys(relaxed, log),
+        settings: pool.readSettings(relaxed, log),
+      };
+    },
+    async addAccounts(batch) {
+      const opened = await seal();
+      const sealed = batch.map((entry) => ({ ...entry, envelope: opened.seal(entry.account.id, entry.credentials) }));
+      durable.transaction(() => {
+        for (const { account, envelope } of sealed) {
+          accounts.insertAccount(durable, account);
+          credentials.insertCredential(durable, account, envelope);
+        }
+      });
+    },
+    async removeAccount(id) {
+      durable.transaction(() => accounts.deleteAccount(durable, id));
+    },
+    async saveAccount(account) {
+      durable.transaction(() => accounts.updateSavedAccount(durable, account));
+    },
+    async saveObservations(batch) {
+      relaxed.transaction(() => {
+        for (const account of batch) accounts.updateObservations(relaxed, account);
+      });
+    },
+  } satisfies Partial<Store>;
+}
+
+function credentialPart({ db, seal }: Room) {
+  const { durable, relaxed } = db;
+  /** Seals, then swaps and saves in one transaction: nothing is saved when another generation is there. */
+  const swap = async (
+    account: Account,
+    expectedGeneration: number,
+    fresh: Parameters<Store["commitRefresh"]>[2],
+    save: typeof accounts.updateWholeAccount,
+  ) => {
+    if (account.credentials.generation !== expectedGeneration + 1)
+      throw new AppError("internal", "new credentials must carry the generation after the expected one");
+    const envelope = (await seal()).seal(account.id, fresh);
+    return durable.transaction(() => {
+      accounts.requireAccount(durable, account.id);
+      const result = credentials.swapCredential(durable, account, expectedGeneration, envelope);
+      if (result === "committed") save(durable, account);
+      return result;
+    });
+  };
+  return {
+    replaceCredentials: (account, expectedGeneration, fresh) =>
+      swap(account, expectedGeneration, fresh, accounts.updateWholeAccount),
+    commitRefresh: (account, expectedGeneration, fresh) =>
+      swap(account, expectedGeneration, fresh, accounts.updateRefreshedAccount),
+    async loadCredentials(id) {
+      if (credentials.readCredential(durable, id) === null) throw accounts.accountNotFound();
+      const opened = await seal();
+      const found = credentials.readCredential(durable, id);
+      if (found === null) throw accounts.accountNotFound();
+      return { credentials: opened.open(id, found.envelope), generation: found.generation };
+    },
+    async beginRefresh(intent) {
+      durable.transaction(() => {
+        accounts.requireAccount(durable, intent.accountId);
+        credentials.writeIntent(durable, intent);
+      });
+    },
+    async abandonRefresh(id) {
+      credentials.deleteIntent(relaxed, id);
+    },
+    async refreshIntents() {
+      return credentials.readIntents(durable);
+    },
+  } satisfies Partial<Store>;
+}
+
+function poolPart({ db }: Room) {
+  const { durable, relaxed } = db;
+  return {
+    async savePool({ strategy, pin }) {
+      durable.transaction(() => {
+        if (pin !== null) accounts.requireAccount(durable, pin.accountId);
+        pool.writePool(durable, strategy, pin);
+      });
+    },
+    async addKey(key) {
+      durable.transaction(() => pool.insertKey(durable, key));
+    },
+    async saveKey(key) {
+      durable.transaction(() => pool.updateKey(durable, key));
+    },
+    async touchKeys(lastUsed) {
+      relaxed.transaction(() => {
+        for (const [id, atMs] of lastUsed) pool.touchKey(relaxed, id, atMs);
+      });
+    },
+    async saveSettings(changes) {
+      durable.transaction(() => {
+        for (const [key, value] of changes) pool.writeSetting(durable, key, value);
+      });
+    },
+  } satisfies Partial<Store>;
+}
+
+function exchangePart({ exchanges }: Room) {
+  return {
+    appendExchanges: async (batch, keep) => exchanges.append(batch, keep),
+    listExchanges: async (query) => exchanges.list(query),
+    getExchange: async (id) => exchanges.get(id),
+  } satisfies Partial<Store>;
+}
+
+/** The tables that serving needs are looked through at every start; history, which may be large, only by {@link checkStore}. */
+const VITAL_TABLES = ["account", "credential", "refresh_intent", "data_key", "pool", "client_key", "setting"];
+
+function refuseDamage(db: StoreDatabase): void {
+  for (const table of VITAL_TABLES) {
+    const verdict = integrityOf(db, `quick_check('${table}')`);
+    if (verdict !== "ok") {
+      throw new AppError("store_damaged", `${db.path} is damaged`, { facts: { table, verdict } });
+    }
+  }
+}
+
+function integrityOf(db: StoreDatabase, pragma: string): string {
+  const rows = db.durable.all(`PRAGMA ${pragma}`);
+  return rows.map((row) => String(Object.values(row)[0])).join("; ");
+}
+
+function checkStore(db: StoreDatabase, paths: SqliteStoreOptions["paths"]): StoreCheck {
+  const bytes = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  return {
+    schemaVersion: schemaVersion(db.durable),
+    integrity: wholeIntegrityOf(db),
+    sizeBytes: db.files.reduce((sum, file) => sum + bytes(file), 0),
+    seal: "key_file",
+    looseFiles: [dirname(paths.database), ...db.files, paths.keyFile].filter(isLoose),
+  };
+}
+
+/** Damage that stops SQLite from looking on is a finding of the check, not a failure of it. */
+function wholeIntegrityOf(db: StoreDatabase): string {
+  try {
+    const verdict = integrityOf(db, "quick_check");
+    if (verdict !== "ok") return verdict;
+    const orphans = db.durable.all("PRAGMA foreign_key_check").length;
+    const bare = accounts.countWithoutCredentials(db.durable);
+    return orphans + bare === 0 ? "ok" : `${orphans} rows belong to nothing, ${bare} accounts have no credentials`;
+  } catch (thrown) {
+    if (thrown instanceof AppError && thrown.code === "store_damaged") return String(thrown.cause);
+    throw thrown;
+  }
+}

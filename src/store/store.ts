@@ -1,0 +1,125 @@
+/**
+ * What the pool asks of a store, in intentions rather than tables, so that another database can follow (contracts §25).
+ * Every method is atomic. Promises settle only when what they promise is true: a credential write has reached the disk.
+ *
+ * What a plan made from memory may hold stale when several hosts share one store: window figures, cooldowns, lease counts and
+ * use counts (each is corrected by the next answer). What it may not: credentials (fenced by generation), the account list,
+ * pins and client keys (to be announced across hosts).
+ */
+import type { Account, AccountId } from "../domain/account.ts";
+import type { ClientKey } from "../domain/client-key.ts";
+import type { Credentials } from "../domain/credentials.ts";
+import type { Exchange, ExchangeId } from "../domain/exchange.ts";
+import type { Pin } from "../domain/pin.ts";
+import type { SettingKey, SettingValue } from "../domain/setting.ts";
+import type { StrategyName } from "../domain/strategy.ts";
+
+export type { Credentials };
+
+export interface StoredPool {
+  readonly accounts: readonly Account[];
+  readonly strategy: StrategyName;
+  readonly pin: Pin | null;
+  readonly keys: readonly ClientKey[];
+  readonly settings: Readonly<Partial<Record<SettingKey, SettingValue>>>;
+}
+
+/** A refresh that was about to be sent when the process ended: the old token is to be tried once more (contracts §15). */
+export interface RefreshIntent {
+  readonly accountId: AccountId;
+  readonly generation: number;
+  /** SHA-256 of the refresh token that was sent. */
+  readonly tokenHash: string;
+  readonly startedAtMs: number;
+}
+
+export interface NewAccount {
+  readonly account: Account;
+  readonly credentials: Credentials;
+}
+
+export interface ExchangeQuery {
+  /** Newest first; at most this many. */
+  readonly limit: number;
+  /** Only those older than this id (page on). */
+  readonly before?: ExchangeId;
+  /** Only those that this account served or was tried for. */
+  readonly accountId?: AccountId;
+  readonly keyId?: string;
+  /** Only those that ended with an error code or a status of 400 and above. */
+  readonly failed?: boolean;
+}
+
+export interface Store {
+  /** Everything that selection needs, read once at start. Accounts and keys in the order in which they were added. */
+  loadPool(): Promise<StoredPool>;
+
+  /** Adds all or none. Rejects with `account_exists` (same identity or id) or `alias_taken`. Durable. */
+  addAccounts(batch: readonly NewAccount[]): Promise<void>;
+  /**
+   * Replaces the credentials of a known account (a new login or import) and all of its facts; fenced like a refresh. Durable.
+   * Rejects with `account_not_found`, `account_exists` or `alias_taken`.
+   */
+  replaceCredentials(
+    account: Account,
+    expectedGeneration: number,
+    credentials: Credentials,
+  ): Promise<"committed" | "stale">;
+  /** Account with its credentials and a pin on it; history of exchanges kept. Durable. Rejects with `account_not_found`. */
+  removeAccount(id: AccountId): Promise<void>;
+  /**
+   * Alias, e-mail, enabled, login state and observations: what an operator or the credential keeper changed; never identity or
+   * credential facts. A login state of another generation than the stored one is not taken: it speaks of other credentials.
+   * Durable. Rejects with `account_not_found` or `alias_taken`.
+   */
+  saveAccount(account: Account): Promise<void>;
+  /**
+   * Tier, windows, cooldowns, unsupported models, use counts: written behind, in batches, without waiting for the disk.
+   * An account that was removed meanwhile is passed over.
+   */
+  saveObservations(accounts: readonly Account[]): Promise<void>;
+
+  /** Opens the seal. Rejects with `account_not_found` or `seal_key_missing`. */
+  loadCredentials(id: AccountId): Promise<{ credentials: Credentials; generation: number }>;
+  /** Written before a refresh is sent; one per account, the latest counts. Durable. Rejects with `account_not_found`. */
+  beginRefresh(intent: RefreshIntent): Promise<void>;
+  /**
+   * Compare-and-swap on the generation; `account` carries the generation after the expected one. Saves login state, credential
+   * facts, e-mail and observations, and clears the intent. Durable: resolves after fsync. `stale` = another generation is
+   * stored, and nothing was written but that the intent is gone. Rejects with `account_not_found`.
+   */
+  commitRefresh(account: Account, expectedGeneration: number, credentials: Credentials): Promise<"committed" | "stale">;
+  /** The refresh ended without new credentials. No intent is no error. */
+  abandonRefresh(id: AccountId): Promise<void>;
+  refreshIntents(): Promise<readonly RefreshIntent[]>;
+
+  /** Durable. Rejects with `account_not_found` when the pinned account is not there. */
+  savePool(pool: { strategy: StrategyName; pin: Pin | null }): Promise<void>;
+  /** Durable. Rejects with `key_exists` when the name is taken by a key that is not revoked. */
+  addKey(key: ClientKey): Promise<void>;
+  /** Durable. Rejects with `key_not_found` or `key_exists`. */
+  saveKey(key: ClientKey): Promise<void>;
+  /** Last uses by key id, written behind; never moves one back. */
+  touchKeys(lastUsed: ReadonlyMap<string, number>): Promise<void>;
+  /** null takes the saved value away. All or none. Durable. */
+  saveSettings(changes: ReadonlyMap<SettingKey, SettingValue | null>): Promise<void>;
+
+  /** Upserts by id, written behind; drops the oldest beyond `keep` (a large excess over several calls). */
+  appendExchanges(batch: readonly Exchange[], keep: number): Promise<void>;
+  listExchanges(query: ExchangeQuery): Promise<readonly Exchange[]>;
+  getExchange(id: ExchangeId): Promise<Exchange | null>;
+
+  /** Integrity and durability facts for `doctor`. */
+  check(): Promise<StoreCheck>;
+  close(): Promise<void>;
+}
+
+export interface StoreCheck {
+  readonly schemaVersion: number;
+  readonly integrity: "ok" | string;
+  readonly sizeBytes: number;
+  /** How the data key is guarded: "key_file" for now. */
+  readonly seal: "key_file";
+  /** Files whose mode lets others in. */
+  readonly looseFiles: readonly string[];
+}
