@@ -1,0 +1,190 @@
+/**
+ * One attempt on one account over HTTP. Sends, waits, judges the answer, opens the stream; no retries, no choice of account.
+ */
+import type { Clock } from "../base/clock.ts";
+import { type HeaderList, headerValue, withoutHeaders } from "../base/header-list.ts";
+import type { Log } from "../base/log.ts";
+import { NOTHING_OBSERVED, type Observation, type Outcome } from "../domain/outcome.ts";
+import { AttemptGuard } from "./attempt-guard.ts";
+import { type ByteReader, readBounded, readerAfter, readerOf, textOf } from "./bounded-body.ts";
+import { readLimitHeaders } from "./codex-headers.ts";
+import { judgeAnswer } from "./codex-outcome.ts";
+import { answerHeaders, DEFAULT_SELF, headersFor, type SelfDescription } from "./request-headers.ts";
+import { laidOver, type StreamFacts } from "./stream-facts.ts";
+import { openStream } from "./stream-opening.ts";
+import { tapBody } from "./stream-tap.ts";
+import { outcomeOfThrown } from "./transport-failure.ts";
+import type { AttemptRequest, FailedAttempt, OpenedAttempt, Upstream, UpstreamAnswer } from "./upstream.ts";
+
+export interface UpstreamOptions {
+  /** E.g. `https://chatgpt.com/backend-api`. */
+  readonly baseUrl: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What clients without a name of their own are announced as. */
+  readonly self?: SelfDescription;
+}
+
+type Attempted = FailedAttempt | OpenedAttempt;
+
+export function createUpstream(options: UpstreamOptions): Upstream {
+  const client = new CodexClient(options);
+  return { attempt: (request) => client.attempt(request) };
+}
+
+class CodexClient {
+  readonly #base: string;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #self: SelfDescription;
+
+  constructor(options: UpstreamOptions) {
+    this.#base = options.baseUrl.replace(/\/+$/, "");
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#self = options.self ?? DEFAULT_SELF;
+  }
+
+  async attempt(request: AttemptRequest): Promise<Attempted> {
+    if (request.signal.aborted) return failed({ kind: "client_gone" });
+    const guard = new AttemptGuard(this.#clock, request);
+    let response: Response;
+    try {
+      response = await this.#send(request, guard);
+    } catch (thrown) {
+      guard.close();
+      return failed(guard.outcome() ?? outcomeOfThrown(thrown));
+    }
+    const headers = answerHeaders(response.headers);
+    const answer: Answer = { status: response.status, headers, reader: readerOf(response) };
+    if (!isSuccess(answer.status)) return await this.#refused(request, guard, answer);
+    if (request.stream && !isPacked(headers)) {
+      // Awaited: a promise that an async function returns as it is takes three turns of the queue instead of one.
+      return await (isEventStream(headers)
+        ? this.#stream(request, guard, answer)
+        : this.#strange(request, guard, answer));
+    }
+    guard.answered();
+    const { body, end } = tapBody({ reader: answer.reader, guard });
+    const observation = readLimitHeaders(headers, this.#clock.nowMs());
+    return { kind: "opened", status: answer.status, headers, body, observation, end };
+  }
+
+  #send(request: AttemptRequest, guard: AttemptGuard): Promise<Response> {
+    // A slash first, always: what follows the host in an URL could otherwise become part of the host.
+    const url = `${this.#base}/${request.path.replace(/^\/+/, "")}`;
+    const isBodyless = request.method === "GET" || request.method === "HEAD";
+    const init: BunFetchRequestInit & { timeout: false } = {
+      method: request.method,
+      headers: headersFor(request.headers, request.accessToken, request.workspaceId, this.#self),
+      body: isBodyless || request.body === null ? null : (request.body as Uint8Array<ArrayBuffer>),
+      signal: guard.signal,
+      redirect: "manual",
+      decompress: false,
+      keepalive: true,
+      // Bun would give up after five silent minutes by itself; the guard's time-outs are the ones that are meant.
+      timeout: false,
+    };
+    return fetch(url, init);
+  }
+
+  async #stream(request: AttemptRequest, guard: AttemptGuard, { status, headers, reader }: Answer): Promise<Attempted> {
+    const seen = readLimitHeaders(headers, this.#clock.nowMs());
+    if (reader === null) {
+      guard.close();
+      return failed(EMPTY, seen);
+    }
+    const opening = await openStream(reader, guard, this.#clock, request.filter);
+    if (opening.kind === "opened") {
+      const { body, end } = opening.tap;
+      return { kind: "opened", status, headers: namedAsEvents(headers), body, observation: seen, end };
+    }
+    guard.close();
+    return failed(opening.outcome, withFacts(seen, opening.facts));
+  }
+
+  async #refused(
+    request: AttemptRequest,
+    guard: AttemptGuard,
+    { status, headers, reader }: Answer,
+  ): Promise<FailedAttempt> {
+    guard.answered();
+    const { bytes, whole } = await readBounded(reader, guard);
+    guard.close();
+    if (guard.stopped === "client") return failed({ kind: "client_gone" });
+    const text = textOf(bytes, headerValue(headers, "content-encoding"));
+    const verdict = judgeAnswer({ status, headers, text, stream: request.stream }, this.#clock.nowMs());
+    return failed(verdict.outcome, verdict.observation, whole ? { status, headers, body: bytes } : null);
+  }
+
+  /**
+   * A stream was asked for and a 2xx names something else: events under a wrong name, a page of whatever stands in between, or an error.
+   */
+  async #strange(request: AttemptRequest, guard: AttemptGuard, answer: Answer): Promise<Attempted> {
+    const contentType = headerValue(answer.headers, "content-type");
+    this.#log.warn("upstream.answered_strangely", { status: answer.status, content_type: contentType });
+    const reader = answer.reader === null ? null : await this.#peeked(answer.reader, guard);
+    if (reader?.isEvents) return this.#stream(request, guard, { ...answer, reader: reader.again });
+    const { outcome, observation } = await this.#refused(request, guard, { ...answer, reader: reader?.again ?? null });
+    // It is no answer to pass on: a client that reads it as an empty stream would ask again at once.
+    return failed(outcome, observation);
+  }
+
+  /** Do the first bytes look like events? They are read again by whoever reads on. */
+  async #peeked(reader: ByteReader, guard: AttemptGuard): Promise<{ isEvents: boolean; again: ByteReader }> {
+    try {
+      const first = await reader.read();
+      const start = new TextDecoder().decode(first.value?.subarray(0, 16));
+      return { isEvents: /^(?:data|event|id|retry)?:/.test(start), again: readerAfter(first, reader) };
+    } catch {
+      // The next read says it again, to those who know what to do about it.
+      return { isEvents: guard.stopped !== null, again: reader };
+    }
+  }
+}
+
+/** What came back, its body not yet read. */
+interface Answer {
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly reader: ByteReader | null;
+}
+
+const EMPTY: Outcome = { kind: "upstream_failed", status: 200, message: "the stream has no body", retryAtMs: null };
+
+function failed(
+  outcome: Outcome,
+  observation: Observation = NOTHING_OBSERVED,
+  answer: UpstreamAnswer | null = null,
+): FailedAttempt {
+  return { kind: "failed", outcome, observation, answer };
+}
+
+function withFacts(seen: Observation, facts: StreamFacts): Observation {
+  if (facts.windows.length === 0 && facts.tier === null) return seen;
+  return { windows: laidOver(seen.windows, facts.windows), from: "event", tier: facts.tier ?? seen.tier };
+}
+
+/** 304 answers a conditional question as well as 200 does. */
+function isSuccess(status: number): boolean {
+  return (status >= 200 && status < 300) || status === 304;
+}
+
+function isEventStream(headers: HeaderList): boolean {
+  const type = headerValue(headers, "content-type");
+  // Without a type the bytes decide, and only an event stream was asked for.
+  return type === null || type.trim().toLowerCase().startsWith("text/event-stream");
+}
+
+const CONTENT_TYPE: ReadonlySet<string> = new Set(["content-type"]);
+
+/** Whoever reads the head alone (the fold, the filter, an SDK) must not be misled by a name that upstream got wrong or left out. */
+function namedAsEvents(headers: HeaderList): HeaderList {
+  if (headerValue(headers, "content-type") !== null && isEventStream(headers)) return headers;
+  return [...withoutHeaders(headers, CONTENT_TYPE), ["content-type", "text/event-stream"]];
+}
+
+function isPacked(headers: HeaderList): boolean {
+  const encoding = headerValue(headers, "content-encoding")?.trim().toLowerCase();
+  return encoding !== undefined && encoding !== "" && encoding !== "identity";
+}

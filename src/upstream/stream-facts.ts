@@ -1,0 +1,66 @@
+/**
+ * What a stream has told about itself so far: whether it is complete, failed, what it used and which windows it stated.
+ * Fed by the scanner with whole events; never sees output.
+ */
+import type { Outcome, Usage } from "../domain/outcome.ts";
+import type { WindowReading } from "../domain/window.ts";
+import { judgeEvent } from "./codex-outcome.ts";
+import { parseObject } from "./json.ts";
+import { readRateLimitEvent } from "./rate-limit-event.ts";
+import type { EventType } from "./sse-events.ts";
+import { isWholeObject, readUsageTail } from "./usage-tail.ts";
+
+export class StreamFacts {
+  /** `response.completed` or `response.incomplete` has arrived whole: upstream did its job, whatever happens to the connection. */
+  complete = false;
+  /** What upstream reported as failed, the first time. */
+  failure: Outcome | null = null;
+  usage: Usage | null = null;
+  windows: readonly WindowReading[] = [];
+  tier: string | null = null;
+
+  /** `data` is what the scanner kept of the event. */
+  note(type: EventType | null, data: Uint8Array | null, nowMs: number): void {
+    if (type === null) return;
+    if (type === "response.completed" || type === "response.incomplete") this.#noteEnd(data);
+    else if (type === "response.failed" || type === "error") this.#noteFailure(type, data, nowMs);
+    else if (type === "codex.rate_limits" && data !== null) this.#noteLimits(data, nowMs);
+  }
+
+  #noteEnd(data: Uint8Array | null): void {
+    if (data === null || !isWholeObject(data)) return;
+    this.complete = true;
+    this.usage = readUsageTail(data);
+  }
+
+  #noteFailure(type: EventType, data: Uint8Array | null, nowMs: number): void {
+    if (this.failure !== null) return;
+    const { outcome, observation } = judgeEvent(parse(data) ?? { type }, nowMs);
+    this.failure = outcome;
+    this.#learn(observation.windows, observation.tier);
+    if (data !== null) this.usage ??= readUsageTail(data);
+  }
+
+  #noteLimits(data: Uint8Array, nowMs: number): void {
+    const event = parse(data);
+    if (event === null) return;
+    const { windows, tier } = readRateLimitEvent(event, nowMs);
+    this.#learn(windows, tier);
+  }
+
+  /** Later statements about the same window replace earlier ones. */
+  #learn(windows: readonly WindowReading[], tier: string | null): void {
+    if (windows.length > 0) this.windows = laidOver(this.windows, windows);
+    this.tier = tier ?? this.tier;
+  }
+}
+
+export function laidOver(before: readonly WindowReading[], later: readonly WindowReading[]): readonly WindowReading[] {
+  if (later.length === 0) return before;
+  const kept = before.filter((old) => !later.some((now) => now.limit === old.limit && now.slot === old.slot));
+  return [...kept, ...later];
+}
+
+function parse(data: Uint8Array | null) {
+  return data === null ? null : parseObject(new TextDecoder().decode(data));
+}

@@ -1,0 +1,179 @@
+/**
+ * Carries a body from upstream to the client: pull-driven, one stage, byte for byte, one chunk in hand. Watches as it passes and says
+ * once how it ended. A client that stops reading stops upstream; one that leaves cancels upstream at once.
+ *
+ * Never `tee` and never a direct stream: both read upstream without regard to the reader (44 MB became 2 GB, Bun 1.4.5).
+ */
+import type { ByteFilter } from "../base/byte-filter.ts";
+import { NOTHING_OBSERVED, type Outcome } from "../domain/outcome.ts";
+import type { AttemptGuard } from "./attempt-guard.ts";
+import type { ByteRead, ByteReader } from "./bounded-body.ts";
+import type { SseScanner } from "./sse-scanner.ts";
+import type { StreamFacts } from "./stream-facts.ts";
+import type { AttemptEnd } from "./upstream.ts";
+
+/**
+ * After the terminal event nothing follows but the end of the connection. Some clients wait for that, and a connection that upstream
+ * forgets to close would keep the account busy; five seconds are ages for a FIN.
+ */
+const END_WITHIN_MS = 5_000;
+
+export interface TapOptions {
+  /** null = upstream sent no body. */
+  readonly reader: ByteReader | null;
+  readonly guard: AttemptGuard;
+  /** Bytes that were read before the stream was opened. */
+  readonly held?: Uint8Array[];
+  /** A read that is already under way. */
+  readonly pending?: ByteRead | null;
+  /** The end was read already. */
+  readonly ended?: boolean;
+  readonly filter?: ByteFilter | null;
+  /** null for an answer that is not an event stream: it is complete when its bytes are. */
+  readonly watch?: { readonly scanner: SseScanner; readonly facts: StreamFacts } | null;
+}
+
+export interface Tap {
+  readonly body: ReadableStream<Uint8Array>;
+  readonly end: Promise<AttemptEnd>;
+}
+
+export function tapBody(options: TapOptions): Tap {
+  const tap = new BodyTap(options);
+  const body = new ReadableStream<Uint8Array>(
+    { pull: (controller) => tap.pull(controller), cancel: () => tap.cancel() },
+    { highWaterMark: 0 },
+  );
+  return { body, end: tap.end };
+}
+
+type Controller = ReadableStreamDefaultController<Uint8Array>;
+
+class BodyTap {
+  readonly end: Promise<AttemptEnd>;
+  readonly #settle: (end: AttemptEnd) => void;
+  readonly #reader: ByteReader | null;
+  readonly #guard: AttemptGuard;
+  readonly #watch: NonNullable<TapOptions["watch"]> | null;
+  readonly #filter: ByteFilter | null;
+  #controller: Controller | null = null;
+  #held: Uint8Array[];
+  #pending: ByteRead | null;
+  #ended: boolean;
+  #settled = false;
+  /** The client's side is closed: its controller takes nothing any more. */
+  #cancelled = false;
+  #endExpected = false;
+
+  constructor(options: TapOptions) {
+    const { promise, resolve } = Promise.withResolvers<AttemptEnd>();
+    this.end = promise;
+    this.#settle = resolve;
+    this.#reader = options.reader;
+    this.#guard = options.guard;
+    this.#watch = options.watch ?? null;
+    this.#filter = options.filter ?? null;
+    this.#held = options.held ?? [];
+    this.#pending = options.pending ?? null;
+    this.#ended = options.ended === true || options.reader === null;
+    this.#guard.onStop = () => this.#conclude(this.#guard.outcome() ?? CUT);
+    this.#noteComplete();
+    // Nobody has to read a body that is not there.
+    if (this.#ended && this.#held.length === 0) this.#conclude(this.#atEnd());
+  }
+
+  pull(controller: Controller): Promise<void> | void {
+    this.#controller = controller;
+    if (this.#held.length > 0) {
+      const held = this.#held;
+      this.#held = [];
+      let passed = false;
+      for (const chunk of held) passed = this.#enqueue(chunk) || passed;
+      if (passed) return;
+    }
+    if (this.#ended || this.#settled) return this.#close(controller);
+    this.#guard.beginWait();
+    const read = this.#pending ?? this.#reader!.read();
+    this.#pending = null;
+    // Two callbacks for the whole stream rather than an async function's frame for every chunk: this is the path of each event.
+    return read.then(this.#onRead, this.#onBroken);
+  }
+
+  /** false when the filter let nothing through yet. */
+  #enqueue(chunk: Uint8Array): boolean {
+    const passed = this.#filter === null ? chunk : this.#filter.feed(chunk);
+    if (passed.length === 0) return false;
+    this.#controller!.enqueue(passed);
+    return true;
+  }
+
+  readonly #onRead = ({ done, value }: Awaited<ByteRead>): Promise<void> | void => {
+    this.#guard.endWait();
+    if (this.#cancelled) return;
+    if (done || value === undefined) {
+      this.#ended = true;
+      this.#watch?.scanner.finish();
+      this.#close(this.#controller!);
+      return;
+    }
+    if (this.#watch !== null) {
+      this.#watch.scanner.feed(value);
+      if (this.#watch.facts.complete) this.#noteComplete();
+    }
+    if (!this.#enqueue(value)) return this.pull(this.#controller!);
+  };
+
+  /** Stopped by client or clock, or upstream broke off: which of them is known to the guard. */
+  readonly #onBroken = (): void => {
+    this.#conclude(this.#guard.outcome() ?? CUT);
+    if (!this.#cancelled) this.#close(this.#controller!);
+  };
+
+  cancel(): void {
+    this.#cancelled = true;
+    // Stopping closes the connection and concludes; cancelling the reader lets go of what is buffered.
+    this.#guard.stop("client");
+    this.#reader?.cancel().catch(() => {});
+  }
+
+  /** The client's side ends as upstream's did: whole, or broken off. */
+  #close(controller: Controller): void {
+    this.#conclude(this.#atEnd());
+    const rest = this.#filter?.end();
+    if (rest !== undefined && rest.length > 0) controller.enqueue(rest);
+    if (this.#ended || this.#watch?.facts.complete === true) controller.close();
+    // Without a reason: `end` tells it. Bun.serve prints the reason of a broken body on stderr, past every handler (seen with 1.4.5,
+    // 2026-11-21); it prints nothing for none, and breaks off the connection all the same.
+    else controller.error();
+  }
+
+  /** What the end of the bytes means: the whole answer when it is no stream, and too early when a stream has not said so. */
+  #atEnd(): Outcome {
+    return this.#watch === null ? { kind: "served", usage: null } : ENDED_EARLY;
+  }
+
+  #noteComplete(): void {
+    if (this.#endExpected || this.#watch?.facts.complete !== true) return;
+    this.#endExpected = true;
+    this.#guard.expectEnd(END_WITHIN_MS);
+  }
+
+  /** What the stream itself said goes before what happened to its connection afterwards. */
+  #conclude(otherwise: Outcome): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    const facts = this.#watch?.facts ?? null;
+    if (facts === null) {
+      this.#settle({ outcome: otherwise, usage: null, observation: NOTHING_OBSERVED });
+    } else {
+      const { usage, windows, tier } = facts;
+      const outcome: Outcome = facts.complete ? { kind: "served", usage } : (facts.failure ?? otherwise);
+      this.#settle({ outcome, usage, observation: { windows, from: "event", tier } });
+    }
+    // A stopped guard has closed itself; an unfinished body is given up below it by cancel or abort.
+    this.#guard.close();
+  }
+}
+
+const CUT: Outcome = { kind: "cut", message: "upstream broke off the answer" };
+const ENDED_EARLY: Outcome = { kind: "cut", message: "upstream ended the answer before it was complete" };

@@ -1,0 +1,362 @@
+/** Streams through one attempt: held back, opened, passed on byte for byte, and each way of ending. */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { HOLD_BACK_MAX_BYTES, HOLD_BACK_MAX_EVENTS, HOLD_BACK_MAX_MS } from "../../src/base/bounds.ts";
+import { T0 } from "../support/manual-clock.ts";
+import { FAILURE_EVENTS, failedWith } from "../vectors/failure-events.ts";
+import { RATE_LIMIT_EVENT } from "../vectors/limit-statements.ts";
+import {
+  completed,
+  created,
+  delta,
+  incomplete,
+  inProgress,
+  sse,
+  stream,
+  USAGE_READ,
+  WHOLE_STREAM,
+} from "../vectors/streams.ts";
+import { advancing, drain, failed, opened, useHarness } from "./harness.ts";
+
+const h = useHarness();
+const OPENING = stream(created, inProgress);
+const LIMIT = failedWith({ code: "usage_limit_reached", message: "no", resets_in_seconds: 60 });
+const PATIENT = { connectMs: 1, firstByteMs: 1e12, silenceMs: 300_000 };
+
+describe("a stream that is whole", () => {
+  test("passes byte for byte and is served with its usage", async () => {
+    const { call, result } = await h.begin();
+    call.open();
+    for (let at = 0; at < WHOLE_STREAM.length; at += 97) call.write(WHOLE_STREAM.slice(at, at + 97));
+    call.end();
+    const attempt = await opened(result);
+    expect(await drain(attempt.body)).toEqual({ text: WHOLE_STREAM, broken: false });
+    expect(await attempt.end).toEqual({
+      outcome: { kind: "served", usage: USAGE_READ },
+      usage: USAGE_READ,
+      observation: { windows: [], from: "event", tier: null },
+    });
+    expect(h.clock.pending()).toBe(0);
+  });
+
+  test("in any chunks, with any line ends, any bytes", async () => {
+    const chunks = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(chunks, fc.constantFrom("\n", "\r\n", "\r"), async (noise, lineEnd) => {
+        const end = new TextEncoder().encode(sse(completed, lineEnd));
+        const sent = [new TextEncoder().encode(sse(delta("x"), lineEnd)), ...noise, new Uint8Array([10, 10]), end];
+        const { call, result } = await h.begin();
+        call.open();
+        for (const chunk of sent) if (chunk.length > 0) call.write(chunk);
+        call.end();
+        const attempt = await opened(result);
+        const got = Buffer.from(await new Response(attempt.body).arrayBuffer());
+        expect(got.equals(Buffer.concat(sent))).toBe(true);
+        expect((await attempt.end).outcome.kind).toBe("served");
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test("incomplete is an end too", async () => {
+    const { call, result } = await h.begin();
+    call.open().write(stream(created, delta("x"), incomplete));
+    call.end();
+    const attempt = await opened(result);
+    await drain(attempt.body);
+    expect((await attempt.end).outcome).toEqual({ kind: "served", usage: USAGE_READ });
+  });
+
+  test("headers and events both teach windows", async () => {
+    const { call, result } = await h.begin();
+    call.open(200, { "content-type": "text/event-stream", "x-codex-primary-used-percent": "7" });
+    call.write(stream(RATE_LIMIT_EVENT, created, delta("x"), completed));
+    call.end();
+    const attempt = await opened(result);
+    expect(attempt.observation.windows.map(({ usedPercent }) => usedPercent)).toEqual([7]);
+    await drain(attempt.body);
+    const { observation } = await attempt.end;
+    expect(observation).toMatchObject({ from: "event", tier: "plus" });
+    expect(observation.windows).toHaveLength(3);
+  });
+
+  test("whose client leaves after the last event was served", async () => {
+    const { call, result } = await h.begin();
+    call.open().write(WHOLE_STREAM);
+    const attempt = await opened(result);
+    const reader = attempt.body.getReader();
+    await reader.read();
+    await reader.cancel();
+    expect((await attempt.end).outcome.kind).toBe("served");
+    await call.closed;
+  });
+
+  test("whose connection lingers is closed for the client", async () => {
+    const { call, result } = await h.begin();
+    call.open().write(WHOLE_STREAM);
+    const attempt = await opened(result);
+    const got = await advancing(h.clock, 1_000, drain(attempt.body));
+    expect(got).toEqual({ text: WHOLE_STREAM, broken: false });
+    expect((await attempt.end).outcome.kind).toBe("served");
+    await call.closed;
+  });
+
+  test("whose connection is reset after the last event is whole", async () => {
+    const { call, result } = await h.begin();
+    call.open().write(WHOLE_STREAM);
+    const attempt = await opened(result);
+    const reader = attempt.body.getReader();
+    await reader.read();
+    call.reset();
+    expect((await reader.read()).done).toBe(true);
+    expect((await attempt.end).outcome.kind).toBe("served");
+  });
+});
+
+describe("held back", () => {
+  for (const { fact, event, means, movesOn } of FAILURE_EVENTS) {
+    test(`${fact}: ${movesOn ? "the attempt fails" : "upstream's words pass"}`, async () => {
+      const { call, result } = await h.begin();
+      const sent = OPENING + sse(event as { type: string });
+      call.open().write(sent);
+      if (!movesOn) call.end();
+      if (movesOn) {
+        const attempt = await failed(result);
+        expect(attempt.outcome.kind).toBe(means.kind);
+        expect(attempt.answer).toBeNull();
+        await call.closed;
+      } else {
+        const attempt = await opened(result);
+        expect((await drain(attempt.body)).text).toBe(sent);
+        expect((await attempt.end).outcome.kind).toBe(means.kind);
+      }
+      expect(h.clock.pending()).toBe(0);
+    });
+  }
+
+  test("what was learnt on the way is kept when it fails", async () => {
+    const { call, result } = await h.begin();
+    call.open(200, {
+      "content-type": "text/event-stream",
+      "x-codex-primary-used-percent": "7",
+      "x-codex-plan-type": "pro",
+    });
+    call.write(stream(RATE_LIMIT_EVENT, created, LIMIT));
+    const { observation, outcome } = await failed(result);
+    expect(outcome).toMatchObject({ kind: "window_exhausted", untilMs: T0 + 60_000 });
+    expect(observation).toMatchObject({ from: "event", tier: "plus" });
+    expect(observation.windows.map(({ usedPercent }) => usedPercent)).toEqual([12, 34, 1]);
+  });
+
+  test("the failure may itself be longer than what is held", async () => {
+    const { call, result } = await h.begin();
+    const long = { ...LIMIT, padding: "x".repeat(3 * HOLD_BACK_MAX_BYTES) };
+    const text = OPENING + sse(long);
+    call.open();
+    for (let at = 0; at < text.length; at += 30_000) call.write(text.slice(at, at + 30_000));
+    expect((await failed(result)).outcome.kind).toBe("window_exhausted");
+  });
+
+  test("output opens the stream before it ends", async () => {
+    const { call, result } = await h.begin();
+    call.open().write(OPENING + sse(delta("x")));
+    const attempt = await opened(result);
+    const reader = attempt.body.getReader();
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe(OPENING + sse(delta("x")));
+    await reader.cancel();
+    expect((await attempt.end).outcome).toEqual({ kind: "client_gone" });
+    await call.closed;
+  });
+
+  test("too many opening events are let go", async () => {
+    const { call, result } = await h.begin();
+    const many = stream(...Array.from({ length: HOLD_BACK_MAX_EVENTS }, () => inProgress));
+    call.open().write(many);
+    const attempt = await opened(result);
+    call.write(sse(LIMIT));
+    call.end();
+    expect((await drain(attempt.body)).text).toBe(many + sse(LIMIT));
+    expect((await attempt.end).outcome.kind).toBe("window_exhausted");
+  });
+
+  test("too many opening bytes are let go", async () => {
+    const { call, result } = await h.begin();
+    call.open().write(`: ${"x".repeat(HOLD_BACK_MAX_BYTES)}\n\n`);
+    const attempt = await opened(result);
+    await attempt.body.cancel();
+    await attempt.end;
+  });
+
+  test("for too long after created: let go, and no byte is lost", async () => {
+    const { call, result } = await h.begin({ timeouts: PATIENT });
+    call.open().write(OPENING);
+    const attempt = await opened(advancing(h.clock, HOLD_BACK_MAX_MS / 4, result));
+    call.write(stream(delta("x"), completed));
+    call.end();
+    expect((await drain(attempt.body)).text).toBe(OPENING + stream(delta("x"), completed));
+    expect((await attempt.end).outcome.kind).toBe("served");
+  });
+
+  test("pings alone are no first byte", async () => {
+    const { call, result } = await h.begin({ timeouts: { ...PATIENT, firstByteMs: 60_000 } });
+    call.open().write(": ping\n\n");
+    const { outcome } = await failed(advancing(h.clock, 30_000, result));
+    expect(outcome).toMatchObject({ kind: "timed_out", phase: "first_byte" });
+    await call.closed;
+  });
+
+  test("silence after an opening event that is not created", async () => {
+    const { call, result } = await h.begin({ timeouts: PATIENT });
+    call.open().write(sse(RATE_LIMIT_EVENT));
+    const { outcome, observation } = await failed(advancing(h.clock, 100_000, result));
+    expect(outcome).toEqual({ kind: "timed_out", phase: "silence", message: "nothing came for 300 s" });
+    expect(observation).toMatchObject({ from: "event", tier: "plus" });
+  });
+
+  test.each(["end", "reset"] as const)("upstream goes by %s before any output", async (how) => {
+    const { call, result } = await h.begin();
+    call.open().write(OPENING);
+    if (how === "end") call.end();
+    else call.reset();
+    expect((await failed(result)).outcome.kind).toBe("upstream_failed");
+    expect(h.clock.pending()).toBe(0);
+  });
+
+  test("an empty stream", async () => {
+    const { call, result } = await h.begin();
+    call.open().end();
+    expect((await failed(result)).outcome).toMatchObject({ kind: "upstream_failed", status: 200 });
+  });
+
+  test("the client hangs up while nothing is decided", async () => {
+    const { call, result, hangUp } = await h.begin();
+    call.open().write(OPENING);
+    hangUp();
+    expect((await failed(result)).outcome).toEqual({ kind: "client_gone" });
+    await call.closed;
+  });
+});
+
+describe("after output began", () => {
+  async function begun(more: Parameters<typeof h.begin>[0] = { timeouts: PATIENT }) {
+    const { call, result, hangUp } = await h.begin(more);
+    call.open().write(OPENING + sse(delta("x")));
+    return { call, hangUp, attempt: await opened(result) };
+  }
+
+  test("an end without a last event is cut; the client sees upstream's end", async () => {
+    const { call, attempt } = await begun();
+    call.end();
+    expect((await drain(attempt.body)).broken).toBe(false);
+    expect((await attempt.end).outcome).toEqual({
+      kind: "cut",
+      message: "upstream ended the answer before it was complete",
+    });
+  });
+
+  test("a reset is cut; the client's side breaks off", async () => {
+    const { call, attempt } = await begun();
+    const got = drain(attempt.body);
+    call.reset();
+    expect((await got).broken).toBe(true);
+    expect((await attempt.end).outcome.kind).toBe("cut");
+  });
+
+  test("a last event that was cut through is no end", async () => {
+    const { call, attempt } = await begun();
+    call.write(sse(completed).slice(0, -10));
+    call.end();
+    await drain(attempt.body);
+    expect((await attempt.end).outcome.kind).toBe("cut");
+  });
+
+  test("a failure is the outcome, and passes on", async () => {
+    const { call, attempt } = await begun();
+    call.write(sse(LIMIT));
+    call.end();
+    expect((await drain(attempt.body)).text).toBe(OPENING + sse(delta("x")) + sse(LIMIT));
+    expect((await attempt.end).outcome).toMatchObject({ kind: "window_exhausted", untilMs: T0 + 60_000 });
+  });
+
+  test("silence ends it", async () => {
+    const { call, attempt } = await begun();
+    const got = await advancing(h.clock, 100_000, drain(attempt.body));
+    expect(got.broken).toBe(true);
+    expect((await attempt.end).outcome).toMatchObject({ kind: "timed_out", phase: "silence" });
+    await call.closed;
+  });
+
+  test("a client that does not read is not upstream's silence", async () => {
+    const { call, attempt } = await begun();
+    const reader = attempt.body.getReader();
+    await reader.read();
+    for (let i = 0; i < 10; i++) await h.clock.advance(100_000);
+    call.write(sse(completed));
+    call.end();
+    expect((await reader.read()).done).toBe(false);
+    expect((await reader.read()).done).toBe(true);
+    expect((await attempt.end).outcome.kind).toBe("served");
+  });
+
+  test("bytes now and then are no silence", async () => {
+    const { call, attempt } = await begun();
+    const reader = attempt.body.getReader();
+    await reader.read();
+    for (let i = 0; i < 10; i++) {
+      const read = reader.read();
+      await h.clock.advance(200_000);
+      call.write(sse(delta(`${i}`)));
+      expect((await read).done).toBe(false);
+    }
+    await reader.cancel();
+  });
+
+  test("the client's hanging up cancels upstream, reading or not", async () => {
+    for (const reading of [true, false]) {
+      const { call, attempt, hangUp } = await begun();
+      const got = reading ? drain(attempt.body) : null;
+      hangUp();
+      expect((await attempt.end).outcome).toEqual({ kind: "client_gone" });
+      await call.closed;
+      if (got !== null) expect((await got).broken).toBe(true);
+      expect(h.clock.pending()).toBe(0);
+    }
+  });
+
+  test("cancelling the body cancels upstream, reading or not", async () => {
+    for (const reading of [true, false]) {
+      const { call, attempt } = await begun();
+      const reader = attempt.body.getReader();
+      await reader.read();
+      const read = reading ? reader.read() : null;
+      await reader.cancel();
+      expect((await attempt.end).outcome).toEqual({ kind: "client_gone" });
+      await call.closed;
+      if (read !== null) expect((await read).done).toBe(true);
+    }
+  });
+
+  test("a reader that stalls stops upstream", async () => {
+    const { call, attempt } = await begun();
+    const piece = new Uint8Array(64 * 1024).fill(0x78);
+    let written = 0;
+    const most = 256 * 1024 * 1024;
+    // Write until the socket stays full; a reader that took everything would let all of it through.
+    for (;;) {
+      if (written >= most) break;
+      written += piece.length;
+      if (call.write(piece)) continue;
+      const drained = new Promise((resolve) => call.socket.once("drain", () => resolve("drained")));
+      const gaveUp = quiet(2_000).then(() => "full");
+      if ((await Promise.race([drained, gaveUp])) === "full") break;
+    }
+    expect(written).toBeLessThan(most / 4);
+    await attempt.body.cancel();
+    await call.closed;
+  });
+});
+
+/** Turns of the event loop without anything happening that would wake the socket. */
+async function quiet(turns: number): Promise<void> {
+  for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
+}
