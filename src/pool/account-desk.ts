@@ -1,0 +1,153 @@
+/**
+ * What operators do with accounts: edit, remove, import, refresh. Every change is durable before it is shown as done.
+ */
+import { AppError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { type Account, defaultAlias, isSameIdentity } from "../domain/account.ts";
+import { holdsOn } from "../domain/hold.ts";
+import { type FoundLogin, readCodexAuth } from "../transfer/codex-auth.ts";
+import { checkAlias, type IntakeDeps, newAccount, replaceLogin } from "./account-intake.ts";
+import type { AffinityTable } from "./affinity-table.ts";
+import type { AccountDesk, ImportedLogin } from "./engine.ts";
+import type { LeaseDesk } from "./lease-desk.ts";
+
+export interface AccountDeskDeps extends IntakeDeps {
+  readonly leases: LeaseDesk;
+  readonly affinity: AffinityTable;
+  readonly log: Log;
+}
+
+export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {
+  const { keeper, leases, credentials, affinity, store, log } = deps;
+  return {
+    list: () => keeper.accounts(),
+    get: (id) => keeper.get(id),
+    openLeases: (id) => leases.open(id),
+    async update(id, changes) {
+      const account = keeper.require(id);
+      if (changes.alias !== undefined) checkAlias(keeper, changes.alias, id);
+      if (changes.enabled === false && account.enabled && !changes.force) checkNotLast(deps, account);
+      if (changes.alias === undefined && changes.enabled === undefined) return account;
+      const edited = await keeper.commit(id, { kind: "edited", alias: changes.alias, enabled: changes.enabled });
+      log.info("account.edited", { account: edited.alias, was: account.alias, enabled: edited.enabled });
+      return edited;
+    },
+    async remove(id) {
+      const account = keeper.require(id);
+      if (keeper.pin()?.accountId === id) await keeper.savePool({ pin: null });
+      await store.removeAccount(id);
+      keeper.forget(id);
+      credentials.replaced(id);
+      affinity.forget(id);
+      log.info("account.removed", { account: account.alias });
+      return account;
+    },
+    async refresh(id) {
+      const { alias } = keeper.require(id);
+      const end = await credentials.refresh(id, "forced", null);
+      if (end.kind === "rejected")
+        throw new AppError("login_rejected", `${alias}: the issuer refuses this login (${end.reason})`);
+      if (end.kind === "failed")
+        throw new AppError("upstream_unreachable", `${alias}: the login could not be renewed now: ${end.message}`);
+      return keeper.require(id);
+    },
+    clearCooldown: (id) => keeper.commit(id, { kind: "cooldown_cleared" }),
+    importLogins: async (data, options) => importLogins(deps, readCodexAuth(data), options),
+  };
+}
+
+/** Switching off the last account that can serve is more often a slip than a wish. */
+function checkNotLast(deps: AccountDeskDeps, account: Account): void {
+  const ask = deps.leases.askFor({ model: null, affinity: null, tried: new Set() });
+  const isAble = (one: Account) =>
+    holdsOn(one, ask).every((hold) => hold.untilMs !== null || hold.kind === "at_capacity");
+  if (isAble(account) && deps.keeper.accounts().filter(isAble).length === 1) {
+    throw new AppError("last_usable_account", `${account.alias} is the last account that can serve`);
+  }
+}
+
+type Decision = ImportedLogin & { readonly login: FoundLogin; readonly known: Account | null };
+
+async function importLogins(
+  deps: AccountDeskDeps,
+  logins: readonly FoundLogin[],
+  options: { dryRun: boolean; alias: string | null },
+): Promise<readonly ImportedLogin[]> {
+  const decisions = decide(deps, logins, options.alias);
+  if (!options.dryRun) {
+    const added = decisions.filter((decision) => decision.action === "add");
+    if (added.length > 0) {
+      const batch = added.map(({ account, login }) => ({ account: account!, credentials: login.credentials }));
+      await deps.store.addAccounts(batch);
+      deps.keeper.adopt(batch.map((one) => one.account));
+    }
+    for (const { action, known, login } of decisions)
+      if (action === "replace") await replaceLogin(deps, known!.id, login, 1);
+    for (const { account } of added) deps.credentials.replaced(account!.id);
+    deps.log.info("accounts.imported", { added: added.length, of: decisions.length });
+  }
+  return decisions.map(({ action, reason, alias, account }) => ({
+    action,
+    reason,
+    alias,
+    account: options.dryRun && action === "add" ? null : account && (deps.keeper.get(account.id) ?? account),
+  }));
+}
+
+function decide(deps: AccountDeskDeps, logins: readonly FoundLogin[], alias: string | null): readonly Decision[] {
+  const { keeper } = deps;
+  if (alias !== null) {
+    if (logins.length !== 1) throw new AppError("invalid_import", `one alias cannot name ${logins.length} accounts`);
+    checkAlias(keeper, alias, null);
+  }
+  const taken = new Set(keeper.accounts().map((account) => account.alias));
+  const seen: Account[] = [];
+  return logins.map((login): Decision => {
+    const identity = {
+      userId: login.claims.userId,
+      workspaceId: login.claims.workspaceId,
+      issuer: issuerOf(deps, login),
+    };
+    const twin = seen.find((account) => isSameIdentity(account, identity));
+    if (twin)
+      return {
+        action: "skip",
+        reason: "the same login stands earlier in the data",
+        alias: twin.alias,
+        account: twin,
+        login,
+        known: twin,
+      };
+    const known = keeper.accounts().find((account) => isSameIdentity(account, identity)) ?? null;
+    if (known) {
+      seen.push(known);
+      return { ...judgeKnown(known, login), alias: known.alias, account: known, login, known };
+    }
+    const account = newAccount(deps, login, alias ?? defaultAlias(login.claims.tier ?? "account", taken));
+    taken.add(account.alias);
+    seen.push(account);
+    return { action: "add", reason: "not known yet", alias: account.alias, account, login, known: null };
+  });
+}
+
+/** The fresher token wins, by expiry; a login that was lost takes anything that is not older than what was refused. */
+function judgeKnown(known: Account, login: FoundLogin): { action: "replace" | "skip"; reason: string } {
+  const mine = known.credentials.accessExpiresAtMs ?? known.credentials.refreshedAtMs;
+  const theirs = login.claims.expiresAtMs ?? login.refreshedAtMs ?? 0;
+  if (theirs > mine) return { action: "replace", reason: "its credentials are newer" };
+  if (theirs === mine && known.login.kind === "needs_login")
+    return { action: "replace", reason: "the account needs a login" };
+  return { action: "skip", reason: "known already, with credentials at least as new" };
+}
+
+/** A file that names no issuer was written for the one in force, as the official client does. */
+function issuerOf(deps: AccountDeskDeps, login: FoundLogin): string {
+  const issuer = login.issuer ?? deps.issuerUrl;
+  if (issuer !== deps.issuerUrl) {
+    throw new AppError(
+      "issuer_mismatch",
+      `${login.place} belongs to the issuer ${issuer}, but ${deps.issuerUrl} is configured`,
+    );
+  }
+  return issuer;
+}

@@ -1,0 +1,117 @@
+/**
+ * Puts the engine room together from a store, an upstream and an issuer, and takes it apart again: nothing that was learnt is lost on the way out.
+ */
+import type { Clock } from "../base/clock.ts";
+import type { Dice } from "../base/id.ts";
+import type { Log } from "../base/log.ts";
+import { underIssuer } from "../domain/account.ts";
+import type { Store } from "../store/store.ts";
+import type { LoginIssuer } from "../upstream/oauth-login.ts";
+import type { Issuer, Upstream } from "../upstream/upstream.ts";
+import { createAccountDesk } from "./account-desk.ts";
+import { createAffinityTable } from "./affinity-table.ts";
+import type { OpenCallbackListener } from "./callback-listener.ts";
+import { createCatalogue } from "./catalogue.ts";
+import { createCredentialKeeper } from "./credential-keeper.ts";
+import type { Engine } from "./engine.ts";
+import { runExchange } from "./exchange.ts";
+import { createExchangeBook, type ExchangeBook } from "./exchange-book.ts";
+import { createKeeper } from "./keeper.ts";
+import { createKeyDesk } from "./key-desk.ts";
+import { createLeaseDesk } from "./lease-desk.ts";
+import { createLoginDesk } from "./login-desk.ts";
+import { createResendPacer } from "./resend-pacer.ts";
+import { createScheduler } from "./scheduler.ts";
+import { createSelectionDesk } from "./selection-desk.ts";
+import { createSettingDesk } from "./setting-desk.ts";
+
+export interface RunningEngine extends Engine {
+  /** Requests being served now. */
+  openLeases(): number;
+  /** Lets refreshes end and writes everything that waits. The store stays open: it is the caller's. */
+  close(): Promise<void>;
+}
+
+export async function createEngine(deps: {
+  store: Store;
+  upstream: Upstream;
+  issuer: Issuer;
+  loginIssuer: LoginIssuer;
+  openCallbackListener: OpenCallbackListener;
+  issuerUrl: string;
+  settings: { fromEnv: Readonly<Record<string, string>>; fromFile: Readonly<Record<string, string>> };
+  clock: Clock;
+  dice: Dice;
+  log: Log;
+}): Promise<RunningEngine> {
+  const { store, upstream, issuer, issuerUrl, clock, dice, log } = deps;
+  const stored = await store.loadPool();
+  const scheduler = createScheduler(clock);
+  const settingDesk = createSettingDesk({ saved: stored.settings, ...deps.settings, store, log });
+  for (const problem of settingDesk.problems()) log.warn("setting.unreadable", { problem });
+  const settings = settingDesk.now;
+  const accounts = stored.accounts.map((account) => underIssuer(account, issuerUrl, clock.nowMs()));
+  for (const account of accounts) {
+    if (account.issuer !== issuerUrl)
+      log.warn("account.foreign_issuer", { account: account.alias, issuer: account.issuer });
+  }
+  const keeper = createKeeper({ stored: { ...stored, accounts }, store, clock, scheduler, log });
+  const leases = createLeaseDesk({ keeper, clock, dice, settings });
+  const credentials = createCredentialKeeper({ keeper, store, issuer, issuerUrl, clock, scheduler, settings, log });
+  const affinity = createAffinityTable();
+  const book = createExchangeBook({ store, clock, scheduler, settings, log });
+  const keys = createKeyDesk({ stored: stored.keys, store, clock, dice, scheduler, log });
+  const intake = { keeper, credentials, store, issuerUrl, clock, dice };
+  const { loginIssuer, openCallbackListener } = deps;
+  const logins = createLoginDesk({ ...intake, loginIssuer, openCallbackListener, scheduler, log });
+  const counters = { exchanges: 0, served: 0, failovers: 0, clientsGone: 0 };
+  const pacer = createResendPacer();
+  const exchangeDeps = {
+    pacer,
+    keeper,
+    leases,
+    credentials,
+    upstream,
+    affinity,
+    book,
+    settings,
+    clock,
+    dice,
+    log,
+    counters,
+  };
+  const run: Engine["exchanges"]["run"] = (request) => runExchange(exchangeDeps, request);
+  await credentials.start();
+
+  return {
+    accounts: createAccountDesk({ ...intake, leases, affinity, log }),
+    logins,
+    selection: createSelectionDesk({ keeper, leases, log, nowMs: () => clock.nowMs() }),
+    exchanges: { run, open: book.open, list: book.list, get: book.get, watch: book.watch },
+    keys,
+    settings: settingDesk,
+    catalogue: createCatalogue({ clock, run }),
+    counters() {
+      const { refreshes, failures } = credentials.counters();
+      return { ...counters, refreshes, refreshFailures: failures };
+    },
+    checkStore: () => store.check(),
+    openLeases: () => leases.openTotal(),
+    async close() {
+      await logins.close();
+      await ended(book, clock);
+      await credentials.close();
+      scheduler.close();
+      await Promise.all([keeper.flush(), book.flush(), keys.flush()]);
+    },
+  };
+}
+
+/** An exchange whose door was closed on it ends a few turns of the event loop later. */
+const END_LOOKS = 50;
+const END_LOOK_EVERY_MS = 10;
+
+/** What a closing door has cut short is recorded too; one that hangs even then is not waited for. */
+async function ended(book: Pick<ExchangeBook, "open">, clock: Clock): Promise<void> {
+  for (let look = 0; book.open().length > 0 && look < END_LOOKS; look++) await clock.sleep(END_LOOK_EVERY_MS);
+}

@@ -1,0 +1,244 @@
+/**
+ * The only refresher of logins. One refresh per account at a time; new tokens are on disk before they are used; an older reply never
+ * overwrites a newer one; a crash at any instant loses none that the upstream's grace window can save (contracts §15).
+ * Keeps access tokens in memory, refresh tokens only while a refresh runs.
+ */
+import type { Clock } from "../base/clock.ts";
+import { AppError, fromUnknown } from "../base/errors.ts";
+import { sha256Hex } from "../base/id.ts";
+import type { Log } from "../base/log.ts";
+import { Secret } from "../base/secret.ts";
+import type { Account, AccountId } from "../domain/account.ts";
+import type { Credentials } from "../domain/credentials.ts";
+import type { Settings } from "../domain/setting.ts";
+import { readLoginClaims } from "../domain/token-claims.ts";
+import type { Store } from "../store/store.ts";
+import type { FreshTokens, Issuer, RefreshReason } from "../upstream/upstream.ts";
+import type { Keeper } from "./keeper.ts";
+import { createRefreshCalendar } from "./refresh-calendar.ts";
+import { createRenewalDesk, type Renewal } from "./renewal-desk.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+/** What an attempt needs of a login. */
+export interface Access {
+  readonly accessToken: Secret;
+  readonly generation: number;
+  readonly expiresAtMs: number | null;
+}
+
+export type RefreshEnd =
+  | { readonly kind: "renewed"; readonly access: Access }
+  /** The login is gone; the account needs a new one. */
+  | { readonly kind: "rejected"; readonly reason: string }
+  /** A passing reason; the login is kept and the account cools down. */
+  | { readonly kind: "failed"; readonly message: string };
+
+export interface CredentialKeeper {
+  /** An access token that is not known to have expired; renews it first when it has. */
+  access(id: AccountId): Promise<RefreshEnd>;
+  /** The access token at hand when it is good for a request now, without waiting; null = ask `access`. */
+  peek(id: AccountId): Access | null;
+  /**
+   * Renews the login, or joins a renewal under way. `usedGeneration` is the generation that was found wanting:
+   * when a newer one is there already, that is the answer and nothing is sent.
+   */
+  refresh(id: AccountId, reason: RefreshReason, usedGeneration: number | null): Promise<RefreshEnd>;
+  /** New credentials came from outside (an import); the ones in memory are void. */
+  replaced(id: AccountId): void;
+  /** Tries the old token once more for every refresh that a crash cut short, then plans the proactive ones. */
+  start(): Promise<void>;
+  counters(): { readonly refreshes: number; readonly failures: number };
+  /** Lets refreshes under way end: their answer must reach the disk. */
+  close(): Promise<void>;
+}
+
+export function createCredentialKeeper(deps: {
+  keeper: Keeper;
+  store: Store;
+  issuer: Issuer;
+  issuerUrl: string;
+  clock: Clock;
+  scheduler: Scheduler;
+  settings: () => Settings;
+  log: Log;
+}): CredentialKeeper {
+  const { keeper, store, issuer, clock, scheduler, log } = deps;
+  const held = new Map<AccountId, Access>();
+  const running = new Map<AccountId, Promise<RefreshEnd>>();
+  const renewals = createRenewalDesk({ keeper, store, clock, log });
+  const calendar = createRefreshCalendar({
+    scheduler,
+    clock,
+    settings: deps.settings,
+    refresh: async (account) => {
+      const end = await refresh(account.id, "proactive_expiry", account.credentials.generation);
+      return end.kind === "failed" ? keeper.get(account.id) : null;
+    },
+  });
+  const stopping = new AbortController();
+  const counters = { refreshes: 0, failures: 0 };
+
+  const beforeExpiryMs = () => deps.settings().refresh_minutes_before_expiry * 60_000;
+  const isDue = (access: Access) =>
+    access.expiresAtMs !== null && access.expiresAtMs - beforeExpiryMs() <= clock.nowMs();
+  const isExpired = (access: Access) => access.expiresAtMs !== null && access.expiresAtMs <= clock.nowMs();
+
+  const hold = (account: Account, credentials: Credentials, generation: number): Access => {
+    const access: Access = {
+      accessToken: new Secret(credentials.accessToken),
+      generation,
+      expiresAtMs: account.credentials.accessExpiresAtMs,
+    };
+    held.set(account.id, access);
+    return access;
+  };
+
+  const load = async (id: AccountId): Promise<Access> => {
+    const account = keeper.require(id);
+    if (account.issuer !== deps.issuerUrl) {
+      throw new AppError(
+        "issuer_mismatch",
+        `${account.alias} belongs to the issuer ${account.issuer}, but ${deps.issuerUrl} is configured`,
+      );
+    }
+    const { credentials, generation } = await store.loadCredentials(id);
+    return hold(account, credentials, generation);
+  };
+
+  const refresh = (id: AccountId, reason: RefreshReason, usedGeneration: number | null): Promise<RefreshEnd> => {
+    const already = running.get(id);
+    if (already) return already;
+    const run = renew(id, reason, usedGeneration)
+      .catch((thrown): RefreshEnd => {
+        const error = fromUnknown(thrown);
+        log.error("credentials.refresh_broke", { account: keeper.get(id)?.alias, error });
+        return { kind: "failed", message: error.message };
+      })
+      .finally(() => running.delete(id));
+    running.set(id, run);
+    return run;
+  };
+
+  const renew = async (id: AccountId, reason: RefreshReason, usedGeneration: number | null): Promise<RefreshEnd> => {
+    const account = keeper.require(id);
+    if (account.issuer !== deps.issuerUrl) await load(id);
+    const waiting = renewals.unsaved(id);
+    if (waiting !== null) return save(id, waiting);
+    const { credentials, generation } = await store.loadCredentials(id);
+    if (usedGeneration !== null && generation > usedGeneration)
+      return { kind: "renewed", access: hold(keeper.require(id), credentials, generation) };
+    await store.beginRefresh({
+      accountId: id,
+      generation,
+      tokenHash: sha256Hex(credentials.refreshToken),
+      startedAtMs: clock.nowMs(),
+    });
+    const result = await issuer.refresh(new Secret(credentials.refreshToken), reason, stopping.signal);
+    if (result.kind === "refreshed") return takeOver(id, generation, credentials, result.tokens);
+    counters.failures++;
+    await store.abandonRefresh(id);
+    if (result.kind === "failed") {
+      keeper.apply(id, { kind: "refresh_failed", atMs: clock.nowMs() });
+      return { kind: "failed", message: result.message };
+    }
+    return reject(id, generation, result.code);
+  };
+
+  /** Refused for good. First look again: another process may have renewed it meanwhile. */
+  const reject = async (id: AccountId, generation: number, reason: string): Promise<RefreshEnd> => {
+    const now = await store.loadCredentials(id);
+    if (now.generation > generation)
+      return { kind: "renewed", access: hold(keeper.require(id), now.credentials, now.generation) };
+    held.delete(id);
+    calendar.drop(id);
+    await keeper.commit(id, { kind: "login_rejected", atMs: clock.nowMs(), generation, reason });
+    return { kind: "rejected", reason };
+  };
+
+  /** Disk first, memory second, use third. */
+  const takeOver = async (
+    id: AccountId,
+    generation: number,
+    old: Credentials,
+    fresh: FreshTokens,
+  ): Promise<RefreshEnd> => {
+    const before = keeper.require(id);
+    const credentials: Credentials = {
+      accessToken: fresh.accessToken ?? old.accessToken,
+      refreshToken: fresh.refreshToken ?? old.refreshToken,
+      idToken: fresh.idToken ?? old.idToken,
+    };
+    const claims = readLoginClaims(fresh.idToken, credentials.accessToken);
+    if (claims && isStranger(before, claims)) {
+      counters.failures++;
+      await store.abandonRefresh(id);
+      return reject(id, generation, "identity_changed");
+    }
+    const end = await save(id, { generation, credentials, claims, atMs: clock.nowMs() });
+    if (fresh.accessToken !== null) return end;
+    // The new refresh token is safe; what a request needs has not come.
+    keeper.apply(id, { kind: "refresh_failed", atMs: clock.nowMs() });
+    return { kind: "failed", message: "the issuer renewed the login without an access token" };
+  };
+
+  const save = async (id: AccountId, renewal: Renewal): Promise<RefreshEnd> => {
+    const end = await renewals.save(id, renewal);
+    if (end.kind === "account_removed") return { kind: "failed", message: "the account was removed meanwhile" };
+    if (end.kind === "stale") {
+      const now = await store.loadCredentials(id);
+      return { kind: "renewed", access: hold(keeper.require(id), now.credentials, now.generation) };
+    }
+    counters.refreshes++;
+    calendar.plan(end.account);
+    return { kind: "renewed", access: hold(end.account, renewal.credentials, renewal.generation + 1) };
+  };
+
+  return {
+    peek(id) {
+      const access = held.get(id);
+      if (access === undefined || isExpired(access)) return null;
+      // Due but still good: renew beside the request, not in its way.
+      if (isDue(access) && !running.has(id)) void refresh(id, "proactive_expiry", access.generation);
+      return access;
+    },
+    async access(id) {
+      const { login } = keeper.require(id);
+      if (login.kind === "needs_login") return { kind: "rejected", reason: login.reason };
+      const access = held.get(id) ?? (await load(id));
+      if (!isExpired(access)) return { kind: "renewed", access };
+      return refresh(id, "proactive_expiry", access.generation);
+    },
+    refresh,
+    replaced(id) {
+      held.delete(id);
+      renewals.forget(id);
+      const account = keeper.get(id);
+      if (account === null) calendar.drop(id);
+      else calendar.plan(account);
+    },
+    async start() {
+      const intents = await store.refreshIntents();
+      for (const intent of intents)
+        log.warn("credentials.refresh_resumed", {
+          account: keeper.get(intent.accountId)?.alias,
+          generation: intent.generation,
+        });
+      // The grace window of the old token is running: these go first and at once.
+      void Promise.all(intents.map((intent) => refresh(intent.accountId, "forced", null)));
+      for (const account of keeper.accounts()) calendar.plan(account);
+    },
+    counters: () => ({ ...counters }),
+    async close() {
+      await Promise.all([...running.values()]);
+      // The last chance of tokens that the disk would not take before.
+      await renewals.saveAll();
+      stopping.abort(new AppError("canceled", "the daemon is stopping"));
+    },
+  };
+}
+
+function isStranger(account: Account, claims: { userId: string | null; workspaceId: string | null }): boolean {
+  const otherWorkspace = claims.workspaceId !== null && claims.workspaceId !== account.workspaceId;
+  const otherPerson = claims.userId !== null && account.userId !== null && claims.userId !== account.userId;
+  return otherWorkspace || otherPerson;
+}

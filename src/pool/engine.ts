@@ -1,0 +1,191 @@
+/**
+ * What the doors see of the engine room: six desks. Doors translate and call; they decide nothing.
+ * Every method that changes something resolves after the change is durable, and rejects with an AppError.
+ */
+
+import type { ByteFilter } from "../base/byte-filter.ts";
+import type { AppError } from "../base/errors.ts";
+import type { HeaderList } from "../base/header-list.ts";
+import type { Account, AccountId } from "../domain/account.ts";
+import type { ClientKey } from "../domain/client-key.ts";
+import type { Exchange, ExchangeId, Surface } from "../domain/exchange.ts";
+import type { Login, LoginMethod } from "../domain/login.ts";
+import type { Pin } from "../domain/pin.ts";
+import type { Plan } from "../domain/plan.ts";
+import type { PresetName, SettingKey, SettingState, SettingValue } from "../domain/setting.ts";
+import type { StrategyName } from "../domain/strategy.ts";
+import type { ExchangeQuery, StoreCheck } from "../store/store.ts";
+
+export interface Engine {
+  readonly accounts: AccountDesk;
+  readonly logins: LoginDesk;
+  readonly selection: SelectionDesk;
+  readonly exchanges: ExchangeDesk;
+  readonly keys: KeyDesk;
+  readonly settings: SettingDesk;
+  readonly catalogue: CatalogueDesk;
+  counters(): Counters;
+  checkStore(): Promise<StoreCheck>;
+}
+
+export interface AccountDesk {
+  /** In the order in which they were added. */
+  list(): readonly Account[];
+  get(id: AccountId): Account | null;
+  openLeases(id: AccountId): number;
+  update(id: AccountId, changes: { alias?: string; enabled?: boolean; force: boolean }): Promise<Account>;
+  remove(id: AccountId): Promise<Account>;
+  importLogins(data: Uint8Array, options: { dryRun: boolean; alias: string | null }): Promise<readonly ImportedLogin[]>;
+  refresh(id: AccountId): Promise<Account>;
+  clearCooldown(id: AccountId): Promise<Account>;
+}
+
+export interface ImportedLogin {
+  readonly action: "add" | "replace" | "skip";
+  readonly reason: string;
+  readonly alias: string;
+  readonly account: Account | null;
+}
+
+export interface LoginRequest {
+  readonly method: LoginMethod;
+  /** For the account, when it turns out to be a new one; null = a default. */
+  readonly alias: string | null;
+  /** Renew this account and no other. */
+  readonly accountId: AccountId | null;
+  /** E-mail address to suggest to the sign-in page. */
+  readonly loginHint: string | null;
+}
+
+export interface LoginDesk {
+  /** Resolves when there is something to open or type. */
+  start(request: LoginRequest): Promise<Login>;
+  /** Resolves when the login has ended, completed or failed. Rejects with `invalid_callback`, and the login goes on. */
+  complete(id: string, callbackUrl: string): Promise<Login>;
+  /** The login as it ended, which may be before this. */
+  cancel(id: string): Promise<Login>;
+  /** Throws `login_not_found`. A login is a new object after every change. */
+  get(id: string): Login;
+  /** Open ones, and those that ended within the last hour; newest first. */
+  list(): readonly Login[];
+  watch(onChange: () => void): () => void;
+}
+
+export interface PoolView {
+  readonly revision: number;
+  readonly strategy: StrategyName;
+  readonly pin: Pin | null;
+  readonly pauseUntilMs: number | null;
+  readonly accountCount: number;
+  readonly usableCount: number;
+  readonly nextUsableAtMs: number | null;
+  readonly openLeases: number;
+  readonly lastAccountId: AccountId | null;
+  readonly nextAccountId: AccountId | null;
+}
+
+export interface SelectionDesk {
+  view(): PoolView;
+  setStrategy(strategy: StrategyName): Promise<void>;
+  pin(id: AccountId, untilMs: number | null): Promise<void>;
+  unpin(): Promise<void>;
+  /** The whole plan for an ask now; leases nothing. Model null = none in particular. */
+  explain(model: string | null): Plan;
+  /** Calls `onChange` after every visible change until the returned function is called. Calls may be merged. */
+  watch(onChange: () => void): () => void;
+}
+
+/** What a door hands in: one client request, decoded and judged as far as the door can. */
+export interface ExchangeRequest {
+  readonly surface: Surface;
+  readonly method: string;
+  /** As the client asked, without a path-scoped key: for the record. */
+  readonly path: string;
+  /** Path and query below upstream's base URL. */
+  readonly upstreamPath: string;
+  readonly headers: HeaderList;
+  readonly body: Uint8Array | null;
+  /** Plain bytes of `body` when that is compressed, else `body` itself; what may be edited when a retry needs it. */
+  readonly plainBody: Uint8Array | null;
+  readonly model: string | null;
+  /** Makes the filter that an opened stream's bytes go through; null passes them as they are. */
+  readonly filter: (() => ByteFilter) | null;
+  /** An inference stream, as opposed to a control call that is passed through. */
+  readonly stream: boolean;
+  /** Stable key of the conversation, null when there is none. */
+  readonly conversation: string | null;
+  readonly keyId: string | null;
+  /** Aborted when the client hangs up. */
+  readonly signal: AbortSignal;
+}
+
+export type ExchangeAnswer =
+  /** Upstream's answer, to be sent as it comes. */
+  | {
+      readonly kind: "opened";
+      readonly exchangeId: ExchangeId;
+      readonly status: number;
+      readonly headers: HeaderList;
+      readonly body: ReadableStream<Uint8Array>;
+    }
+  /** Upstream's refusal of the request itself, byte for byte. */
+  | {
+      readonly kind: "rejected";
+      readonly exchangeId: ExchangeId;
+      readonly status: number;
+      readonly headers: HeaderList;
+      readonly body: Uint8Array;
+    }
+  /** Rotor's own final answer; the door puts it in the client's words (contracts §4). */
+  | { readonly kind: "refused"; readonly exchangeId: ExchangeId; readonly error: AppError };
+
+export interface ExchangeDesk {
+  /** Never rejects: whatever happens ends as an answer. The caller must read or cancel an opened body. */
+  run(request: ExchangeRequest): Promise<ExchangeAnswer>;
+  open(): readonly Exchange[];
+  list(query: ExchangeQuery): Promise<readonly Exchange[]>;
+  /** Id or unambiguous beginning of one; open ones included. Rejects with `exchange_not_found`. */
+  get(idOrPrefix: string): Promise<Exchange>;
+  watch(onChange: (exchange: Exchange) => void): () => void;
+}
+
+export interface KeyDesk {
+  create(name: string): Promise<{ key: ClientKey; secret: string }>;
+  list(): readonly ClientKey[];
+  revoke(id: string): Promise<ClientKey>;
+  /** The key that a client showed, if it is one of ours and valid. No disk, no slow hash. */
+  verify(text: string): ClientKey | null;
+}
+
+export interface SettingChange {
+  readonly key: SettingKey;
+  readonly before: SettingValue;
+  readonly after: SettingValue;
+}
+
+export interface SettingDesk {
+  list(): readonly SettingState[];
+  /** Entries of env and config file that could not be read. */
+  problems(): readonly string[];
+  set(key: string, text: string): Promise<SettingState>;
+  reset(key: string | null, dryRun: boolean): Promise<readonly SettingChange[]>;
+  applyPreset(preset: PresetName, dryRun: boolean): Promise<readonly SettingChange[]>;
+}
+
+export interface CatalogueDesk {
+  /** Upstream's model list in its own bytes, a few minutes old at most, or the error of the exchange that tried to fetch it. */
+  models(request: Pick<ExchangeRequest, "headers" | "keyId" | "signal" | "surface" | "path">): Promise<CatalogueAnswer>;
+}
+
+export type CatalogueAnswer =
+  | { readonly kind: "models"; readonly body: Uint8Array; readonly etag: string | null }
+  | { readonly kind: "refused"; readonly error: AppError };
+
+export interface Counters {
+  readonly exchanges: number;
+  readonly served: number;
+  readonly failovers: number;
+  readonly refreshes: number;
+  readonly refreshFailures: number;
+  readonly clientsGone: number;
+}

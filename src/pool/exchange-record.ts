@@ -1,0 +1,133 @@
+/**
+ * The growing record of one exchange: one object that grows, changed here alone and never half when the book looks at it. What the book
+ * hands out are copies.
+ */
+import type { Clock } from "../base/clock.ts";
+import { createUlid, type Dice, sha256Hex } from "../base/id.ts";
+import type { Account } from "../domain/account.ts";
+import type { AttemptRecord, Exchange, ExchangeId } from "../domain/exchange.ts";
+import type { Outcome, Usage } from "../domain/outcome.ts";
+import { type Plan, recordPlan } from "../domain/plan.ts";
+import type { ExchangeRequest } from "./engine.ts";
+import type { ExchangeBook } from "./exchange-book.ts";
+import { messageOf } from "./exchange-refusal.ts";
+
+type Growing = { -readonly [Field in keyof Exchange]: Exchange[Field] };
+
+export class ExchangeRecord {
+  readonly #book: ExchangeBook;
+  readonly #clock: Clock;
+  readonly #exchange: Growing;
+
+  constructor(deps: { book: ExchangeBook; clock: Clock; dice: Dice }, request: ExchangeRequest) {
+    this.#book = deps.book;
+    this.#clock = deps.clock;
+    const nowMs = deps.clock.nowMs();
+    this.#exchange = {
+      id: createUlid(nowMs, deps.dice) as ExchangeId,
+      startedAtMs: nowMs,
+      endedAtMs: null,
+      surface: request.surface,
+      method: request.method,
+      path: request.path,
+      model: request.model,
+      keyId: request.keyId,
+      conversation: request.conversation === null ? null : sha256Hex(request.conversation).slice(0, 12),
+      attempts: [],
+      plan: null,
+      servedBy: null,
+      servedByAlias: null,
+      status: null,
+      errorCode: null,
+      usage: null,
+      firstByteMs: null,
+      waitedMs: 0,
+    };
+    this.#book.note(this.#exchange);
+  }
+
+  get id(): ExchangeId {
+    return this.#exchange.id;
+  }
+
+  get attempts(): readonly AttemptRecord[] {
+    return this.#exchange.attempts;
+  }
+
+  /** Different accounts among the attempts so far. */
+  get accounts(): number {
+    return new Set(this.attempts.map((attempt) => attempt.accountId)).size;
+  }
+
+  /** Noted with the next change: a plan alone is nothing that a watcher waits for. */
+  planned(plan: Plan): void {
+    this.#exchange.plan = recordPlan(plan);
+  }
+
+  waited(forMs: number): void {
+    this.#exchange.waitedMs += forMs;
+    this.#note();
+  }
+
+  attempted(
+    account: Account,
+    startedAtMs: number,
+    outcome: Outcome,
+    status: number | null,
+    next: AttemptRecord["next"],
+  ): void {
+    this.#exchange.attempts = [...this.attempts, this.#attempt(account, startedAtMs, outcome, status, next)];
+    this.#note();
+  }
+
+  opened(account: Account, status: number): void {
+    const exchange = this.#exchange;
+    exchange.servedBy = account.id;
+    exchange.servedByAlias = account.alias;
+    exchange.status = status;
+    exchange.firstByteMs = this.#clock.nowMs() - exchange.startedAtMs;
+    this.#note();
+  }
+
+  /** The opened answer is over. */
+  closed(account: Account, startedAtMs: number, outcome: Outcome, usage: Usage | null): void {
+    const exchange = this.#exchange;
+    const attempt = this.#attempt(account, startedAtMs, outcome, exchange.status, "done");
+    exchange.attempts = [...exchange.attempts, attempt];
+    exchange.usage = usage;
+    exchange.endedAtMs = attempt.endedAtMs;
+    this.#note();
+  }
+
+  /** Ended without an opened answer. */
+  ended(status: number | null, errorCode: string | null): void {
+    const exchange = this.#exchange;
+    exchange.status = status;
+    exchange.errorCode = errorCode;
+    exchange.endedAtMs = this.#clock.nowMs();
+    this.#note();
+  }
+
+  #attempt(
+    account: Account,
+    startedAtMs: number,
+    outcome: Outcome,
+    status: number | null,
+    next: AttemptRecord["next"],
+  ): AttemptRecord {
+    return {
+      accountId: account.id,
+      alias: account.alias,
+      startedAtMs,
+      endedAtMs: this.#clock.nowMs(),
+      outcome: outcome.kind,
+      status,
+      message: messageOf(outcome),
+      next,
+    };
+  }
+
+  #note(): void {
+    this.#book.note(this.#exchange);
+  }
+}

@@ -1,0 +1,293 @@
+/**
+ * The attempt loop, for every transport and door (contracts §23): plan, lease, attempt, decide, until upstream's answer stands or there
+ * is none to be had. `domain/next-step` decides, `domain/rank` orders; here it is carried out. No disk, no file, no other account's
+ * refresh between a request and its first attempt.
+ */
+import { EXCHANGE_MAX_ACCOUNTS, EXCHANGE_MAX_ATTEMPTS } from "../base/bounds.ts";
+import { AppError, fromUnknown } from "../base/errors.ts";
+import { type HeaderList, headerValue, withoutHeaders } from "../base/header-list.ts";
+import type { Dice } from "../base/id.ts";
+import type { Log } from "../base/log.ts";
+import type { Account, AccountId } from "../domain/account.ts";
+import { nextStep, type Step } from "../domain/next-step.ts";
+import { NOTHING_OBSERVED, type Observation, type Outcome } from "../domain/outcome.ts";
+import type { AttemptEnd, FailedAttempt, OpenedAttempt, Upstream } from "../upstream/upstream.ts";
+import { AccountChoice, type ChoiceDeps } from "./account-choice.ts";
+import type { Access, CredentialKeeper, RefreshEnd } from "./credential-keeper.ts";
+import type { ExchangeAnswer, ExchangeRequest } from "./engine.ts";
+import type { ExchangeBook } from "./exchange-book.ts";
+import { ExchangeRecord } from "./exchange-record.ts";
+import { outcomeError, refusalError } from "./exchange-refusal.ts";
+import type { Lease } from "./lease-desk.ts";
+import type { ResendPacer } from "./resend-pacer.ts";
+import { canStrip, stripForeign } from "./strip-foreign.ts";
+
+export interface ExchangeDeps extends ChoiceDeps {
+  readonly credentials: CredentialKeeper;
+  readonly upstream: Upstream;
+  readonly book: ExchangeBook;
+  readonly pacer: ResendPacer;
+  readonly dice: Dice;
+  readonly log: Log;
+  readonly counters: { exchanges: number; served: number; failovers: number; clientsGone: number };
+}
+
+/** Runs one exchange. Never rejects. */
+export async function runExchange(deps: ExchangeDeps, request: ExchangeRequest): Promise<ExchangeAnswer> {
+  deps.counters.exchanges++;
+  const run = new ExchangeRun(deps, request);
+  try {
+    return await run.toAnswer();
+  } catch (thrown) {
+    return run.refuse(request.signal.aborted ? clientGone() : fromUnknown(thrown));
+  }
+}
+
+const clientGone = () => new AppError("client_gone", "the client hung up");
+
+/** One try on one account; `access` is null when the login itself stood in the way and nothing was sent. */
+interface Tried {
+  readonly account: Account;
+  readonly startedAtMs: number;
+  readonly access: Access | null;
+}
+
+class ExchangeRun {
+  readonly #deps: ExchangeDeps;
+  readonly #request: ExchangeRequest;
+  readonly #record: ExchangeRecord;
+  #body: Uint8Array | null;
+  #headers: HeaderList;
+  readonly #choice: AccountChoice;
+  readonly #refreshed: AccountId[] = [];
+  #sameFailures = 0;
+  #stripped = false;
+
+  constructor(deps: ExchangeDeps, request: ExchangeRequest) {
+    this.#deps = deps;
+    this.#request = request;
+    this.#body = request.body;
+    this.#headers = request.headers;
+    this.#record = new ExchangeRecord(deps, request);
+    this.#choice = new AccountChoice(deps, request, this.#record);
+  }
+
+  async toAnswer(): Promise<ExchangeAnswer> {
+    let same: AccountId | null = null;
+    let last: Outcome | null = null;
+    await this.#pace();
+    for (;;) {
+      const accountId: AccountId | null = await this.#nextAccount(same, last);
+      if (accountId === null) return this.refuse(this.#reason(last));
+      const account = this.#deps.keeper.require(accountId);
+      const lease = this.#deps.leases.take(accountId);
+      const startedAtMs = this.#deps.clock.nowMs();
+      let ended: { access: Access | null; result: FailedAttempt | OpenedAttempt };
+      try {
+        ended = await this.#attempt(account);
+      } catch (thrown) {
+        lease.release();
+        throw thrown;
+      }
+      const { access, result } = ended;
+      if (result.kind === "opened") return this.#open(lease, { account, startedAtMs, access }, result);
+      lease.release();
+      const { step, outcome } = this.#afterFailure({ account, startedAtMs, access }, result);
+      last = outcome;
+      if (step.kind === "done") return this.#pass(result);
+      if (step.kind === "answer") return this.refuse(this.#reason(last));
+      const refused = await this.#prepare(step, accountId, access);
+      if (refused !== null) last = refused;
+      same = step.kind === "next" || step.kind === "wait" || refused !== null ? null : accountId;
+    }
+  }
+
+  /** `same` is to be asked again, if nothing came between meanwhile; otherwise another one, or one of those asked when they were enough. */
+  async #nextAccount(same: AccountId | null, last: Outcome | null): Promise<AccountId | null> {
+    if (same !== null && this.#choice.mayAsk(same)) return same;
+    const mayWait = !this.#isUpstreams(last);
+    if (this.#record.accounts < EXCHANGE_MAX_ACCOUNTS) return this.#choice.next(mayWait);
+    return mayWait ? this.#choice.again() : null;
+  }
+
+  /** A conversation whose answers keep being cut waits a moment before it is asked again. */
+  async #pace(): Promise<void> {
+    const { pacer, clock } = this.#deps;
+    const { conversation, signal } = this.#request;
+    const delayMs = conversation === null ? 0 : pacer.delayMs(conversation, clock.nowMs());
+    if (delayMs === 0) return;
+    await clock.sleep(delayMs, signal);
+    this.#record.waited(delayMs);
+  }
+
+  async #attempt(account: Account): Promise<{ access: Access | null; result: FailedAttempt | OpenedAttempt }> {
+    const { credentials, upstream, settings } = this.#deps;
+    const peeked = credentials.peek(account.id);
+    const end: RefreshEnd =
+      peeked === null ? await credentials.access(account.id) : { kind: "renewed", access: peeked };
+    if (end.kind !== "renewed") {
+      return {
+        access: null,
+        result: { kind: "failed", outcome: outcomeOf(end), observation: NOTHING_OBSERVED, answer: null },
+      };
+    }
+    const now = settings();
+    const result = await upstream.attempt({
+      method: this.#request.method,
+      path: this.#request.upstreamPath,
+      headers: this.#headersFor(account.id),
+      body: this.#body,
+      accessToken: end.access.accessToken,
+      workspaceId: account.workspaceId,
+      signal: this.#request.signal,
+      stream: this.#request.stream,
+      filter: this.#request.filter,
+      timeouts: {
+        connectMs: now.connect_timeout_seconds * 1_000,
+        firstByteMs: now.first_byte_timeout_seconds * 1_000,
+        silenceMs: now.silence_timeout_seconds * 1_000,
+      },
+    });
+    return { access: end.access, result };
+  }
+
+  /** `x-codex-turn-state` routes within one account; on another one it misroutes or is refused (wire §7). */
+  #headersFor(accountId: AccountId): HeaderList {
+    if (headerValue(this.#headers, "x-codex-turn-state") === null || this.#choice.home() === accountId)
+      return this.#headers;
+    return withoutHeaders(this.#headers, TURN_STATE);
+  }
+
+  #afterFailure(tried: Tried, failed: FailedAttempt): { step: Step; outcome: Outcome } {
+    const { account, access } = tried;
+    this.#sameFailures = this.#record.attempts.at(-1)?.accountId === account.id ? this.#sameFailures + 1 : 1;
+    this.#choice.exclude(account.id);
+    // A 401 on a token that was renewed for this very exchange: the login itself is refused.
+    const refusedAgain = failed.outcome.kind === "unauthorized" && this.#refreshed.includes(account.id);
+    const outcome: Outcome = refusedAgain ? { kind: "login_rejected", reason: "unauthorized" } : failed.outcome;
+    if (access !== null) this.#learn(tried, access, outcome, failed.observation);
+    const isNew = !this.#record.attempts.some((attempt) => attempt.accountId === account.id);
+    const step = nextStep(outcome, {
+      attempts: this.#record.attempts.length + 1,
+      accounts: this.#record.accounts + (isNew ? 1 : 0),
+      refreshed: this.#refreshed.includes(account.id),
+      sameFailures: this.#sameFailures,
+      stripped: this.#stripped,
+      canStrip: outcome.kind === "encrypted_content_rejected" && canStrip(this.#request.plainBody),
+      maxAttempts: EXCHANGE_MAX_ATTEMPTS,
+      maxAccounts: EXCHANGE_MAX_ACCOUNTS,
+      dice: this.#deps.dice.fraction(),
+    });
+    if (step.kind === "next") this.#deps.counters.failovers++;
+    this.#record.attempted(account, tried.startedAtMs, outcome, failed.answer?.status ?? null, step.kind);
+    return { step, outcome };
+  }
+
+  /** What a step needs before the next attempt. Returns the outcome that rules this account out after all, or null. */
+  async #prepare(step: Step, accountId: AccountId, access: Access | null): Promise<Outcome | null> {
+    const { credentials, clock } = this.#deps;
+    if (step.kind === "same") await clock.sleep(step.delayMs, this.#request.signal);
+    if (step.kind === "strip") {
+      this.#stripped = true;
+      this.#body = stripForeign(this.#request.plainBody!) ?? this.#body;
+      this.#headers = withoutHeaders(this.#headers, CONTENT_ENCODING);
+    }
+    if (step.kind !== "refresh") return null;
+    this.#refreshed.push(accountId);
+    const end = await credentials.refresh(accountId, "unauthorized_recovery", access?.generation ?? null);
+    return end.kind === "renewed" ? null : outcomeOf(end);
+  }
+
+  #open(lease: Lease, tried: Tried, opened: OpenedAttempt): ExchangeAnswer {
+    const { clock, keeper } = this.#deps;
+    this.#choice.settle(lease.accountId);
+    // Figures in the opening are worth knowing now: the stream may run for minutes.
+    keeper.apply(lease.accountId, { kind: "observed", atMs: clock.nowMs(), observation: opened.observation });
+    this.#record.opened(tried.account, opened.status);
+    void opened.end.then((end) => {
+      lease.release();
+      this.#close(tried, end);
+    });
+    const { status, headers, body } = opened;
+    return { kind: "opened", exchangeId: this.#record.id, status, headers, body };
+  }
+
+  #close(tried: Tried, end: AttemptEnd): void {
+    const { counters, log } = this.#deps;
+    this.#learn(tried, tried.access!, end.outcome, end.observation);
+    if (end.outcome.kind === "served") counters.served++;
+    if (end.outcome.kind === "client_gone") counters.clientsGone++;
+    this.#notePace(end.outcome);
+    this.#record.closed(tried.account, tried.startedAtMs, end.outcome, end.usage);
+    log.debug("exchange.ended", {
+      exchange_id: this.#record.id,
+      account: tried.account.alias,
+      outcome: end.outcome.kind,
+    });
+  }
+
+  #notePace(outcome: Outcome): void {
+    const { pacer, clock } = this.#deps;
+    const { conversation } = this.#request;
+    if (conversation === null || outcome.kind === "client_gone") return;
+    if (outcome.kind === "served") pacer.served(conversation);
+    else pacer.cut(conversation, clock.nowMs());
+  }
+
+  /** Upstream's refusal of the request itself goes to the client as it came. */
+  #pass(failed: FailedAttempt): ExchangeAnswer {
+    if (failed.outcome.kind === "client_gone" || failed.answer === null) return this.refuse(clientGone());
+    const { status, headers, body } = failed.answer;
+    this.#record.ended(status, null);
+    return { kind: "rejected", exchangeId: this.#record.id, status, headers, body };
+  }
+
+  refuse(error: AppError): ExchangeAnswer {
+    const { counters, log } = this.#deps;
+    const gone = error.code === "client_gone";
+    if (gone) counters.clientsGone++;
+    else log.warn("exchange.refused", { exchange_id: this.#record.id, code: error.code, error });
+    this.#record.ended(gone ? null : error.row.http, error.code);
+    return { kind: "refused", exchangeId: this.#record.id, error };
+  }
+
+  /** Why there is no answer: upstream's own trouble first, else what the accounts' holds say. */
+  #reason(last: Outcome | null): AppError {
+    const { keeper, clock } = this.#deps;
+    const upstreams = last === null ? null : outcomeError(last, clock);
+    if (upstreams !== null) return upstreams;
+    const retryAtMs = keeper.pauseUntilMs();
+    if (retryAtMs !== null) {
+      return new AppError("upstream_overloaded", "upstream keeps failing across accounts; the pool pauses", {
+        retryAtMs,
+      });
+    }
+    return refusalError(this.#choice.refusal(), clock.nowMs());
+  }
+
+  /** Upstream itself was the trouble: waiting for this pool's accounts would not mend it. */
+  #isUpstreams(last: Outcome | null): boolean {
+    return last !== null && outcomeError(last, this.#deps.clock) !== null;
+  }
+
+  #learn(tried: Tried, access: Access, outcome: Outcome, observation: Observation): void {
+    this.#deps.keeper.apply(tried.account.id, {
+      kind: "attempt_ended",
+      startedAtMs: tried.startedAtMs,
+      atMs: this.#deps.clock.nowMs(),
+      generation: access.generation,
+      model: this.#request.model,
+      outcome,
+      observation,
+    });
+  }
+}
+
+const TURN_STATE: ReadonlySet<string> = new Set(["x-codex-turn-state"]);
+const CONTENT_ENCODING: ReadonlySet<string> = new Set(["content-encoding"]);
+
+function outcomeOf(end: Exclude<RefreshEnd, { kind: "renewed" }>): Outcome {
+  return end.kind === "rejected"
+    ? { kind: "login_rejected", reason: end.reason }
+    : { kind: "refresh_failed", message: end.message };
+}

@@ -1,0 +1,34 @@
+/**
+ * Takes content out of a request body that only the account which made it can read: encrypted reasoning (wire §7). Only for the one
+ * retry after upstream refused it. A compaction item is never touched: it *is* the history, and without it the answer would be about nothing.
+ */
+
+/** A cheap look: is there encrypted reasoning, and nothing encrypted that must stay? */
+export function canStrip(body: Uint8Array | null): boolean {
+  if (body === null) return false;
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  return (
+    bytes.includes('"encrypted_content"') &&
+    !/"type"\s*:\s*"(compaction|compaction_summary|context_compaction)"/.test(bytes.toString("latin1"))
+  );
+}
+
+/** The body without reasoning items that carry `encrypted_content`; null when it is not the JSON that we expect. */
+export function stripForeign(body: Uint8Array): Uint8Array | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(body));
+  } catch {
+    return null;
+  }
+  if (typeof value !== "object" || value === null || !Array.isArray((value as { input?: unknown }).input)) return null;
+  const request = value as { input: unknown[] };
+  const input = request.input.filter((item) => !isEncryptedReasoning(item));
+  return new TextEncoder().encode(JSON.stringify({ ...request, input }));
+}
+
+function isEncryptedReasoning(item: unknown): boolean {
+  if (typeof item !== "object" || item === null) return false;
+  const { type, encrypted_content } = item as { type?: unknown; encrypted_content?: unknown };
+  return type === "reasoning" && typeof encrypted_content === "string";
+}
