@@ -1,0 +1,162 @@
+/**
+ * Accounts in words: windows by their length, holds with their ends, logins with what is left of them.
+ */
+import { type Account, type Hold, HoldKind, type Window } from "../gen/rotor/v1/account_pb.ts";
+import { printable, type Style } from "./print.ts";
+import { type Column, renderFacts, renderTable } from "./table.ts";
+import { formatAgo, formatClock, formatDuration, formatEnd, formatLength } from "./time-text.ts";
+import { toMs } from "./wire-text.ts";
+
+/** What a person calls each kind of hold. */
+const HOLD_WORDS: Readonly<Record<HoldKind, string>> = {
+  [HoldKind.UNSPECIFIED]: "held",
+  [HoldKind.DISABLED]: "disabled",
+  [HoldKind.NEEDS_LOGIN]: "needs login",
+  [HoldKind.COOLING_DOWN]: "cooling down",
+  [HoldKind.WINDOW_EXHAUSTED]: "window used up",
+  [HoldKind.MODEL_UNSUPPORTED]: "model not supported",
+  [HoldKind.AT_CAPACITY]: "at capacity",
+};
+
+/** Reasons that no clock ends, with the command that does. */
+export function mendingCommand(hold: Hold, alias: string): string | null {
+  if (hold.kind === HoldKind.DISABLED) return `rotor account enable ${alias}`;
+  if (hold.kind === HoldKind.NEEDS_LOGIN) return `rotor account relogin ${alias}`;
+  return null;
+}
+
+/** `window used up, back in 2h 10m (14:05)`. */
+function holdText(hold: Hold, nowMs: number): string {
+  const words = HOLD_WORDS[hold.kind] ?? "held";
+  const endMs = toMs(hold.endTime);
+  if (endMs !== null) return `${words}, back ${formatEnd(endMs, nowMs)}`;
+  return hold.kind === HoldKind.WINDOW_EXHAUSTED ? `${words}, reset unknown` : words;
+}
+
+/** The hold with its reason as the daemon words it, when that says more. */
+export function holdReason(hold: Hold, nowMs: number): string {
+  const text = holdText(hold, nowMs);
+  return hold.text === "" ? text : `${text}: ${printable(hold.text)}`;
+}
+
+/** `usable`, or every hold. */
+export function stateText(account: Account, nowMs: number): string {
+  return account.holds.length === 0 ? "usable" : account.holds.map((hold) => holdText(hold, nowMs)).join("; ");
+}
+
+function styledState(account: Account, nowMs: number, style: Style): string {
+  const text = stateText(account, nowMs);
+  if (account.holds.length === 0) return style.good(text);
+  const lasting = account.holds.some((hold) => hold.kind === HoldKind.NEEDS_LOGIN);
+  return lasting ? style.bad(text) : style.warn(text);
+}
+
+/** `5h`, `7d`; with the limit's own name before it when it is not the main one. */
+function windowName(window: Window): string {
+  const length = window.lengthMinutes > 0n ? formatLength(Number(window.lengthMinutes)) : window.slot;
+  return window.limit === "codex" || window.limit === "" ? length : `${printable(window.limit)} ${length}`;
+}
+
+/** `5h 82 % · 7d 12 %`; a dash when nothing was observed yet. */
+export function windowsText(windows: readonly Window[]): string {
+  if (windows.length === 0) return "–";
+  const ordered = windows.toSorted((a, b) => Number(a.lengthMinutes - b.lengthMinutes));
+  return ordered.map((window) => `${windowName(window)} ${percent(window.usedPercent)}`).join(" · ");
+}
+
+/** Rounded away from the ends, so that 100 % means used up and 0 % untouched. */
+function percent(usedPercent: number): string {
+  const rounded = usedPercent >= 100 ? 100 : usedPercent <= 0 ? 0 : Math.min(99, Math.max(1, Math.round(usedPercent)));
+  return `${rounded} %`;
+}
+
+/** How long the access token lasts: `9d 23h`, `expired`, a dash when it does not say. */
+export function loginText(account: Account, nowMs: number): string {
+  if (account.holds.some((hold) => hold.kind === HoldKind.NEEDS_LOGIN)) return "lost";
+  const endMs = toMs(account.credentials?.accessExpireTime);
+  if (endMs === null) return "–";
+  return endMs <= nowMs ? "expired" : formatDuration(endMs - nowMs);
+}
+
+function agoText(atMs: number | null, nowMs: number): string {
+  return atMs === null ? "never" : formatAgo(atMs, nowMs);
+}
+
+const ACCOUNT_COLUMNS: readonly Column[] = [
+  { header: "#", align: "right" },
+  { header: "ALIAS", max: 16 },
+  { header: "TIER", max: 10 },
+  { header: "WINDOWS", max: 32 },
+  { header: "USED" },
+  { header: "LOGIN" },
+  { header: "STATE" },
+];
+
+export function accountTable(
+  accounts: readonly Account[],
+  view: { nowMs: number; width: number | null; style: Style },
+): string[] {
+  const { nowMs, width, style } = view;
+  const rows = accounts.map((account, i) => [
+    String(i + 1),
+    account.alias,
+    account.tier === "" ? "–" : printable(account.tier),
+    windowsText(account.windows),
+    agoText(toMs(account.lastLeaseTime), nowMs),
+    loginText(account, nowMs),
+    styledState(account, nowMs, style),
+  ]);
+  return renderTable(ACCOUNT_COLUMNS, rows, { width, header: style.bold });
+}
+
+/** Everything about one account, line by line. */
+export function accountFacts(account: Account, nowMs: number, width: number | null): string[] {
+  const facts: [string, string][] = [
+    ["alias", account.alias],
+    ["id", account.id],
+    ["e-mail", printable(account.email) || "–"],
+    ["tier", printable(account.tier) || "–"],
+    ["workspace", printable(account.workspaceId) || "–"],
+    ["user", printable(account.userId) || "–"],
+    ["issuer", printable(account.issuer)],
+    ["enabled", account.enabled ? "yes" : "no"],
+  ];
+  if (account.holds.length === 0) facts.push(["state", "usable"]);
+  for (const hold of account.holds) {
+    facts.push(["held", holdReason(hold, nowMs)]);
+    const mend = mendingCommand(hold, account.alias);
+    if (mend !== null) facts.push(["", `try: ${mend}`]);
+  }
+  for (const window of account.windows) facts.push(["window", windowFact(window, nowMs)]);
+  for (const refused of account.unsupportedModels) {
+    const endMs = toMs(refused.endTime);
+    const until = endMs === null ? "" : `, asked again ${formatEnd(endMs, nowMs)}`;
+    facts.push(["not for", `${printable(refused.model)}${until}`]);
+  }
+  facts.push(...loginFacts(account, nowMs));
+  facts.push(["open now", String(account.openLeases)], ["last 7 days", `${account.exchangesLastWeek} exchanges`]);
+  facts.push(["last used", agoText(toMs(account.lastLeaseTime), nowMs)]);
+  facts.push(["last served", agoText(toMs(account.lastServedTime), nowMs)]);
+  facts.push(["added", agoText(toMs(account.createTime), nowMs)]);
+  return renderFacts(facts, width);
+}
+
+function windowFact(window: Window, nowMs: number): string {
+  const resetMs = toMs(window.resetTime);
+  const reset = resetMs === null ? "reset unknown" : `resets ${formatEnd(resetMs, nowMs)}`;
+  const seenMs = toMs(window.observeTime);
+  const seen = seenMs === null ? "" : `, seen ${formatAgo(seenMs, nowMs)}`;
+  const models = window.models.length === 0 ? "" : ` (${window.models.map(printable).join(", ")})`;
+  return `${windowName(window)}${models} ${percent(window.usedPercent)} used, ${reset}${seen}`;
+}
+
+function loginFacts(account: Account, nowMs: number): [string, string][] {
+  const credentials = account.credentials;
+  if (credentials === undefined) return [["login", "none"]];
+  const endMs = toMs(credentials.accessExpireTime);
+  const end =
+    endMs === null ? "expiry unknown" : endMs <= nowMs ? "expired" : `access token ends ${formatEnd(endMs, nowMs)}`;
+  const renewedMs = toMs(credentials.refreshTime);
+  const renewed = renewedMs === null ? "" : `, renewed ${formatClock(renewedMs, nowMs)}`;
+  return [["login", `${end}${renewed} (generation ${credentials.generation})`]];
+}

@@ -1,0 +1,37 @@
+/**
+ * Every command, in the order of the help. A new noun is a file in commands/ and a line here.
+ */
+import type { Command } from "./command.ts";
+import { accountCommands } from "./commands/account.ts";
+import { completionCommands } from "./commands/completion.ts";
+import { connectCommands } from "./commands/connect.ts";
+import { daemonCommands } from "./commands/daemon.ts";
+import { demoCommands } from "./commands/demo.ts";
+import { doctorCommands } from "./commands/doctor.ts";
+import { exchangeCommands } from "./commands/exchange.ts";
+import { faceCommands } from "./commands/face.ts";
+import { helpCommands } from "./commands/help.ts";
+import { importCommands } from "./commands/import.ts";
+import { keyCommands } from "./commands/key.ts";
+import { logCommands } from "./commands/log.ts";
+import { loginCommands } from "./commands/login.ts";
+import { poolCommands } from "./commands/pool.ts";
+import { settingCommands } from "./commands/setting.ts";
+
+export const COMMANDS: readonly Command[] = [
+  ...daemonCommands,
+  ...loginCommands,
+  ...importCommands,
+  ...connectCommands,
+  ...demoCommands,
+  ...accountCommands,
+  ...keyCommands,
+  ...poolCommands,
+  ...exchangeCommands,
+  ...logCommands,
+  ...doctorCommands,
+  ...settingCommands,
+  ...completionCommands,
+  ...faceCommands,
+  ...helpCommands,
+];

@@ -1,0 +1,229 @@
+/**
+ * `rotor pool …`: how accounts are chosen, and why.
+ */
+import { create } from "@bufbuild/protobuf";
+import { AppError } from "../../base/errors.ts";
+import type { Account } from "../../gen/rotor/v1/account_pb.ts";
+import { StrategySchema } from "../../gen/rotor/v1/pool_pb.ts";
+import {
+  ExplainSelectionResponseSchema,
+  GetPoolResponseSchema,
+  PinAccountResponseSchema,
+  SetStrategyResponseSchema,
+  UnpinAccountResponseSchema,
+  WatchPoolResponseSchema,
+} from "../../gen/rotor/v1/pool_service_pb.ts";
+import { accountTable, stateText } from "../account-text.ts";
+import type { Command, Context, Input } from "../command.ts";
+import { planLines, poolLines } from "../plan-text.ts";
+import { notFound, resolveAccount } from "../resolve.ts";
+import { formatEnd, formatSeconds, parseDuration, parseUntil } from "../time-text.ts";
+import { watching } from "../watching.ts";
+import { enumText, enumValue, enumWords, toMs, toTimestamp } from "../wire-text.ts";
+import { ACCOUNT_ARGUMENT, listAccounts } from "./account.ts";
+
+const show: Command = {
+  path: ["pool", "show"],
+  summary: "strategy, pin, who is next and when somebody comes back",
+  starts: true,
+  async run(context) {
+    const { print, nowMs } = context;
+    const response = await (await context.daemon()).pool.getPool({});
+    if (print.asJson(GetPoolResponseSchema, response)) return;
+    const accounts = await listAccounts(context);
+    const view = { accounts, nowMs: nowMs(), width: print.columns };
+    for (const line of poolLines(response.pool!, view)) print.line(line);
+  },
+};
+
+/** What each ordering promises, for people; the daemon's strategies keep it. */
+const STRATEGY_PROMISES: readonly (readonly [string, string])[] = [
+  ["balanced", "spends first what would expire unused, scaled by plan (the default)"],
+  ["round-robin", "takes turns: the account chosen longest ago is next"],
+  ["least-used", "the account with the fewest requests in the last 7 days is next"],
+  ["random", "every usable account is equally likely"],
+];
+
+const strategy: Command = {
+  path: ["pool", "strategy"],
+  summary: "show or change how usable accounts are ordered",
+  details: [
+    ...STRATEGY_PROMISES.map(([name, promise]) => `${name}: ${promise}.`),
+    "A conversation stays on its account while that is usable, whatever the strategy (setting affinity).",
+  ],
+  args: [{ name: "NAME", about: "new ordering", optional: true, completes: enumWords(StrategySchema) }],
+  starts: true,
+  async run(context, input) {
+    const { print } = context;
+    const link = await context.daemon();
+    const name = input.arg(0);
+    if (name === null) {
+      const response = await link.pool.getPool({});
+      if (print.asJson(GetPoolResponseSchema, response)) return;
+      print.line(enumText(StrategySchema, response.pool?.strategy ?? 0));
+      return;
+    }
+    const value = enumValue(StrategySchema, name);
+    if (value === null) throw unknownStrategy(name);
+    const response = await link.pool.setStrategy({ strategy: value });
+    if (print.asJson(SetStrategyResponseSchema, response)) return;
+    const later = response.pool?.pin ? "; it takes over when the pin is off (rotor pool unpin)" : "";
+    print.note(`the strategy is ${enumText(StrategySchema, value)}${later}`);
+  },
+};
+
+function unknownStrategy(name: string): AppError {
+  const known = enumWords(StrategySchema);
+  return new AppError("bad_usage", `${notFound("strategy", name, known)}; there are ${known.join(", ")}`, {
+    hint: "rotor help pool strategy",
+  });
+}
+
+const pin: Command = {
+  path: ["pool", "pin"],
+  summary: "serve from this account only, strictly",
+  details: [
+    "While the pin is in force no other account is ever taken: when the pinned one may not serve, requests are refused. Give it an end, or take it off with rotor pool unpin. Changes of the strategy are saved meanwhile and count after it.",
+  ],
+  args: [ACCOUNT_ARGUMENT],
+  options: [
+    { name: "for", value: "DURATION", about: "how long, e.g. 2h, 90m, 1d" },
+    { name: "until", value: "TIME", about: "until when, e.g. 18:00, 2026-11-24 08:00" },
+  ],
+  examples: ["rotor pool pin work --for 2h", "rotor pool pin 2 --until 18:00"],
+  starts: true,
+  async run(context, input) {
+    const { print, nowMs } = context;
+    const endMs = pinEnd(input, nowMs());
+    const link = await context.daemon();
+    const account = resolveAccount(await listAccounts(context), input.arg(0) ?? "");
+    const endTime = endMs === null ? undefined : toTimestamp(endMs);
+    const response = await link.pool.pinAccount({ accountId: account.id, endTime });
+    if (print.asJson(PinAccountResponseSchema, response)) return;
+    const end = endMs === null ? "until: rotor pool unpin" : `the pin ends ${formatEnd(endMs, nowMs())}`;
+    print.note(`only ${account.alias} serves now; ${end}`);
+    if (account.holds.length > 0) print.warning(`${account.alias} may not serve: ${stateText(account, nowMs())}`);
+  },
+};
+
+/** null means without an end. */
+function pinEnd(input: Input, nowMs: number): number | null {
+  const duration = input.value("for");
+  const until = input.value("until");
+  if (duration !== null && until !== null) {
+    throw new AppError("bad_usage", "--for and --until both say when it ends; give one", {
+      hint: "rotor help pool pin",
+    });
+  }
+  if (duration !== null) {
+    const lengthMs = parseDuration(duration);
+    if (lengthMs !== null) return nowMs + lengthMs;
+    throw new AppError("bad_usage", `--for ${duration} is not a duration such as 2h, 90m or 1d`, {
+      hint: "rotor help pool pin",
+    });
+  }
+  if (until === null) return null;
+  const endMs = parseUntil(until, nowMs);
+  if (endMs !== null) return endMs;
+  throw new AppError("bad_usage", `--until ${until} is not a time to come such as 18:00 or 2026-11-24 08:00`, {
+    hint: "rotor help pool pin",
+  });
+}
+
+const unpin: Command = {
+  path: ["pool", "unpin"],
+  summary: "take the pin off; the strategy decides again",
+  starts: true,
+  async run(context) {
+    const { print } = context;
+    const response = await (await context.daemon()).pool.unpinAccount({});
+    if (print.asJson(UnpinAccountResponseSchema, response)) return;
+    print.note(`no pin; the strategy is ${enumText(StrategySchema, response.pool?.strategy ?? 0)}`);
+  },
+};
+
+const explain: Command = {
+  path: ["pool", "explain"],
+  summary: "who would serve now, in which order, and every reason against the others",
+  details: ["Comes from the code that chooses, not from a copy of it. Nothing is sent and nothing is reserved."],
+  options: [
+    { name: "model", value: "MODEL", about: "for a request for this model" },
+    { name: "last", about: "the plan of the last request instead of one for now" },
+  ],
+  starts: true,
+  async run(context, input) {
+    const { print, nowMs } = context;
+    if (input.has("last") && input.value("model") !== null) {
+      throw new AppError("bad_usage", "--last is a request that came in, with its own model; leave --model out", {
+        hint: "rotor help pool explain",
+      });
+    }
+    const link = await context.daemon();
+    const plan = input.has("last") ? await lastPlan(context) : undefined;
+    const response =
+      plan === undefined
+        ? await link.pool.explainSelection({ model: input.value("model") ?? "" })
+        : create(ExplainSelectionResponseSchema, { plan });
+    if (print.asJson(ExplainSelectionResponseSchema, response)) return;
+    const view = { accounts: await listAccounts(context), nowMs: nowMs() };
+    for (const line of planLines(response.plan!, view)) print.line(line);
+  },
+};
+
+async function lastPlan(context: Context) {
+  const { exchanges } = await (await context.daemon()).exchanges.listExchanges({ pageSize: 1 });
+  const plan = exchanges[0]?.plan;
+  if (plan === undefined)
+    throw new AppError("exchange_not_found", "no request came in yet", { hint: "rotor pool explain" });
+  return plan;
+}
+
+const watch: Command = {
+  path: ["pool", "watch"],
+  summary: "the accounts now, then every change as it happens",
+  starts: true,
+  async run(context) {
+    const { io, print, nowMs } = context;
+    const link = await context.daemon();
+    const states = new Map<string, string>();
+    let first = true;
+    return watching(context, link.watch.pool.watchPool({}, { signal: io.interrupted }), (response) => {
+      if (print.json) print.message(WatchPoolResponseSchema, response);
+      else if (first) {
+        const view = { accounts: response.accounts, nowMs: nowMs(), width: print.columns };
+        for (const line of poolLines(response.pool!, view)) print.line(line);
+        print.line();
+        for (const line of accountTable(response.accounts, { ...view, style: print.style })) print.line(line);
+      }
+      reportChanges(context, response.accounts, states, first);
+      first = false;
+    });
+  },
+};
+
+/** One line for each account whose holds changed kind or end; a window that fills a little is not news. */
+function reportChanges(
+  context: Context,
+  accounts: readonly Account[],
+  states: Map<string, string>,
+  first: boolean,
+): void {
+  const { print, nowMs } = context;
+  const seen = new Set<string>();
+  for (const account of accounts) {
+    seen.add(account.id);
+    const state = account.holds.map((hold) => `${hold.kind}@${toMs(hold.endTime) ?? ""}`).join();
+    const before = states.get(account.id);
+    states.set(account.id, state);
+    if (first || print.json || before === state) continue;
+    const what = before === undefined ? "added, " : "";
+    print.line(`${formatSeconds(nowMs())}  ${account.alias}: ${what}${stateText(account, nowMs())}`);
+  }
+  for (const id of states.keys()) {
+    if (seen.has(id)) continue;
+    states.delete(id);
+    if (!print.json) print.line(`${formatSeconds(nowMs())}  ${id}: removed`);
+  }
+}
+
+export const poolCommands: readonly Command[] = [show, strategy, pin, unpin, explain, watch];

@@ -1,0 +1,24 @@
+/**
+ * The question before something that cannot be taken back. Where nobody can answer, the command is refused and says how to mean it.
+ */
+import { AppError } from "../base/errors.ts";
+import type { Context, Input, Option } from "./command.ts";
+
+export const YES_OPTION: Option = { name: "yes", short: "y", about: "do not ask" };
+
+export async function confirm(
+  { io, print }: Context,
+  input: Input,
+  { question, command }: { question: string; command: string },
+): Promise<void> {
+  if (input.has("yes")) return;
+  if (!io.stdinIsTty || print.json) {
+    throw new AppError("confirmation_required", "this cannot be taken back and nobody is here to ask", {
+      hint: command,
+    });
+  }
+  const answer = (await io.ask(`${question} [y/N] `)).trim().toLowerCase();
+  if (answer !== "y" && answer !== "yes") {
+    throw new AppError("canceled", "nothing was changed", { hint: null });
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * `rotor help TOPIC`: what a person must know that belongs to no single command. Fits 80 columns.
+ */
+import { ERROR_TABLE, type ErrorRow } from "../base/errors.ts";
+import { renderTable } from "./table.ts";
+
+export interface Topic {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly about: string;
+  text(): string;
+}
+
+const install = `INSTALL
+
+Rotor is one file. Put it somewhere on your PATH and it is installed:
+
+    install -m 755 rotor ~/.local/bin/rotor
+    ln -s rotor ~/.local/bin/rotorctl        # optional: the same program
+
+Then, with the login that the Codex CLI has on this machine, or your own
+sign-in (rotor login work):
+
+    rotor account add --alias work           # more: rotor login
+    export ROTOR_KEY=$(rotor key create laptop)
+    rotor connect codex --print              # where the stanza belongs is said
+    rotor status
+
+The daemon starts when a command needs it. A service manager runs
+rotor up --foreground instead. rotor path says where everything is kept;
+to remove Rotor, stop it (rotor down) and delete those files.
+
+Try it without any account: rotor demo.`;
+
+const config = `CONFIG
+
+config.toml (rotor path config) is read when the daemon starts. Every key has
+a default that is right; an absent file is fine. Unknown keys are refused with
+their line.
+
+    [proxy]
+    host = "127.0.0.1"       # anything else lends out your logins
+    port = 4747              # 0 takes a free one
+    allowed_hosts = []       # Host names that another host may be called by
+
+    [upstream]               # how a simulator is plugged in
+    base_url = "https://chatgpt.com/backend-api"
+    issuer = "https://auth.openai.com"
+
+    [codex]
+    # home = "/home/me/.codex"   where the Codex CLI keeps its login
+
+    [log]
+    level = "info"           # debug, info, warn, error
+
+    [setting]                # any setting of rotor setting list
+    wait_seconds = 20
+
+Environment, which wins over the file:
+
+    ROTOR_HOME               one folder for data, config, socket and log
+    ROTOR_CONFIG             the config file
+    ROTOR_SOCKET             the control socket
+    ROTOR_LOG_FILE           the log file
+    ROTOR_LOG                level of the log
+    ROTOR_UPSTREAM_BASE_URL  upstream
+    ROTOR_UPSTREAM_ISSUER    its OAuth issuer
+    ROTOR_SETTING_…          a setting, e.g. ROTOR_SETTING_WAIT_SECONDS
+    CODEX_HOME               home of the Codex CLI
+    ROTOR_NO_BROWSER         open no browser to sign in
+    NO_COLOR                 no colour
+
+What may change while the daemon runs is a setting: rotor setting list.`;
+
+const fairUse = `FAIR USE
+
+Rotor is independent of OpenAI. It is for accounts that are your own or your
+team's, signed in through the official flow. Whoever runs it answers for the
+terms of the accounts it holds. Work in production belongs on the OpenAI
+Platform API.
+
+Rotor does not hide or disguise what it is, does not resell or share access,
+does not create accounts and does not automate mailboxes or passwords. There
+is no telemetry. Everything it serves stays on this machine unless you open
+the proxy to a network yourself.`;
+
+const login = `LOGIN
+
+    rotor login [ALIAS]              a browser here, or else a code
+    rotor login --no-browser         print the address instead of opening it
+    rotor login --device             type a code on a page, anywhere
+    rotor login --manual             any browser; paste where it ends
+    rotor account relogin ALIAS      renew a login that is lost
+    rotor login list                 logins that are open, or ended lately
+    rotor login cancel ID            call one off (--all: every one)
+
+A browser comes back to port 1455 or 1457 of this machine. Over SSH it runs on
+another one: use --device, or let the port through (ssh -L 1455:127.0.0.1:1455).
+A code is taken where no browser can be opened here: over SSH, without DISPLAY
+and WAYLAND_DISPLAY, or with ROTOR_NO_BROWSER set. Ctrl-C calls a login off.
+
+--manual reads the address that the browser ended at from the terminal, or
+from standard input when that is a pipe. --json prints the login after every
+change, one JSON document a line, and asks nothing.
+
+Many at once, one after the other:
+
+    rotor login --from FILE --check  what would be done
+    rotor login --from FILE          do it, and go on after a break
+    rotor login --from FILE --only ALIAS
+
+FILE has one account a line: an e-mail address, after a blank an alias if you
+want one, and the word disabled at the end to leave it out. # begins a comment.
+
+    ann@example.org  work
+    ann@example.org  club            # another workspace of the same address
+    bob@example.org  bob  disabled
+
+Accounts that are here and whose login works are left alone. The address is
+suggested to the sign-in page; you do the signing in. Rotor takes no passwords
+and reads no mail: a line that looks as if it held a password is refused.`;
+
+const importing = `IMPORT
+
+    rotor import FILE --dry-run      what would happen
+    rotor import FILE                do it
+    rotor import - < FILE            from standard input
+    rotor import                     the login of the Codex CLI on this machine
+
+FILE holds one auth.json of the Codex CLI, a JSON array of them, or one per
+line. Nothing is sent anywhere, and a bad entry changes nothing: it is named
+with its place. A login that Rotor has already takes the newer credentials.
+
+An account is a person in a workspace: the same e-mail address in two
+workspaces gives two accounts. The alias is made up, never from the address;
+change it with rotor account rename.
+
+From then on Rotor renews the login. When another program renews it too, one
+of the two becomes invalid; let that program go through Rotor instead
+(rotor help clients).`;
+
+const clients = `CLIENTS
+
+The proxy speaks the OpenAI Responses API on 127.0.0.1:4747:
+
+    /v1                    OpenAI SDKs, OpenCode, curl
+    /backend-api/codex     the Codex CLI; its bytes pass untouched
+
+Every request needs a client key (rotor key create NAME) as bearer token. The
+exact stanzas, with the address of your daemon:
+
+    rotor connect codex --print
+    rotor connect opencode --print
+    rotor connect shell --print
+    rotor connect python --print
+    rotor connect typescript --print
+
+With curl:
+
+    curl http://127.0.0.1:4747/v1/responses \\
+      -H "authorization: Bearer $ROTOR_KEY" \\
+      -H "content-type: application/json" \\
+      -d '{"model":"gpt-5.5","input":"Say hello.","stream":true}'
+
+Every answer names its exchange in x-rotor-exchange; rotor exchange show ID
+tells which account served it and why.`;
+
+const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
+  ["0", "done"],
+  ["1", "failed"],
+  ["2", "bad usage"],
+  ["3", "the daemon cannot be reached"],
+  ["4", "not found"],
+  ["5", "refused"],
+];
+
+function errorsText(): string {
+  const rows = Object.entries(ERROR_TABLE).map(([code, row]: [string, ErrorRow]) => [
+    code,
+    String(row.exit),
+    row.hint ?? "–",
+  ]);
+  const columns = [{ header: "CODE" }, { header: "EXIT" }, { header: "WHAT MENDS IT" }];
+  return [
+    "ERRORS",
+    "",
+    "A failed command says what failed, why, and the one command that mends it, on",
+    'stderr. With --json that is {"error":{"code","message","hint","retry_time"}}.',
+    "Codes are added, never renamed.",
+    "",
+    ...EXIT_MEANINGS.map(([exit, meaning]) => `    exit ${exit}  ${meaning}`),
+    "",
+    ...renderTable(columns, rows, { width: 80 }),
+  ].join("\n");
+}
+
+export const TOPICS: readonly Topic[] = [
+  { name: "install", aliases: ["start"], about: "put Rotor to work, and take it away again", text: () => install },
+  { name: "config", aliases: ["environment"], about: "config file and environment variables", text: () => config },
+  { name: "clients", aliases: ["client"], about: "what to tell Codex, OpenCode, SDKs and curl", text: () => clients },
+  { name: "login", aliases: ["logins", "sign-in"], about: "ways to sign in, and to many at once", text: () => login },
+  { name: "import", aliases: ["importing"], about: "files of logins, and what becomes of them", text: () => importing },
+  {
+    name: "errors",
+    aliases: ["exit-codes", "exit"],
+    about: "every error code, its exit code and what mends it",
+    text: errorsText,
+  },
+  { name: "fair-use", aliases: ["fair"], about: "what Rotor is for and what it does not do", text: () => fairUse },
+];
+
+export function topicsText(): string {
+  const width = Math.max(...TOPICS.map((topic) => topic.name.length));
+  return [
+    "Topics",
+    "",
+    ...TOPICS.map((topic) => `  ${topic.name.padEnd(width)}  ${topic.about}`),
+    "",
+    "Read one: rotor help TOPIC",
+  ].join("\n");
+}
+
+export function findTopic(name: string): Topic | null {
+  const wanted = name.toLowerCase().replaceAll(" ", "-");
+  return TOPICS.find((topic) => topic.name === wanted || topic.aliases.includes(wanted)) ?? null;
+}

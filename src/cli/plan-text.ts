@@ -1,0 +1,96 @@
+/**
+ * A plan in words: who would serve, in which order and why, and every hold of those who may not.
+ */
+import type { Account } from "../gen/rotor/v1/account_pb.ts";
+import { type Plan, PlanReason, type Pool, StrategySchema } from "../gen/rotor/v1/pool_pb.ts";
+import { holdReason, mendingCommand, windowsText } from "./account-text.ts";
+import { printable } from "./print.ts";
+import { renderFacts } from "./table.ts";
+import { formatAgo, formatEnd } from "./time-text.ts";
+import { enumText, toMs } from "./wire-text.ts";
+
+const REASON_WORDS: Readonly<Record<PlanReason, string>> = {
+  [PlanReason.UNSPECIFIED]: "no reason given",
+  [PlanReason.PIN]: "it is pinned",
+  [PlanReason.AFFINITY]: "the conversation lives there",
+  [PlanReason.STRATEGY]: "the strategy puts it first",
+  [PlanReason.NONE]: "nobody is usable",
+};
+
+const PASSED_OVER_WORDS: Readonly<Record<string, string>> = {
+  pinned_elsewhere: "usable, but another account is pinned",
+  tried: "usable, but this exchange has tried it",
+};
+
+function planReason(plan: Plan): string {
+  return REASON_WORDS[plan.reason] ?? "no reason given";
+}
+
+export interface PlanView {
+  readonly accounts: readonly Account[];
+  readonly nowMs: number;
+}
+
+export function planLines(plan: Plan, view: PlanView): string[] {
+  const { nowMs } = view;
+  const byId = new Map(view.accounts.map((account) => [account.id, account]));
+  const aliasOf = (id: string, alias = "") => byId.get(id)?.alias ?? (alias || `${id} (removed)`);
+  const lines = [
+    `strategy ${enumText(StrategySchema, plan.strategy)}, ${plan.usableCount} usable, ${plan.heldCount} held`,
+  ];
+  if (plan.accountIds.length > 0) {
+    lines.push("", `order (${planReason(plan)})`);
+    plan.accountIds.forEach((id, i) => {
+      const account = byId.get(id);
+      const windows = account === undefined ? "" : `  ${windowsText(account.windows)}`;
+      lines.push(`  ${i + 1}. ${aliasOf(id)}${windows}`);
+    });
+    const more = plan.usableCount - plan.accountIds.length - plan.passedOver.length;
+    if (more > 0) lines.push(`  and ${more} more`);
+  } else lines.push("", "order: nobody is usable");
+  if (plan.passedOver.length > 0) {
+    lines.push("", "passed over");
+    for (const { accountId, alias, reason } of plan.passedOver) {
+      lines.push(`  ${aliasOf(accountId, alias)}: ${PASSED_OVER_WORDS[reason] ?? printable(reason)}`);
+    }
+  }
+  if (plan.held.length > 0) {
+    lines.push("", "held");
+    for (const { accountId, alias, holds } of plan.held) {
+      for (const hold of holds) {
+        const mend = mendingCommand(hold, aliasOf(accountId, alias));
+        lines.push(
+          `  ${aliasOf(accountId, alias)}: ${holdReason(hold, nowMs)}${mend === null ? "" : `  (try: ${mend})`}`,
+        );
+      }
+    }
+    if (plan.heldCount > plan.held.length) lines.push(`  and ${plan.heldCount - plan.held.length} more`);
+  }
+  const nextMs = toMs(plan.nextUsableTime);
+  if (nextMs !== null && plan.usableCount === 0) lines.push("", `next usable ${formatEnd(nextMs, nowMs)}`);
+  return lines;
+}
+
+export function poolLines(pool: Pool, view: PlanView & { width: number | null }): string[] {
+  const { nowMs, accounts } = view;
+  const aliasOf = (id: string) => accounts.find((account) => account.id === id)?.alias ?? id;
+  const facts: [string, string][] = [["strategy", enumText(StrategySchema, pool.strategy)]];
+  if (pool.pin) {
+    const endMs = toMs(pool.pin.endTime);
+    const end = endMs === null ? "until rotor pool unpin" : `ends ${formatEnd(endMs, nowMs)}`;
+    const sinceMs = toMs(pool.pin.startTime);
+    const since = sinceMs === null ? "" : `, since ${formatAgo(sinceMs, nowMs)}`;
+    facts.push(["pin", `${aliasOf(pool.pin.accountId)}, ${end}${since}`]);
+  } else facts.push(["pin", "none"]);
+  facts.push(["accounts", `${pool.accountCount}, ${pool.usableCount} usable`]);
+  const pauseMs = toMs(pool.pauseEndTime);
+  if (pauseMs !== null && pauseMs > nowMs) {
+    facts.push(["paused", `after a burst of upstream failures, goes on ${formatEnd(pauseMs, nowMs)}`]);
+  }
+  const nextMs = toMs(pool.nextUsableTime);
+  if (nextMs !== null && pool.usableCount === 0) facts.push(["next usable", formatEnd(nextMs, nowMs)]);
+  facts.push(["open now", String(pool.openLeases)]);
+  facts.push(["last", pool.lastAccountId === "" ? "none yet" : aliasOf(pool.lastAccountId)]);
+  facts.push(["next", pool.nextAccountId === "" ? "nobody" : aliasOf(pool.nextAccountId)]);
+  return renderFacts(facts, view.width);
+}

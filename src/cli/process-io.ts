@@ -1,0 +1,86 @@
+/**
+ * The ctl's surroundings in a real process: its streams, its signals, its host. Only the entry of the program calls it; everything else is handed a {@link CliIo}.
+ */
+import { createInterface } from "node:readline";
+import { systemClock } from "../base/clock.ts";
+import { readHost } from "../base/env.ts";
+import { VERSION } from "../base/version.ts";
+import { openInBrowser } from "./browser.ts";
+import type { CliIo, SelfCommand, Writer } from "./io.ts";
+
+/** The surroundings of the real process. Call once, at the start of the ctl face. */
+export function createProcessIo(): CliIo {
+  const interrupt = new AbortController();
+  const pending = { writes: 0, wake: () => {} };
+  const writer = (stream: NodeJS.WriteStream): Writer => {
+    stream.on("error", () => interrupt.abort());
+    return {
+      isTty: stream.isTTY === true,
+      write(text) {
+        pending.writes++;
+        stream.write(text, () => {
+          pending.writes--;
+          if (pending.writes === 0) pending.wake();
+        });
+      },
+    };
+  };
+  let signals = 0;
+  const onSignal = () => {
+    // A second Ctrl-C means it: do not wait for a tidy end.
+    if (++signals > 1) process.exit(1);
+    interrupt.abort();
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  const host = readHost();
+  return {
+    host,
+    clock: systemClock,
+    version: VERSION,
+    selfCommand: selfCommand(),
+    stdout: writer(process.stdout),
+    stderr: writer(process.stderr),
+    columns: process.stdout.isTTY ? (process.stdout.columns ?? 80) : null,
+    stdinIsTty: process.stdin.isTTY === true,
+    interrupted: interrupt.signal,
+    readStdin: async () => new Uint8Array(await new Response(Bun.stdin.stream()).arrayBuffer()),
+    openUrl: (url) => openInBrowser(host, url),
+    ask(question, signal) {
+      const lines = createInterface({ input: process.stdin, output: process.stderr });
+      return new Promise((resolve) => {
+        let answered = false;
+        lines.once("close", () => {
+          // What comes next would stand behind the question.
+          if (!answered && process.stderr.isTTY) process.stderr.write("\n");
+          resolve("");
+        });
+        // While it reads a terminal, Ctrl-C comes as a key and not as a signal.
+        lines.once("SIGINT", () => {
+          onSignal();
+          lines.close();
+        });
+        for (const end of [interrupt.signal, ...(signal ? [signal] : [])]) {
+          end.addEventListener("abort", () => lines.close(), { once: true });
+          if (end.aborted) lines.close();
+        }
+        lines.question(question, (answer) => {
+          answered = true;
+          resolve(answer);
+          lines.close();
+        });
+      });
+    },
+    drained: () =>
+      new Promise((resolve) => {
+        if (pending.writes === 0 || interrupt.signal.aborted) return resolve();
+        pending.wake = resolve;
+      }),
+  };
+}
+
+/** A compiled program lives in a virtual folder and is its own command; from source, Bun needs the entry file. */
+function selfCommand(): SelfCommand {
+  const compiled = Bun.main.startsWith("/$bunfs/") || /^[A-Z]:[\\/]~BUN[\\/]/i.test(Bun.main);
+  return { command: process.execPath, args: compiled ? [] : [Bun.main] };
+}

@@ -1,0 +1,111 @@
+/**
+ * What a client needs to be told to go through Rotor: the exact text for its config file or for the program that uses an SDK.
+ * The tests with real clients run on these texts. Secrets never stand in them: clients read the key from the environment.
+ */
+
+export const CLIENT_NAMES = ["codex", "opencode", "shell", "python", "typescript"] as const;
+export type ClientName = (typeof CLIENT_NAMES)[number];
+
+export function isClientName(text: string): text is ClientName {
+  return (CLIENT_NAMES as readonly string[]).includes(text);
+}
+
+/** Variable that the stanzas read the client key from. */
+export const KEY_VARIABLE = "ROTOR_KEY";
+
+/** A model that every paid plan has; only an example for SDK snippets, and OpenCode's default (its own small model is not served by this upstream). */
+const EXAMPLE_MODEL = "gpt-5.5";
+
+export interface Stanza {
+  readonly client: ClientName;
+  /** Where it belongs, as a person would say it. */
+  readonly place: string;
+  readonly text: string;
+  /** What else must be known, one line each. */
+  readonly remarks: readonly string[];
+}
+
+/** `proxyUrl` is where the proxy listens, e.g. `http://127.0.0.1:4747`. */
+export function stanzaFor(client: ClientName, proxyUrl: string): Stanza {
+  const base = clientBase(proxyUrl);
+  switch (client) {
+    case "codex":
+      return { client, place: "~/.codex/config.toml", text: codexText(base), remarks: CODEX_REMARKS };
+    case "opencode":
+      return { client, place: "~/.config/opencode/opencode.json", text: openCodeText(base), remarks: OPENCODE_REMARKS };
+    case "shell":
+      return { client, place: "~/.profile, or the shell", text: shellText(base), remarks: [] };
+    case "python":
+      return { client, place: "your program (pip install openai)", text: pythonText(base), remarks: [] };
+    case "typescript":
+      return { client, place: "your program (npm install openai)", text: typescriptText(base), remarks: [] };
+  }
+}
+
+/**
+ * Clients on this machine dial 127.0.0.1: with the host `localhost` here and in `chatgpt_base_url` Codex would see one origin
+ * and go to chatgpt.com by itself (contracts §3). A listener on every interface is dialled on loopback too.
+ */
+export function clientBase(proxyUrl: string): string {
+  const url = new URL(proxyUrl);
+  const loopback = ["localhost", "0.0.0.0", "[::]", "[::1]", "127.0.0.1"].includes(url.hostname);
+  return `http://${loopback ? "127.0.0.1" : url.hostname}:${url.port || "80"}`;
+}
+
+/** A `name` other than "OpenAI" keeps compaction local, so that a conversation can move between accounts (contracts §6). */
+function codexText(base: string): string {
+  return `model_provider = "rotor"
+
+[model_providers.rotor]
+name = "Rotor"
+base_url = "${base}/backend-api/codex"
+wire_api = "responses"
+env_key = "${KEY_VARIABLE}"
+`;
+}
+
+const CODEX_REMARKS: readonly string[] = [
+  "model_provider stands above the first [section] of the file",
+  "Codex itself also contacts chatgpt.com and github.com (plugins, updates, analytics), whoever serves it",
+  "a Codex that runs in the background keeps the environment it was started with; restart it after a change of the key",
+];
+
+function openCodeText(base: string): string {
+  const config = {
+    $schema: "https://opencode.ai/config.json",
+    model: `openai/${EXAMPLE_MODEL}`,
+    small_model: `openai/${EXAMPLE_MODEL}`,
+    provider: { openai: { options: { baseURL: `${base}/v1`, apiKey: `{env:${KEY_VARIABLE}}` } } },
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+const OPENCODE_REMARKS: readonly string[] = [
+  "an OpenAI login inside OpenCode would go around this config; take it off with: opencode auth logout",
+];
+
+function shellText(base: string): string {
+  return `export OPENAI_BASE_URL="${base}/v1"
+export OPENAI_API_KEY="$${KEY_VARIABLE}"
+`;
+}
+
+function pythonText(base: string): string {
+  return `import os
+
+from openai import OpenAI
+
+client = OpenAI(base_url="${base}/v1", api_key=os.environ["${KEY_VARIABLE}"])
+response = client.responses.create(model="${EXAMPLE_MODEL}", input="Say hello.")
+print(response.output_text)
+`;
+}
+
+function typescriptText(base: string): string {
+  return `import OpenAI from "openai";
+
+const client = new OpenAI({ baseURL: "${base}/v1", apiKey: process.env.${KEY_VARIABLE} });
+const response = await client.responses.create({ model: "${EXAMPLE_MODEL}", input: "Say hello." });
+console.log(response.output_text);
+`;
+}

@@ -1,0 +1,64 @@
+/** AccountService (proto/rotor/v1/account_service.proto): translates and calls the account desk. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { Clock } from "../base/clock.ts";
+import { AppError } from "../base/errors.ts";
+import { type AccountService, ImportAction, type ImportedAccountSchema } from "../gen/rotor/v1/account_service_pb.ts";
+import type { Engine, ImportedLogin } from "../pool/engine.ts";
+import { accountConverter, toAccountId } from "./convert.ts";
+
+export function createAccountService(engine: () => Engine, clock: Clock): ServiceImpl<typeof AccountService> {
+  const converter = () => accountConverter(engine(), clock.nowMs());
+  return {
+    listAccounts: () => ({ accounts: engine().accounts.list().map(converter()) }),
+    getAccount(request) {
+      const account = engine().accounts.get(toAccountId(request.accountId));
+      if (account === null) {
+        const facts = { account_id: request.accountId };
+        throw new AppError("account_not_found", `there is no account with the id ${request.accountId}`, { facts });
+      }
+      return { account: converter()(account) };
+    },
+    async updateAccount(request) {
+      const { alias, enabled, force } = request;
+      const account = await engine().accounts.update(toAccountId(request.accountId), { alias, enabled, force });
+      return { account: converter()(account) };
+    },
+    async removeAccount(request) {
+      const removed = await engine().accounts.remove(toAccountId(request.accountId));
+      return { account: converter()(removed) };
+    },
+    async importAccounts(request) {
+      const options = { dryRun: request.dryRun, alias: request.alias === "" ? null : request.alias };
+      const logins = await engine().accounts.importLogins(request.data, options);
+      const convert = converter();
+      return { accounts: logins.map((login) => importedMessage(login, convert)) };
+    },
+    async refreshAccount(request) {
+      const account = await engine().accounts.refresh(toAccountId(request.accountId));
+      return { account: converter()(account) };
+    },
+    async clearAccountCooldown(request) {
+      const account = await engine().accounts.clearCooldown(toAccountId(request.accountId));
+      return { account: converter()(account) };
+    },
+  };
+}
+
+const IMPORT_ACTIONS: Readonly<Record<ImportedLogin["action"], ImportAction>> = {
+  add: ImportAction.ADD,
+  replace: ImportAction.REPLACE,
+  skip: ImportAction.SKIP,
+};
+
+function importedMessage(
+  login: ImportedLogin,
+  account: ReturnType<typeof accountConverter>,
+): MessageInitShape<typeof ImportedAccountSchema> {
+  return {
+    action: IMPORT_ACTIONS[login.action],
+    reason: login.reason,
+    alias: login.alias,
+    account: login.account === null ? undefined : account(login.account),
+  };
+}

@@ -1,0 +1,48 @@
+/** PoolService (proto/rotor/v1/pool_service.proto): translates and calls the selection desk. */
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { Clock } from "../base/clock.ts";
+import { AppError } from "../base/errors.ts";
+import type { PoolService } from "../gen/rotor/v1/pool_service_pb.ts";
+import type { Engine } from "../pool/engine.ts";
+import {
+  accountConverter,
+  aliasLookup,
+  planMessage,
+  poolMessage,
+  toAccountId,
+  toInstantMs,
+  toStrategyName,
+} from "./convert.ts";
+import { changes } from "./watch.ts";
+
+export function createPoolService(engine: () => Engine, clock: Clock): ServiceImpl<typeof PoolService> {
+  const pool = () => poolMessage(engine().selection.view());
+  return {
+    getPool: () => ({ pool: pool() }),
+    async *watchPool(_request, context) {
+      const { selection, accounts } = engine();
+      for await (const _ of changes(context, clock, (wake) => selection.watch(wake))) {
+        yield { pool: pool(), accounts: accounts.list().map(accountConverter(engine(), clock.nowMs())) };
+      }
+    },
+    async setStrategy(request) {
+      await engine().selection.setStrategy(toStrategyName(request.strategy));
+      return { pool: pool() };
+    },
+    async pinAccount(request) {
+      const untilMs = toInstantMs(request.endTime);
+      if (untilMs !== null && untilMs <= clock.nowMs())
+        throw new AppError("invalid_request", "the pin would have ended before it began");
+      await engine().selection.pin(toAccountId(request.accountId), untilMs);
+      return { pool: pool() };
+    },
+    async unpinAccount() {
+      await engine().selection.unpin();
+      return { pool: pool() };
+    },
+    explainSelection(request) {
+      const plan = engine().selection.explain(request.model === "" ? null : request.model);
+      return { plan: planMessage(plan, aliasLookup(engine())) };
+    },
+  };
+}

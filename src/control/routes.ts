@@ -1,0 +1,92 @@
+/**
+ * Every service of the control door in one place, each behind the same two checks. Knows nothing of sockets: any door that speaks
+ * Connect can mount it.
+ */
+import type { DescService } from "@bufbuild/protobuf";
+import type { ConnectRouter, Interceptor } from "@connectrpc/connect";
+import type { Clock } from "../base/clock.ts";
+import { AppError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { Health } from "../gen/grpc/health/v1/health_pb.ts";
+import { ServerReflection as ReflectionV1 } from "../gen/grpc/reflection/v1/reflection_pb.ts";
+import { ServerReflection as ReflectionV1Alpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
+import { AccountService } from "../gen/rotor/v1/account_service_pb.ts";
+import { DaemonService } from "../gen/rotor/v1/daemon_service_pb.ts";
+import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
+import { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
+import { LoginService } from "../gen/rotor/v1/login_service_pb.ts";
+import { PoolService } from "../gen/rotor/v1/pool_service_pb.ts";
+import { SettingService } from "../gen/rotor/v1/setting_service_pb.ts";
+import type { Engine } from "../pool/engine.ts";
+import { createAccountService } from "./account-service.ts";
+import type { DaemonFacts } from "./daemon-facts.ts";
+import { createDaemonService } from "./daemon-service.ts";
+import { createErrorInterceptor } from "./error-mapping.ts";
+import { createExchangeService } from "./exchange-service.ts";
+import { createHealth } from "./health.ts";
+import { createKeyService } from "./key-service.ts";
+import { createLoginService } from "./login-service.ts";
+import { createPoolService } from "./pool-service.ts";
+import { createReflection } from "./reflection.ts";
+import { createSettingService } from "./setting-service.ts";
+
+export interface ControlDeps {
+  /** null until the store is open. */
+  readonly engine: () => Engine | null;
+  readonly facts: DaemonFacts;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Services that need an engine: outside state ready they answer `not_ready` (contracts §11). */
+const ENGINE_SERVICES: readonly DescService[] = [
+  AccountService,
+  ExchangeService,
+  KeyService,
+  LoginService,
+  PoolService,
+  SettingService,
+];
+/** Services that work in every state. */
+const STANDING_SERVICES: readonly DescService[] = [DaemonService, Health, ReflectionV1, ReflectionV1Alpha];
+
+export const CONTROL_SERVICES: readonly DescService[] = [...ENGINE_SERVICES, ...STANDING_SERVICES];
+
+export function createControlRoutes(deps: ControlDeps): (router: ConnectRouter) => void {
+  const { facts, clock, log } = deps;
+  const readyEngine = () => (facts.snapshot().state === "ready" ? deps.engine() : null);
+  const engine = () => readyEngine() ?? refuseAsNotReady(facts);
+  const standing = { interceptors: [createErrorInterceptor(log)] };
+  const gated = { interceptors: [...standing.interceptors, createReadyInterceptor(engine)] };
+  const names = (services: readonly DescService[]) => new Set(services.map((service) => service.typeName));
+  const health = { whenReady: names(ENGINE_SERVICES), always: names(STANDING_SERVICES) };
+
+  return (router) => {
+    const reflection = createReflection(CONTROL_SERVICES);
+    router
+      .service(AccountService, createAccountService(engine, clock), gated)
+      .service(ExchangeService, createExchangeService(engine, clock), gated)
+      .service(KeyService, createKeyService(engine), gated)
+      .service(LoginService, createLoginService(engine, clock), gated)
+      .service(PoolService, createPoolService(engine, clock), gated)
+      .service(SettingService, createSettingService(engine), gated)
+      .service(DaemonService, createDaemonService({ engine: readyEngine, facts, clock, log }), standing)
+      .service(Health, createHealth(facts, health, clock), standing)
+      .service(ReflectionV1, reflection.v1, standing)
+      .service(ReflectionV1Alpha, reflection.v1alpha, standing);
+  };
+}
+
+/** Asked before the handler runs, so that no handler has to remember it. */
+function createReadyInterceptor(engine: () => Engine): Interceptor {
+  return (next) => async (request) => {
+    engine();
+    return await next(request);
+  };
+}
+
+function refuseAsNotReady(facts: DaemonFacts): never {
+  const { state, stateReason } = facts.snapshot();
+  const message = state === "ready" ? "the daemon is still starting" : `the daemon is ${state}`;
+  throw new AppError("not_ready", stateReason === null ? message : `${message}: ${stateReason}`, { facts: { state } });
+}

@@ -1,0 +1,125 @@
+/**
+ * What `rotor doctor` asks the daemon: store, files, listeners, settings, accounts. Changes nothing and sends nothing upstream.
+ */
+import { statSync } from "node:fs";
+import type { Clock } from "../base/clock.ts";
+import type { Config } from "../base/config.ts";
+import { fromUnknown } from "../base/errors.ts";
+import type { Paths } from "../base/paths.ts";
+import type { Finding } from "../control/daemon-facts.ts";
+import type { Engine } from "../pool/engine.ts";
+
+export interface DiagnoseInput {
+  readonly engine: Engine | null;
+  readonly state: { readonly name: string; readonly reason: string | null };
+  readonly proxyUrl: string | null;
+  readonly paths: Paths;
+  readonly config: Config;
+  readonly clock: Clock;
+}
+
+export async function diagnose(input: DiagnoseInput): Promise<readonly Finding[]> {
+  const findings: Finding[] = [
+    stateFinding(input),
+    ...fileFindings(input.paths),
+    proxyFinding(input),
+    clockFinding(input.clock),
+  ];
+  if (input.engine !== null)
+    findings.push(
+      ...(await storeFindings(input.engine)),
+      ...settingFindings(input.engine),
+      ...accountFindings(input.engine),
+    );
+  return findings;
+}
+
+const ok = (check: string, message: string): Finding => ({ check, level: "ok", message, hint: null });
+const warning = (check: string, message: string, hint: string | null): Finding => ({
+  check,
+  level: "warning",
+  message,
+  hint,
+});
+const error = (check: string, message: string, hint: string | null): Finding => ({
+  check,
+  level: "error",
+  message,
+  hint,
+});
+
+function stateFinding({ state }: DiagnoseInput): Finding {
+  if (state.name === "ready") return ok("daemon.state", "the daemon is ready");
+  return error("daemon.state", `the daemon is ${state.name}: ${state.reason ?? "no reason given"}`, "rotor log");
+}
+
+function fileFindings(paths: Paths): Finding[] {
+  try {
+    const mode = statSync(paths.dataDir).mode & 0o777;
+    if ((mode & 0o077) === 0) return [ok("files.data", `${paths.dataDir} is closed to others`)];
+    return [
+      warning(
+        "files.data",
+        `${paths.dataDir} is open to others (mode ${mode.toString(8)})`,
+        `chmod 700 '${paths.dataDir}'`,
+      ),
+    ];
+  } catch (thrown) {
+    return [error("files.data", `${paths.dataDir} cannot be looked at: ${fromUnknown(thrown).message}`, null)];
+  }
+}
+
+function proxyFinding({ proxyUrl, config }: DiagnoseInput): Finding {
+  if (proxyUrl === null) return error("proxy.listener", "the proxy does not listen", "rotor log");
+  const { host } = config.proxy;
+  if (["127.0.0.1", "localhost", "::1"].includes(host)) return ok("proxy.listener", `the proxy listens at ${proxyUrl}`);
+  return warning(
+    "proxy.listener",
+    `the proxy listens at ${proxyUrl}, beyond this machine and without TLS`,
+    "rotor up --host 127.0.0.1",
+  );
+}
+
+/** Logins are judged by their expiry; before this product existed no clock can be right. */
+const EARLIEST_SANE_MS = Date.UTC(2026, 0, 1);
+
+function clockFinding(clock: Clock): Finding {
+  if (clock.nowMs() >= EARLIEST_SANE_MS) return ok("host.clock", "the clock is plausible");
+  return error("host.clock", "the clock is years behind: logins would look fresh that are not", "set the clock");
+}
+
+async function storeFindings(engine: Engine): Promise<Finding[]> {
+  try {
+    const check = await engine.checkStore();
+    const size = `${(check.sizeBytes / 1e6).toFixed(1)} MB, schema ${check.schemaVersion}, sealed by ${check.seal.replace("_", " ")}`;
+    const findings =
+      check.integrity === "ok"
+        ? [ok("store.integrity", `the store is whole (${size})`)]
+        : [error("store.integrity", check.integrity, "rotor log")];
+    for (const file of check.looseFiles)
+      findings.push(warning("store.files", `${file} is open to others`, `chmod 600 '${file}'`));
+    return findings;
+  } catch (thrown) {
+    const failure = fromUnknown(thrown);
+    return [error("store.integrity", failure.message, failure.hint)];
+  }
+}
+
+function settingFindings(engine: Engine): Finding[] {
+  const problems = engine.settings.problems();
+  if (problems.length === 0) return [ok("settings", "every setting can be read")];
+  return problems.map((problem) => warning("settings", problem, "rotor setting list"));
+}
+
+function accountFindings(engine: Engine): Finding[] {
+  const accounts = engine.accounts.list();
+  if (accounts.length === 0) return [warning("accounts", "there are no accounts yet", "rotor login")];
+  const findings = accounts
+    .filter((account) => account.login.kind === "needs_login")
+    .map((account) =>
+      warning("accounts.login", `${account.alias} needs a login`, `rotor account relogin ${account.alias}`),
+    );
+  const { usableCount } = engine.selection.view();
+  const summary = `${usableCount} of ${accounts.length} accounts usable now`;
+  return [...findings, usableCount > 0 ? ok("accounts", summary) : warning("accounts", summary, "rotor pool explain")];
+}

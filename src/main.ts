@@ -1,0 +1,47 @@
+/**
+ * One binary, several faces. Looks at the first word, loads that face and nothing else; composes, decides nothing.
+ */
+import { raiseFetchLimit } from "./base/bootstrap.ts";
+
+const args = process.argv.slice(2);
+
+switch (args[0]) {
+  case "daemon":
+    raiseFetchLimit();
+    process.exitCode = await daemon(args.slice(1));
+    break;
+  case "simulate":
+    process.exitCode = await simulate(args.slice(1));
+    break;
+  default:
+    process.exitCode = await ctl(args);
+}
+process.exit();
+
+async function daemon(rest: string[]): Promise<number> {
+  const { runDaemon } = await import("./daemon/command.ts");
+  process.umask(0o077);
+  return runDaemon(rest, {
+    stderr: (line) => void process.stderr.write(`${line}\n`),
+    pid: process.pid,
+    onSignal(stop) {
+      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop(signal));
+    },
+  });
+}
+
+async function simulate(rest: string[]): Promise<number> {
+  const { runSimulate } = await import("./simulator/command.ts");
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop.abort());
+  return runSimulate(rest, {
+    stdout: (line) => void process.stdout.write(`${line}\n`),
+    stderr: (line) => void process.stderr.write(`${line}\n`),
+    stop: stop.signal,
+  });
+}
+
+async function ctl(rest: string[]): Promise<number> {
+  const [{ runCli }, { createProcessIo }] = await Promise.all([import("./cli/main.ts"), import("./cli/process-io.ts")]);
+  return runCli(rest, createProcessIo());
+}

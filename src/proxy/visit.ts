@@ -1,0 +1,95 @@
+/**
+ * One request at the proxy's door: who it is from, what it wants, and the wrapper that turns whatever goes wrong into a final answer.
+ * Never throws to the server, never answers without a stable code.
+ */
+import type { Clock } from "../base/clock.ts";
+import { AppError, fromUnknown } from "../base/errors.ts";
+import type { HeaderList } from "../base/header-list.ts";
+import type { Log } from "../base/log.ts";
+import type { Surface } from "../domain/exchange.ts";
+import type { Engine } from "../pool/engine.ts";
+import { authenticate } from "./client-auth.ts";
+import { finalAnswer } from "./final-answer.ts";
+import { headerListOf } from "./header-hygiene.ts";
+import { surfaceOf } from "./surface.ts";
+
+export interface ProxyDeps {
+  /** null while the daemon is not ready: nobody can be authenticated or served then. */
+  readonly engine: () => Engine | null;
+  /** The daemon's state (`ready`, `locked`, `damaged`, `migrating`) and why. */
+  readonly state: () => { readonly state: string; readonly reason: string };
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Of a request body, as received and decoded. */
+  readonly bodyMaxBytes: number;
+}
+
+export interface Visit {
+  readonly request: Request;
+  readonly engine: Engine;
+  /** Path without query, and without a path-scoped key. */
+  readonly path: string;
+  /** With its question mark; empty when there is none. */
+  readonly query: string;
+  readonly headers: HeaderList;
+  readonly surface: Surface;
+  readonly keyId: string;
+  readonly bodyMaxBytes: number;
+  readonly nowMs: () => number;
+}
+
+/** Does what `handle` does for an authenticated request, and answers for it when it throws. `stream` says what a Codex client expects there. */
+export async function receive(
+  deps: ProxyDeps,
+  request: Request,
+  stream: boolean,
+  handle: (visit: Visit) => Response | Promise<Response>,
+): Promise<Response> {
+  const { path, query } = splitUrl(request.url);
+  const headers = headerListOf(request.headers);
+  const surface = surfaceOf(path, headers);
+  try {
+    const engine = deps.engine();
+    const keyId = engine === null ? "" : authenticate(headers, surface, engine.keys);
+    if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
+      throw new AppError("upgrade_required", "WebSocket is not served here; send the request over HTTP");
+    }
+    if (engine === null) throw notReady(deps);
+    const { bodyMaxBytes } = deps;
+    return await handle({
+      request,
+      engine,
+      path,
+      query,
+      headers,
+      surface,
+      keyId,
+      bodyMaxBytes,
+      nowMs: deps.clock.nowMs,
+    });
+  } catch (thrown) {
+    return refuse(deps, fromUnknown(thrown), { surface, stream });
+  }
+}
+
+/** A refusal before any exchange began. */
+export function refuse(deps: ProxyDeps, error: AppError, about: { surface: Surface; stream: boolean }): Response {
+  if (error.code === "internal") deps.log.error("request.failed", { error });
+  const answer = finalAnswer(error, { ...about, exchangeId: null, nowMs: deps.clock.nowMs() });
+  return new Response(answer.body as Uint8Array<ArrayBuffer>, {
+    status: answer.status,
+    headers: answer.headers as [string, string][],
+  });
+}
+
+function notReady(deps: ProxyDeps): AppError {
+  const { state, reason } = deps.state();
+  return new AppError("not_ready", reason === "" ? `Rotor is ${state}` : `Rotor is ${state}: ${reason}`);
+}
+
+export function splitUrl(url: string): { path: string; query: string } {
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  if (start < 0) return { path: "/", query: "" };
+  const mark = url.indexOf("?", start);
+  return mark < 0 ? { path: url.slice(start), query: "" } : { path: url.slice(start, mark), query: url.slice(mark) };
+}
