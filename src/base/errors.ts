@@ -126,6 +126,22 @@ export const ERROR_TABLE = {
     "sign in to the account that is to be renewed; for another one: rotor login",
   ),
   invalid_import: row("invalid_argument", 400, "invalid_request_error", 2, "operator"),
+  passphrase_required: row(
+    "failed_precondition",
+    409,
+    "invalid_request_error",
+    5,
+    "operator",
+    "give the passphrase that it was encrypted with",
+  ),
+  passphrase_wrong: row(
+    "permission_denied",
+    403,
+    "invalid_request_error",
+    5,
+    "operator",
+    "check the passphrase; it counts every space and capital letter",
+  ),
   issuer_mismatch: row(
     "failed_precondition",
     409,
