@@ -16,11 +16,14 @@ const HOLD_WORDS: Readonly<Record<HoldKind, string>> = {
   [HoldKind.WINDOW_EXHAUSTED]: "window used up",
   [HoldKind.MODEL_UNSUPPORTED]: "model not supported",
   [HoldKind.AT_CAPACITY]: "at capacity",
+  [HoldKind.PAUSED]: "paused",
+  [HoldKind.DRAINING]: "draining",
 };
 
 /** Reasons that no clock ends, with the command that does. */
 export function mendingCommand(hold: Hold, alias: string): string | null {
   if (hold.kind === HoldKind.DISABLED) return `rotor account enable ${alias}`;
+  if (hold.kind === HoldKind.PAUSED || hold.kind === HoldKind.DRAINING) return `rotor account resume ${alias}`;
   if (hold.kind === HoldKind.NEEDS_LOGIN) return `rotor account relogin ${alias}`;
   return null;
 }

@@ -5,7 +5,8 @@ import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import { type AccountService, ImportAction, type ImportedAccountSchema } from "../gen/rotor/v1/account_service_pb.ts";
 import type { Engine, ImportedLogin } from "../pool/engine.ts";
-import { accountConverter, toAccountId } from "./convert.ts";
+import { accountConverter } from "./convert/accounts.ts";
+import { toAccountId } from "./convert/values.ts";
 
 export function createAccountService(engine: () => Engine, clock: Clock): ServiceImpl<typeof AccountService> {
   const converter = () => accountConverter(engine(), clock.nowMs());

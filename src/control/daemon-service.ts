@@ -11,7 +11,10 @@ import {
   FindingLevel,
 } from "../gen/rotor/v1/daemon_service_pb.ts";
 import type { Counters, Engine } from "../pool/engine.ts";
-import { accountConverter, aliasLookup, exchangeMessage, instant, int64, poolMessage } from "./convert.ts";
+import { accountConverter } from "./convert/accounts.ts";
+import { exchangeMessage } from "./convert/exchanges.ts";
+import { aliasLookup, poolMessage } from "./convert/pool.ts";
+import { instant, int64 } from "./convert/values.ts";
 import type { DaemonFacts, DaemonSnapshot, DaemonStateName, Finding } from "./daemon-facts.ts";
 import { callerOf } from "./peer.ts";
 

@@ -5,7 +5,9 @@ import { AppError } from "../base/errors.ts";
 import type { ExchangeService, ListExchangesRequest } from "../gen/rotor/v1/exchange_service_pb.ts";
 import type { Engine } from "../pool/engine.ts";
 import type { ExchangeQuery } from "../store/store.ts";
-import { aliasLookup, exchangeMessage, toAccountId, toExchangeId } from "./convert.ts";
+import { exchangeMessage } from "./convert/exchanges.ts";
+import { aliasLookup } from "./convert/pool.ts";
+import { toAccountId, toExchangeId } from "./convert/values.ts";
 import { createExchangeFeed } from "./exchange-feed.ts";
 import { changes } from "./watch.ts";
 

@@ -3,7 +3,7 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import { AppError } from "../base/errors.ts";
 import type { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
 import type { Engine } from "../pool/engine.ts";
-import { keyMessage } from "./convert.ts";
+import { keyMessage } from "./convert/keys.ts";
 
 export function createKeyService(engine: () => Engine): ServiceImpl<typeof KeyService> {
   return {

@@ -4,7 +4,8 @@ import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import type { LoginService, StartLoginRequest } from "../gen/rotor/v1/login_service_pb.ts";
 import type { Engine, LoginRequest } from "../pool/engine.ts";
-import { loginMessage, toAccountId, toLoginMethod } from "./convert.ts";
+import { loginMessage, toLoginMethod } from "./convert/logins.ts";
+import { toAccountId } from "./convert/values.ts";
 import { changes } from "./watch.ts";
 
 export function createLoginService(engine: () => Engine, clock: Clock): ServiceImpl<typeof LoginService> {

@@ -4,15 +4,9 @@ import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import type { PoolService } from "../gen/rotor/v1/pool_service_pb.ts";
 import type { Engine } from "../pool/engine.ts";
-import {
-  accountConverter,
-  aliasLookup,
-  planMessage,
-  poolMessage,
-  toAccountId,
-  toInstantMs,
-  toStrategyName,
-} from "./convert.ts";
+import { accountConverter } from "./convert/accounts.ts";
+import { aliasLookup, planMessage, poolMessage, toStrategyName } from "./convert/pool.ts";
+import { toAccountId, toInstantMs } from "./convert/values.ts";
 import { changes } from "./watch.ts";
 
 export function createPoolService(engine: () => Engine, clock: Clock): ServiceImpl<typeof PoolService> {

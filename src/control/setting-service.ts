@@ -2,7 +2,7 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { SettingService } from "../gen/rotor/v1/setting_service_pb.ts";
 import type { Engine } from "../pool/engine.ts";
-import { settingChangeMessage, settingMessage, toPresetName, toSettingKey } from "./convert.ts";
+import { settingChangeMessage, settingMessage, toPresetName, toSettingKey } from "./convert/settings.ts";
 
 export function createSettingService(engine: () => Engine): ServiceImpl<typeof SettingService> {
   const desk = () => engine().settings;

@@ -14,18 +14,12 @@ import { VERSION } from "../base/version.ts";
 import type { DaemonFacts, DaemonStateName } from "../control/daemon-facts.ts";
 import { createControlRoutes } from "../control/routes.ts";
 import { listenControl } from "../control/server.ts";
-import { createEngine, type RunningEngine } from "../pool/create-engine.ts";
 import { createProxyApp } from "../proxy/app.ts";
 import { listenProxy, type RunningProxy } from "../proxy/listen.ts";
 import { acquireLock } from "../store/lock.ts";
-import { openSqliteStore } from "../store/sqlite-store.ts";
-import type { Store } from "../store/store.ts";
-import { createUpstream } from "../upstream/codex-client.ts";
-import { createIssuer } from "../upstream/oauth-issuer.ts";
-import { CALLBACK_PORTS, createLoginIssuer } from "../upstream/oauth-login.ts";
-import { createCallbackDoor } from "./callback-door.ts";
 import { readDaemonPid, removeDaemonFile, writeDaemonFile } from "./daemon-file.ts";
 import { diagnose } from "./diagnose.ts";
+import { EngineRoom } from "./engine-room.ts";
 import { createIdleStop } from "./idle-stop.ts";
 
 export interface DaemonOptions {
@@ -64,15 +58,17 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       }
     }
   };
-  const daemon = new DaemonState(options);
+  const room = new EngineRoom(options);
+  const daemon = new DaemonState(options, room);
   try {
-    const routes = createControlRoutes({ engine: () => daemon.engine, facts: daemon, clock, log });
+    const routes = createControlRoutes({ engine: () => room.engine, facts: daemon, clock, log });
     const control = await listenControl({ path: paths.socket, routes, ownUid: options.uid, clock, log });
     undo.push(() => control.close(CONTROL_GRACE_MS));
-    undo.push(await daemon.openStore());
+    undo.push(() => room.close());
+    await room.open();
     const guard = createHttpGuard(config.proxy.allowedHosts);
     const app = createProxyApp({
-      engine: () => daemon.readyEngine(),
+      engine: () => room.readyEngine(),
       state: () => daemon.condition(),
       guard,
       clock,
@@ -89,7 +85,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       dashboard_url: null,
     });
     undo.push(() => removeDaemonFile(paths.daemonFile, pid));
-    const idle = createIdleStop({ engine: () => daemon.engine, clock, onIdle: options.onStop });
+    const idle = createIdleStop({ engine: () => room.engine, clock, onIdle: options.onStop });
     undo.push(() => idle.close());
     warnWhenOpen(config, log);
     log.info("daemon.started", {
@@ -104,12 +100,6 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await stop();
     throw thrown;
   }
-}
-
-/** A store whose logins cannot be opened is locked, not ready: it must say so before the first request finds out. */
-async function proveSeal(store: Store): Promise<void> {
-  const [first] = (await store.loadPool()).accounts;
-  if (first !== undefined) await store.loadCredentials(first.id);
 }
 
 function makeDataFolder(path: string): void {
@@ -146,67 +136,29 @@ function warnWhenOpen(config: Config, log: Log): void {
 /** What the daemon is now; the facts behind DaemonService. */
 class DaemonState implements DaemonFacts {
   readonly #options: DaemonOptions;
+  readonly #room: EngineRoom;
   readonly #startedAtMs: number;
-  readonly #watchers = new Set<() => void>();
-  #state: DaemonStateName = "migrating";
-  #reason: string | null = "the store is being opened";
-  engine: RunningEngine | null = null;
   proxyUrl: string | null = null;
 
-  constructor(options: DaemonOptions) {
+  constructor(options: DaemonOptions, room: EngineRoom) {
     this.#options = options;
+    this.#room = room;
     this.#startedAtMs = options.clock.nowMs();
   }
 
-  /** Opens store and engine; a store that cannot be used leaves the daemon up and saying so. Returns how to close them. */
-  async openStore(): Promise<() => Promise<void>> {
-    const { paths, config, clock, dice, log } = this.#options;
-    let store: Store | null = null;
-    try {
-      store = await openSqliteStore({ paths, dice, clock, log });
-      await proveSeal(store);
-      const { issuer, clientId, baseUrl } = config.upstream;
-      this.engine = await createEngine({
-        store,
-        upstream: createUpstream({ baseUrl, clock, log }),
-        issuer: createIssuer({ issuer, clientId, clock, log }),
-        loginIssuer: createLoginIssuer({ issuer, clientId, clock, dice, log }),
-        openCallbackListener: createCallbackDoor({ ports: CALLBACK_PORTS, clock, log }),
-        issuerUrl: issuer,
-        settings: config.settings,
-        clock,
-        dice,
-        log,
-      });
-      this.#become("ready", null);
-    } catch (thrown) {
-      const error = fromUnknown(thrown);
-      if (error.code !== "store_damaged" && error.code !== "store_newer" && error.code !== "seal_key_missing")
-        throw error;
-      log.error("store.unusable", { error });
-      this.#become(error.code === "seal_key_missing" ? "locked" : "damaged", error.message);
-    }
-    return async () => {
-      await this.engine?.close();
-      await store?.close();
-    };
-  }
-
-  readyEngine(): RunningEngine | null {
-    return this.#state === "ready" ? this.engine : null;
-  }
-
   condition(): { state: DaemonStateName; reason: string } {
-    return { state: this.#state, reason: this.#reason ?? "" };
+    const { state, reason } = this.#room.condition();
+    return { state, reason: reason ?? "" };
   }
 
   snapshot() {
     const { paths, config, pid } = this.#options;
+    const { state, reason } = this.#room.condition();
     return {
       version: VERSION,
       pid,
-      state: this.#state,
-      stateReason: this.#reason,
+      state,
+      stateReason: reason,
       startedAtMs: this.#startedAtMs,
       proxyUrl: this.proxyUrl,
       socketPath: paths.socket,
@@ -220,8 +172,15 @@ class DaemonState implements DaemonFacts {
 
   diagnose() {
     const { paths, config, clock } = this.#options;
-    const state = { name: this.#state, reason: this.#reason };
-    return diagnose({ engine: this.engine, state, proxyUrl: this.proxyUrl, paths, config, clock });
+    const { state: name, reason } = this.#room.condition();
+    return diagnose({
+      engine: this.#room.engine,
+      state: { name, reason },
+      proxyUrl: this.proxyUrl,
+      paths,
+      config,
+      clock,
+    });
   }
 
   stop(): void {
@@ -229,13 +188,6 @@ class DaemonState implements DaemonFacts {
   }
 
   watch(onChange: () => void): () => void {
-    this.#watchers.add(onChange);
-    return () => void this.#watchers.delete(onChange);
-  }
-
-  #become(state: DaemonStateName, reason: string | null): void {
-    this.#state = state;
-    this.#reason = reason;
-    for (const onChange of this.#watchers) onChange();
+    return this.#room.watch(onChange);
   }
 }

@@ -16,6 +16,8 @@ export interface Account {
   readonly userId: string | null;
   /** `chatgpt_account_id` claim: the workspace, sent upstream as `chatgpt-account-id`. */
   readonly workspaceId: string;
+  /** What people call the workspace; null when upstream never said. */
+  readonly workspaceName: string | null;
   /** OAuth issuer that these credentials belong to; they are refused under another one (contracts §14). */
   readonly issuer: string;
   /** ChatGPT subscription as upstream spells it: free, plus, pro, team, …; "unknown" when never said. */
@@ -23,6 +25,9 @@ export interface Account {
   readonly createdAtMs: number;
   /** The operator's switch; authoritative. */
   readonly enabled: boolean;
+  readonly orders: Orders;
+  /** Who renews this login (contracts §15). */
+  readonly refreshOwner: RefreshOwner;
   readonly login: LoginState;
   readonly credentials: CredentialFacts;
   readonly windows: readonly Window[];
@@ -31,6 +36,29 @@ export interface Account {
   readonly unsupportedModels: readonly UnsupportedModel[];
   readonly use: UseFacts;
 }
+
+/** What the operator says about an account beside its switch. */
+export interface Orders {
+  /** Lower case, each once, in alphabetical order. */
+  readonly tags: readonly string[];
+  /** Free text, "" = none. */
+  readonly note: string;
+  /** Share of the work relative to the other accounts, > 0; 1 = like any other. */
+  readonly weight: number;
+  /** Larger is drained first; 0 = no wish. */
+  readonly priority: number;
+  /** Set aside for a while; null = not. */
+  readonly pause: { readonly sinceMs: number; readonly untilMs: number | null } | null;
+  /** Finishes what it has begun and the conversations that are on it, and takes no new ones. */
+  readonly draining: boolean;
+}
+
+export const NO_ORDERS: Orders = { tags: [], note: "", weight: 1, priority: 0, pause: null, draining: false };
+
+/** `file`: another program renews this login and keeps it in that file; Rotor only adopts what it finds there. */
+export type RefreshOwner = { readonly kind: "rotor" } | { readonly kind: "file"; readonly path: string };
+
+export const OWNED_HERE: RefreshOwner = { kind: "rotor" };
 
 /** Whether the login still works; `needs_login` is left only by new credentials. */
 export type LoginState =

@@ -15,6 +15,10 @@ export function holdText(hold: Hold): string {
   switch (hold.kind) {
     case "disabled":
       return "switched off by the operator";
+    case "paused":
+      return "paused by the operator";
+    case "draining":
+      return "draining: it keeps its conversations and takes no new ones";
     case "needs_login":
       return hold.reason === "" ? "its login no longer works" : `its login no longer works: ${hold.reason}`;
     case "cooling_down":

@@ -7,6 +7,8 @@ import { countsModel, isExhausted } from "./window.ts";
 
 export type Hold =
   | { readonly kind: "disabled"; readonly untilMs: null }
+  | { readonly kind: "paused"; readonly untilMs: number | null }
+  | { readonly kind: "draining"; readonly untilMs: null }
   | { readonly kind: "needs_login"; readonly untilMs: null; readonly reason: string; readonly sinceMs: number }
   | { readonly kind: "cooling_down"; readonly untilMs: number; readonly reason: CooldownReason }
   | {
@@ -22,13 +24,18 @@ export type HoldKind = Hold["kind"];
 
 const NONE: readonly Hold[] = Object.freeze([]);
 
-export type HoldAsk = Pick<Ask, "nowMs" | "model" | "openLeases" | "maxLeases">;
+export type HoldAsk = Pick<Ask, "nowMs" | "model" | "openLeases" | "maxLeases" | "affinity">;
 
 /** Every reason why `account` may not serve `ask` now; the shared empty list when there is none (no allocation on the hot path). */
 export function holdsOn(account: Account, ask: HoldAsk): readonly Hold[] {
   const { nowMs, model } = ask;
   let holds: Hold[] | null = null;
   if (!account.enabled) holds = withHold(holds, { kind: "disabled", untilMs: null });
+  const { pause, draining } = account.orders;
+  if (pause !== null && (pause.untilMs === null || pause.untilMs > nowMs))
+    holds = withHold(holds, { kind: "paused", untilMs: pause.untilMs });
+  // What is on it already is served to its end: a conversation is not torn from an account that only takes no new ones.
+  if (draining && ask.affinity !== account.id) holds = withHold(holds, { kind: "draining", untilMs: null });
   if (account.login.kind === "needs_login") {
     holds = withHold(holds, {
       kind: "needs_login",

@@ -2,7 +2,15 @@
  * What an event does to an account: (account, event) → account' and effects. Pure; the keeper carries the effects out.
  * Two rules run through all of it: an older observation never undoes a newer one, and times come from upstream when it says them.
  */
-import { type Account, type Cooldown, type CooldownReason, countExchange, type UseFacts } from "./account.ts";
+import {
+  type Account,
+  type Cooldown,
+  type CooldownReason,
+  countExchange,
+  type Orders,
+  type RefreshOwner,
+  type UseFacts,
+} from "./account.ts";
 import type { Observation, Outcome } from "./outcome.ts";
 import { countsModel, isExhausted, mergeWindows, type Window } from "./window.ts";
 
@@ -23,7 +31,14 @@ export type AccountEvent =
   | { readonly kind: "login_rejected"; readonly atMs: number; readonly generation: number; readonly reason: string }
   | { readonly kind: "refresh_failed"; readonly atMs: number }
   | { readonly kind: "cooldown_cleared" }
-  | { readonly kind: "edited"; readonly alias?: string; readonly enabled?: boolean };
+  | {
+      readonly kind: "edited";
+      readonly alias?: string;
+      readonly enabled?: boolean;
+      readonly orders?: Partial<Orders>;
+      readonly refreshOwner?: RefreshOwner;
+      readonly workspaceName?: string;
+    };
 
 export interface AttemptEnded {
   readonly kind: "attempt_ended";
@@ -87,7 +102,14 @@ export function transition(account: Account, event: AccountEvent, ladders: Ladde
         ? { account, effects: [] }
         : { account: { ...account, cooldown: null }, effects: [DURABLY, ANNOUNCE, log("account.cooldown_cleared")] };
     case "edited": {
-      const edited = { ...account, alias: event.alias ?? account.alias, enabled: event.enabled ?? account.enabled };
+      const edited = {
+        ...account,
+        alias: event.alias ?? account.alias,
+        enabled: event.enabled ?? account.enabled,
+        orders: event.orders === undefined ? account.orders : { ...account.orders, ...event.orders },
+        refreshOwner: event.refreshOwner ?? account.refreshOwner,
+        workspaceName: event.workspaceName ?? account.workspaceName,
+      };
       return { account: edited, effects: [DURABLY, ANNOUNCE] };
     }
   }

@@ -4,7 +4,15 @@
 import type { Clock } from "../base/clock.ts";
 import { AppError, fromUnknown } from "../base/errors.ts";
 import { createUlid, type Dice } from "../base/id.ts";
-import { type Account, type AccountId, defaultAlias, isAlias, isSameIdentity } from "../domain/account.ts";
+import {
+  type Account,
+  type AccountId,
+  defaultAlias,
+  isAlias,
+  isSameIdentity,
+  NO_ORDERS,
+  OWNED_HERE,
+} from "../domain/account.ts";
 import type { Credentials } from "../domain/credentials.ts";
 import type { TokenClaims } from "../domain/token-claims.ts";
 import type { Store } from "../store/store.ts";
@@ -133,10 +141,13 @@ export function newAccount(deps: IntakeDeps, login: IncomingLogin, alias: string
     email: null,
     userId: null,
     workspaceId: login.claims.workspaceId,
+    workspaceName: null,
     issuer: deps.issuerUrl,
     tier: "unknown",
     createdAtMs: nowMs,
     enabled: true,
+    orders: NO_ORDERS,
+    refreshOwner: OWNED_HERE,
     login: { kind: "ok" },
     credentials: { generation: 0, accessExpiresAtMs: null, refreshedAtMs: nowMs },
     windows: [],

@@ -4,9 +4,10 @@
  */
 import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { Account, AccountId } from "../domain/account.ts";
+import { type Account, type AccountId, OWNED_HERE } from "../domain/account.ts";
 import { type Connection, isUniqueViolation, type SqlRow } from "./database.ts";
 import { formatObserved, parseObserved } from "./observed-facts.ts";
+import { formatOrders, parseOrders } from "./operator-orders.ts";
 import { numberOf, numberOrNull, textOf, textOrNull, wholeMs } from "./row.ts";
 
 /** In the order in which they were added. */
@@ -23,6 +24,9 @@ function accountFrom(row: SqlRow, log: Log): Account {
   const { facts, dropped } = parseObserved(textOf(row, "observed"));
   const alias = textOf(row, "alias");
   if (dropped.length > 0) log.warn("account.observations_dropped", { alias, parts: dropped });
+  const orders = parseOrders(textOf(row, "orders"));
+  if (orders.dropped.length > 0) log.warn("account.orders_dropped", { alias, parts: orders.dropped });
+  const ownerFile = textOrNull(row, "refresh_owner_file");
   const reason = textOrNull(row, "needs_login_reason");
   return {
     id: textOf(row, "id") as AccountId,
@@ -30,10 +34,13 @@ function accountFrom(row: SqlRow, log: Log): Account {
     email: textOrNull(row, "email"),
     userId: textOrNull(row, "user_id"),
     workspaceId: textOf(row, "workspace_id"),
+    workspaceName: textOrNull(row, "workspace_name"),
     issuer: textOf(row, "issuer"),
     tier: textOf(row, "tier"),
     createdAtMs: numberOf(row, "created_at_ms"),
     enabled: numberOf(row, "enabled") !== 0,
+    orders: orders.value,
+    refreshOwner: ownerFile === null ? OWNED_HERE : { kind: "file", path: ownerFile },
     login:
       reason === null
         ? { kind: "ok" }
@@ -51,7 +58,8 @@ export function insertAccount(db: Connection, account: Account): void {
   refusingConflicts(db, account, () =>
     db.run(
       `INSERT INTO account (id, alias, email, user_id, workspace_id, issuer, tier, created_at_ms, enabled,
-         needs_login_reason, needs_login_since_ms, observed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         workspace_name, orders, refresh_owner_file, needs_login_reason, needs_login_since_ms, observed)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       account.id,
       account.alias,
       account.email,
@@ -61,6 +69,7 @@ export function insertAccount(db: Connection, account: Account): void {
       account.tier,
       wholeMs(account.createdAtMs),
       account.enabled ? 1 : 0,
+      ...orderColumns(account),
       ...loginColumns(account),
       formatObserved(account),
     ),
@@ -72,7 +81,7 @@ export function updateWholeAccount(db: Connection, account: Account): void {
   refusingConflicts(db, account, () =>
     db.run(
       `UPDATE account SET alias = ?, email = ?, user_id = ?, workspace_id = ?, issuer = ?, tier = ?, enabled = ?,
-         needs_login_reason = ?, needs_login_since_ms = ?, observed = ? WHERE id = ?`,
+         workspace_name = ?, orders = ?, refresh_owner_file = ?, needs_login_reason = ?, needs_login_since_ms = ?, observed = ? WHERE id = ?`,
       account.alias,
       account.email,
       account.userId,
@@ -80,6 +89,7 @@ export function updateWholeAccount(db: Connection, account: Account): void {
       account.issuer,
       account.tier,
       account.enabled ? 1 : 0,
+      ...orderColumns(account),
       ...loginColumns(account),
       formatObserved(account),
       account.id,
@@ -92,10 +102,12 @@ export function updateSavedAccount(db: Connection, account: Account): void {
   requireAccount(db, account.id);
   refusingConflicts(db, account, () =>
     db.run(
-      "UPDATE account SET alias = ?, email = ?, enabled = ?, tier = ?, observed = ? WHERE id = ?",
+      `UPDATE account SET alias = ?, email = ?, enabled = ?, workspace_name = ?, orders = ?, refresh_owner_file = ?, tier = ?,
+         observed = ? WHERE id = ?`,
       account.alias,
       account.email,
       account.enabled ? 1 : 0,
+      ...orderColumns(account),
       account.tier,
       formatObserved(account),
       account.id,
@@ -143,6 +155,10 @@ export function requireAccount(db: Connection, id: AccountId): void {
 
 export function accountNotFound(): AppError {
   return new AppError("account_not_found", "there is no such account");
+}
+
+function orderColumns({ workspaceName, orders, refreshOwner }: Account): [string | null, string, string | null] {
+  return [workspaceName, formatOrders(orders), refreshOwner.kind === "file" ? refreshOwner.path : null];
 }
 
 function loginColumns({ login }: Account): [string | null, number | null] {

@@ -29,6 +29,9 @@ CREATE TABLE account (
   tier TEXT NOT NULL,
   created_at_ms INTEGER NOT NULL,
   enabled INTEGER NOT NULL,
+  workspace_name TEXT,
+  orders TEXT NOT NULL,
+  refresh_owner_file TEXT,
   needs_login_reason TEXT,
   needs_login_since_ms INTEGER,
   observed TEXT NOT NULL

@@ -1,6 +1,6 @@
 /** One builder a noun: a sound default, and only what a test is about spelt out. */
 import fc from "fast-check";
-import type { Account, AccountId } from "../../src/domain/account.ts";
+import { type Account, type AccountId, NO_ORDERS, OWNED_HERE } from "../../src/domain/account.ts";
 import type { Ask } from "../../src/domain/ask.ts";
 import { STRATEGY_NAMES } from "../../src/domain/strategy.ts";
 import type { Window } from "../../src/domain/window.ts";
@@ -21,10 +21,13 @@ export function anAccount(change: Partial<Account> & { n?: number } = {}): Accou
     email: `person${n}@example.test`,
     userId: `user-${n}`,
     workspaceId: `workspace-${n}`,
+    workspaceName: null,
     issuer: ISSUER,
     tier: "plus",
     createdAtMs: T0,
     enabled: true,
+    orders: NO_ORDERS,
+    refreshOwner: OWNED_HERE,
     login: { kind: "ok" },
     credentials: { generation: 1, accessExpiresAtMs: T0 + 864_000_000, refreshedAtMs: T0 },
     windows: [],

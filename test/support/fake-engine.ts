@@ -3,7 +3,7 @@
  * Nothing is sent anywhere, and selection is the order in which accounts were added.
  */
 import { AppError } from "../../src/base/errors.ts";
-import { type Account, type AccountId, isAlias } from "../../src/domain/account.ts";
+import { type Account, type AccountId, isAlias, NO_ORDERS, OWNED_HERE } from "../../src/domain/account.ts";
 import type { ClientKey } from "../../src/domain/client-key.ts";
 import type { Exchange, ExchangeId } from "../../src/domain/exchange.ts";
 import { holdsOn } from "../../src/domain/hold.ts";
@@ -46,10 +46,13 @@ export function accountOf(alias: string, changes: Partial<Account> = {}): Accoun
     email: `${alias}@example.org`,
     userId: `user-${alias}`,
     workspaceId: `workspace-${alias}`,
+    workspaceName: null,
     issuer: "https://auth.example.org",
     tier: "plus",
     createdAtMs: T0,
     enabled: true,
+    orders: NO_ORDERS,
+    refreshOwner: OWNED_HERE,
     login: { kind: "ok" },
     credentials: { generation: 1, accessExpiresAtMs: T0 + 3_600_000, refreshedAtMs: T0 },
     windows: [],
@@ -119,7 +122,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
     const order: AccountId[] = [];
     const passedOver: Plan["passedOver"][number][] = [];
     for (const account of accounts.values()) {
-      const holds = holdsOn(account, { nowMs: nowMs(), model, openLeases, maxLeases: 32 });
+      const holds = holdsOn(account, { nowMs: nowMs(), model, affinity: null, openLeases, maxLeases: 32 });
       if (holds.length > 0) held.push({ accountId: account.id, holds });
       else if (pinned && pinned.accountId !== account.id)
         passedOver.push({ accountId: account.id, because: "pinned_elsewhere" });

@@ -1,5 +1,5 @@
 /** Accounts, credentials, keys and exchanges by number, for tests of stores. Tokens are made up here and look like no real one. */
-import type { Account, AccountId } from "../../src/domain/account.ts";
+import { type Account, type AccountId, NO_ORDERS, OWNED_HERE } from "../../src/domain/account.ts";
 import type { ClientKey } from "../../src/domain/client-key.ts";
 import type { AttemptRecord, Exchange, ExchangeId } from "../../src/domain/exchange.ts";
 import type { Window } from "../../src/domain/window.ts";
@@ -18,10 +18,13 @@ export function accountLike(n: number, changes: Partial<Account> = {}): Account 
     email: `person${n}@example.com`,
     userId: `person-${n}`,
     workspaceId: `workspace-${n}`,
+    workspaceName: null,
     issuer: "https://issuer.example",
     tier: "plus",
     createdAtMs: T0,
     enabled: true,
+    orders: NO_ORDERS,
+    refreshOwner: OWNED_HERE,
     login: { kind: "ok" },
     credentials: { generation: 1, accessExpiresAtMs: T0 + 3_600_000, refreshedAtMs: T0 },
     windows: [],

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/account.proto.
  */
 export const file_rotor_v1_account: GenFile = /*@__PURE__*/
-  fileDesc("ChZyb3Rvci92MS9hY2NvdW50LnByb3RvEghyb3Rvci52MSL9AwoHQWNjb3VudBIKCgJpZBgBIAEoCRINCgVhbGlhcxgCIAEoCRINCgVlbWFpbBgDIAEoCRIPCgd1c2VyX2lkGAQgASgJEhQKDHdvcmtzcGFjZV9pZBgFIAEoCRIMCgR0aWVyGAYgASgJEg4KBmlzc3VlchgHIAEoCRIPCgdlbmFibGVkGAggASgIEh0KBWhvbGRzGAkgAygLMg4ucm90b3IudjEuSG9sZBIhCgd3aW5kb3dzGAogAygLMhAucm90b3IudjEuV2luZG93EioKC2NyZWRlbnRpYWxzGAsgASgLMhUucm90b3IudjEuQ3JlZGVudGlhbHMSEwoLb3Blbl9sZWFzZXMYDCABKAUSGwoTZXhjaGFuZ2VzX2xhc3Rfd2VlaxgNIAEoAxIzCg9sYXN0X2xlYXNlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGxhc3Rfc2VydmVkX3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJ1bnN1cHBvcnRlZF9tb2RlbHMYESADKAsyGi5yb3Rvci52MS5VbnN1cHBvcnRlZE1vZGVsIosBCgtDcmVkZW50aWFscxISCgpnZW5lcmF0aW9uGAEgASgDEjYKEmFjY2Vzc19leHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMcmVmcmVzaF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLtAQoGV2luZG93Eg0KBWxpbWl0GAEgASgJEgwKBHNsb3QYAiABKAkSDgoGbW9kZWxzGAMgAygJEhYKDmxlbmd0aF9taW51dGVzGAQgASgDEhQKDHVzZWRfcGVyY2VudBgFIAEoARIuCgpyZXNldF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxvYnNlcnZlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBnNvdXJjZRgIIAEoDjIWLnJvdG9yLnYxLldpbmRvd1NvdXJjZSJkCgRIb2xkEiAKBGtpbmQYASABKA4yEi5yb3Rvci52MS5Ib2xkS2luZBIsCghlbmRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEdGV4dBgDIAEoCSJPChBVbnN1cHBvcnRlZE1vZGVsEg0KBW1vZGVsGAEgASgJEiwKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCq1AQoMV2luZG93U291cmNlEh0KGVdJTkRPV19TT1VSQ0VfVU5TUEVDSUZJRUQQABIYChRXSU5ET1dfU09VUkNFX0hFQURFUhABEhcKE1dJTkRPV19TT1VSQ0VfRVZFTlQQAhIXChNXSU5ET1dfU09VUkNFX0VSUk9SEAMSIAocV0lORE9XX1NPVVJDRV9VU0FHRV9FTkRQT0lOVBAEEhgKFFdJTkRPV19TT1VSQ0VfSU1QT1JUEAUq0AEKCEhvbGRLaW5kEhkKFUhPTERfS0lORF9VTlNQRUNJRklFRBAAEhYKEkhPTERfS0lORF9ESVNBQkxFRBABEhkKFUhPTERfS0lORF9ORUVEU19MT0dJThACEhoKFkhPTERfS0lORF9DT09MSU5HX0RPV04QAxIeChpIT0xEX0tJTkRfV0lORE9XX0VYSEFVU1RFRBAEEh8KG0hPTERfS0lORF9NT0RFTF9VTlNVUFBPUlRFRBAFEhkKFUhPTERfS0lORF9BVF9DQVBBQ0lUWRAGYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("ChZyb3Rvci92MS9hY2NvdW50LnByb3RvEghyb3Rvci52MSLvBAoHQWNjb3VudBIKCgJpZBgBIAEoCRINCgVhbGlhcxgCIAEoCRINCgVlbWFpbBgDIAEoCRIPCgd1c2VyX2lkGAQgASgJEhQKDHdvcmtzcGFjZV9pZBgFIAEoCRIMCgR0aWVyGAYgASgJEg4KBmlzc3VlchgHIAEoCRIPCgdlbmFibGVkGAggASgIEh0KBWhvbGRzGAkgAygLMg4ucm90b3IudjEuSG9sZBIhCgd3aW5kb3dzGAogAygLMhAucm90b3IudjEuV2luZG93EioKC2NyZWRlbnRpYWxzGAsgASgLMhUucm90b3IudjEuQ3JlZGVudGlhbHMSEwoLb3Blbl9sZWFzZXMYDCABKAUSGwoTZXhjaGFuZ2VzX2xhc3Rfd2VlaxgNIAEoAxIzCg9sYXN0X2xlYXNlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGxhc3Rfc2VydmVkX3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJ1bnN1cHBvcnRlZF9tb2RlbHMYESADKAsyGi5yb3Rvci52MS5VbnN1cHBvcnRlZE1vZGVsEhYKDndvcmtzcGFjZV9uYW1lGBIgASgJEgwKBHRhZ3MYEyADKAkSDAoEbm90ZRgUIAEoCRIOCgZ3ZWlnaHQYFSABKAESEAoIcHJpb3JpdHkYFiABKAUSGgoScmVmcmVzaF9vd25lcl9maWxlGBcgASgJIosBCgtDcmVkZW50aWFscxISCgpnZW5lcmF0aW9uGAEgASgDEjYKEmFjY2Vzc19leHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMcmVmcmVzaF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLtAQoGV2luZG93Eg0KBWxpbWl0GAEgASgJEgwKBHNsb3QYAiABKAkSDgoGbW9kZWxzGAMgAygJEhYKDmxlbmd0aF9taW51dGVzGAQgASgDEhQKDHVzZWRfcGVyY2VudBgFIAEoARIuCgpyZXNldF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxvYnNlcnZlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBnNvdXJjZRgIIAEoDjIWLnJvdG9yLnYxLldpbmRvd1NvdXJjZSJkCgRIb2xkEiAKBGtpbmQYASABKA4yEi5yb3Rvci52MS5Ib2xkS2luZBIsCghlbmRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEdGV4dBgDIAEoCSJPChBVbnN1cHBvcnRlZE1vZGVsEg0KBW1vZGVsGAEgASgJEiwKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCq1AQoMV2luZG93U291cmNlEh0KGVdJTkRPV19TT1VSQ0VfVU5TUEVDSUZJRUQQABIYChRXSU5ET1dfU09VUkNFX0hFQURFUhABEhcKE1dJTkRPV19TT1VSQ0VfRVZFTlQQAhIXChNXSU5ET1dfU09VUkNFX0VSUk9SEAMSIAocV0lORE9XX1NPVVJDRV9VU0FHRV9FTkRQT0lOVBAEEhgKFFdJTkRPV19TT1VSQ0VfSU1QT1JUEAUq/gEKCEhvbGRLaW5kEhkKFUhPTERfS0lORF9VTlNQRUNJRklFRBAAEhYKEkhPTERfS0lORF9ESVNBQkxFRBABEhkKFUhPTERfS0lORF9ORUVEU19MT0dJThACEhoKFkhPTERfS0lORF9DT09MSU5HX0RPV04QAxIeChpIT0xEX0tJTkRfV0lORE9XX0VYSEFVU1RFRBAEEh8KG0hPTERfS0lORF9NT0RFTF9VTlNVUFBPUlRFRBAFEhkKFUhPTERfS0lORF9BVF9DQVBBQ0lUWRAGEhQKEEhPTERfS0lORF9QQVVTRUQQBxIWChJIT0xEX0tJTkRfRFJBSU5JTkcQCGIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * One login in one ChatGPT workspace. Identity is user id plus workspace id; the e-mail alone is not.
@@ -139,6 +139,48 @@ export type Account = Message<"rotor.v1.Account"> & {
    * @generated from field: repeated rotor.v1.UnsupportedModel unsupported_models = 17;
    */
   unsupportedModels: UnsupportedModel[];
+
+  /**
+   * What people call the workspace; empty when upstream never said.
+   *
+   * @generated from field: string workspace_name = 18;
+   */
+  workspaceName: string;
+
+  /**
+   * Labels, lower case, in alphabetical order.
+   *
+   * @generated from field: repeated string tags = 19;
+   */
+  tags: string[];
+
+  /**
+   * The operator's remark.
+   *
+   * @generated from field: string note = 20;
+   */
+  note: string;
+
+  /**
+   * Share of the work relative to the other accounts; 1 is like any other.
+   *
+   * @generated from field: double weight = 21;
+   */
+  weight: number;
+
+  /**
+   * Larger is drained first; 0 is no wish.
+   *
+   * @generated from field: int32 priority = 22;
+   */
+  priority: number;
+
+  /**
+   * Path of the file whose program renews this login; empty when Rotor renews it itself.
+   *
+   * @generated from field: string refresh_owner_file = 23;
+   */
+  refreshOwnerFile: string;
 };
 
 /**
@@ -425,6 +467,20 @@ export enum HoldKind {
    * @generated from enum value: HOLD_KIND_AT_CAPACITY = 6;
    */
   AT_CAPACITY = 6,
+
+  /**
+   * Set aside by the operator for a while.
+   *
+   * @generated from enum value: HOLD_KIND_PAUSED = 7;
+   */
+  PAUSED = 7,
+
+  /**
+   * Keeps its conversations and takes no new ones, by the operator's order.
+   *
+   * @generated from enum value: HOLD_KIND_DRAINING = 8;
+   */
+  DRAINING = 8,
 }
 
 /**
