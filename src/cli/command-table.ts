@@ -3,6 +3,7 @@
  */
 import type { Command } from "./command.ts";
 import { accountCommands } from "./commands/account.ts";
+import { auditCommands } from "./commands/audit.ts";
 import { completionCommands } from "./commands/completion.ts";
 import { connectCommands } from "./commands/connect.ts";
 import { daemonCommands } from "./commands/daemon.ts";
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   ...keyCommands,
   ...poolCommands,
   ...exchangeCommands,
+  ...auditCommands,
   ...logCommands,
   ...doctorCommands,
   ...settingCommands,

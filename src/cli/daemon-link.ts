@@ -9,6 +9,7 @@ import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-no
 import { AppError } from "../base/errors.ts";
 import type { Paths } from "../base/paths.ts";
 import { AccountService } from "../gen/rotor/v1/account_service_pb.ts";
+import { AuditService } from "../gen/rotor/v1/audit_service_pb.ts";
 import { type Daemon, DaemonService, DaemonState } from "../gen/rotor/v1/daemon_service_pb.ts";
 import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
 import { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
@@ -33,6 +34,7 @@ export interface DaemonLink {
   readonly keys: Client<typeof KeyService>;
   readonly logins: Client<typeof LoginService>;
   readonly settings: Client<typeof SettingService>;
+  readonly audit: Client<typeof AuditService>;
   /** The same services without a deadline, for watches. */
   readonly watch: {
     readonly pool: Client<typeof PoolService>;
@@ -186,6 +188,7 @@ async function openLink(socket: string, io: CliIo): Promise<DaemonLink> {
       keys: createClient(KeyService, unary),
       logins: createClient(LoginService, unary),
       settings: createClient(SettingService, unary),
+      audit: createClient(AuditService, unary),
       watch: {
         pool: createClient(PoolService, endless),
         exchanges: createClient(ExchangeService, endless),

@@ -11,7 +11,7 @@ const WIDTH = 80;
 const SECTIONS: readonly (readonly [string, readonly string[]])[] = [
   ["Get going", ["login", "up", "down", "status", "import", "connect", "demo"]],
   ["Accounts and keys", ["account", "key"]],
-  ["What happens", ["pool", "exchange", "log", "doctor"]],
+  ["What happens", ["pool", "exchange", "audit", "log", "doctor"]],
   ["Set up", ["setting", "path", "version", "completion", "simulate", "help"]],
 ];
 

@@ -90,9 +90,23 @@ export function parseUntil(text: string, nowMs: number): number | null {
   const durationMs = parseDuration(trimmed);
   if (durationMs !== null) return nowMs + durationMs;
   if (!/^\d{4}-\d{2}-\d{2}/.test(trimmed)) return null;
-  // A bare date would be read as midnight UTC; people mean their own midnight.
-  const atMs = parseInstant(/^\d{4}-\d{2}-\d{2}$/.test(trimmed) ? `${trimmed}T00:00:00` : trimmed.replace(" ", "T"));
+  const atMs = parseLocal(trimmed);
   return atMs !== null && atMs > nowMs ? atMs : null;
+}
+
+/** An instant in the past as typed: a duration before now, a local date or time, or RFC 3339. null when it is none of these or to come. */
+export function parseSince(text: string, nowMs: number): number | null {
+  const durationMs = parseDuration(text);
+  if (durationMs !== null) return nowMs - durationMs;
+  const trimmed = text.trim();
+  if (!/^\d{4}-\d{2}-\d{2}/.test(trimmed)) return null;
+  const atMs = parseLocal(trimmed);
+  return atMs !== null && atMs <= nowMs ? atMs : null;
+}
+
+/** A bare date would be read as midnight UTC; people mean their own midnight. */
+function parseLocal(text: string): number | null {
+  return parseInstant(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00` : text.replace(" ", "T"));
 }
 
 /** `2026-11-21` in local time. */

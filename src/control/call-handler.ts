@@ -86,6 +86,8 @@ function socketOf(request: Request): unknown {
 function refuse(request: Request): AppError | null {
   if (request.headers.origin !== undefined || request.headers.referer !== undefined)
     return new AppError("forbidden_host", "web pages may not use the control socket", { hint: null });
+  // Connect would take a GET for methods without side effects, and that a browser sends with neither of the two.
+  if (request.method !== "POST") return new AppError("route_not_found", "methods are called with POST", { hint: null });
   if ("stream" in request) return null;
   const { host } = request.headers;
   if (host === undefined || host === "") return null;

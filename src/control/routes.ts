@@ -11,6 +11,7 @@ import { Health } from "../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection as ReflectionV1 } from "../gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ReflectionV1Alpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { AccountService } from "../gen/rotor/v1/account_service_pb.ts";
+import { AuditService } from "../gen/rotor/v1/audit_service_pb.ts";
 import { DaemonService } from "../gen/rotor/v1/daemon_service_pb.ts";
 import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
 import { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
@@ -19,6 +20,8 @@ import { PoolService } from "../gen/rotor/v1/pool_service_pb.ts";
 import { SettingService } from "../gen/rotor/v1/setting_service_pb.ts";
 import type { Engine } from "../pool/engine.ts";
 import { createAccountService } from "./account-service.ts";
+import { createAuditInterceptor, type Door } from "./audit-interceptor.ts";
+import { createAuditService } from "./audit-service.ts";
 import type { DaemonFacts } from "./daemon-facts.ts";
 import { createDaemonService } from "./daemon-service.ts";
 import { createErrorInterceptor } from "./error-mapping.ts";
@@ -36,11 +39,14 @@ export interface ControlDeps {
   readonly facts: DaemonFacts;
   readonly clock: Clock;
   readonly log: Log;
+  /** The door that these routes are behind; absent: the socket. */
+  readonly door?: Door;
 }
 
 /** Services that need an engine: outside state ready they answer `not_ready` (contracts §11). */
 const ENGINE_SERVICES: readonly DescService[] = [
   AccountService,
+  AuditService,
   ExchangeService,
   KeyService,
   LoginService,
@@ -57,7 +63,11 @@ export function createControlRoutes(deps: ControlDeps): (router: ConnectRouter) 
   const readyEngine = () => (facts.snapshot().state === "ready" ? deps.engine() : null);
   const engine = () => readyEngine() ?? refuseAsNotReady(facts);
   const standing = { interceptors: [createErrorInterceptor(log)] };
-  const gated = { interceptors: [...standing.interceptors, createReadyInterceptor(engine)] };
+  const auditing = createAuditInterceptor(readyEngine, deps.door ?? "socket");
+  const gated = {
+    interceptors: [...standing.interceptors, createReadyInterceptor(engine), auditing],
+  };
+  const audited = { interceptors: [...standing.interceptors, auditing] };
   const names = (services: readonly DescService[]) => new Set(services.map((service) => service.typeName));
   const health = { whenReady: names(ENGINE_SERVICES), always: names(STANDING_SERVICES) };
 
@@ -65,12 +75,13 @@ export function createControlRoutes(deps: ControlDeps): (router: ConnectRouter) 
     const reflection = createReflection(CONTROL_SERVICES);
     router
       .service(AccountService, createAccountService(engine, clock), gated)
+      .service(AuditService, createAuditService(engine), gated)
       .service(ExchangeService, createExchangeService(engine, clock), gated)
       .service(KeyService, createKeyService(engine), gated)
       .service(LoginService, createLoginService(engine, clock), gated)
       .service(PoolService, createPoolService(engine, clock), gated)
       .service(SettingService, createSettingService(engine), gated)
-      .service(DaemonService, createDaemonService({ engine: readyEngine, facts, clock, log }), standing)
+      .service(DaemonService, createDaemonService({ engine: readyEngine, facts, clock, log }), audited)
       .service(Health, createHealth(facts, health, clock), standing)
       .service(ReflectionV1, reflection.v1, standing)
       .service(ReflectionV1Alpha, reflection.v1alpha, standing);

@@ -91,6 +91,14 @@ export const SETTINGS = {
     unit: "exchanges",
     why: "some weeks of one person's work, about 10 MB",
   },
+  audit_days_kept: {
+    type: "integer",
+    default: 365,
+    min: 1,
+    max: 3_650,
+    unit: "days",
+    why: "a year answers when and by whom something was changed; an order takes some 200 bytes",
+  },
   idle_stop_minutes: {
     type: "integer",
     default: 0,

@@ -11,6 +11,7 @@ import {
   type RefreshOwner,
   type UseFacts,
 } from "./account.ts";
+import { ANNOUNCE, DURABLY, type Effect, LATER, log, NO_EFFECTS, NOTED, SHOWN } from "./effect.ts";
 import type { Observation, Outcome } from "./outcome.ts";
 import { countsModel, isExhausted, mergeWindows, type Window } from "./window.ts";
 
@@ -51,16 +52,6 @@ export interface AttemptEnded {
   readonly observation: Observation;
 }
 
-export type Effect =
-  /** Must be on disk before the operator or a request goes on. */
-  | { readonly kind: "persist_durably" }
-  /** May be written behind. */
-  | { readonly kind: "persist_later" }
-  /** Watchers should look again. */
-  | { readonly kind: "announce" }
-  /** A transition worth a log line, said once. */
-  | { readonly kind: "log"; readonly event: string; readonly facts: Readonly<Record<string, string | number | null>> };
-
 export interface Transition {
   readonly account: Account;
   readonly effects: readonly Effect[];
@@ -73,13 +64,6 @@ export interface Ladders {
   readonly refreshFirstMs: number;
   readonly modelUnsupportedMs: number;
 }
-
-const LATER: Effect = { kind: "persist_later" };
-const DURABLY: Effect = { kind: "persist_durably" };
-const ANNOUNCE: Effect = { kind: "announce" };
-const NO_EFFECTS: readonly Effect[] = [];
-const NOTED: readonly Effect[] = [LATER];
-const SHOWN: readonly Effect[] = [LATER, ANNOUNCE];
 
 export function transition(account: Account, event: AccountEvent, ladders: Ladders): Transition {
   switch (event.kind) {
@@ -258,7 +242,11 @@ function loginRejected(account: Account, atMs: number, generation: number, reaso
   if (account.login.kind === "needs_login" || generation < account.credentials.generation)
     return { account, effects: [] };
   const rejected: Account = { ...account, login: { kind: "needs_login", reason, sinceMs: atMs } };
-  return { account: rejected, effects: [DURABLY, ANNOUNCE, log("account.needs_login", { reason })] };
+  const said: readonly Effect[] = [
+    log("account.needs_login", { reason }, "warn"),
+    { kind: "audit", action: "account.needs_login", text: reason },
+  ];
+  return { account: rejected, effects: [DURABLY, ANNOUNCE, ...said] };
 }
 
 function credentialsRenewed(
@@ -282,8 +270,4 @@ function credentialsRenewed(
     account: renewed,
     effects: [ANNOUNCE, log("account.credentials_renewed", { generation: event.generation })],
   };
-}
-
-function log(event: string, facts: Readonly<Record<string, string | number | null>> = {}): Effect {
-  return { kind: "log", event, facts };
 }

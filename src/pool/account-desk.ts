@@ -18,7 +18,7 @@ export interface AccountDeskDeps extends IntakeDeps {
 }
 
 export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {
-  const { keeper, leases, credentials, affinity, store, log } = deps;
+  const { keeper, leases, credentials, affinity, store, audit, log } = deps;
   return {
     list: () => keeper.accounts(),
     get: (id) => keeper.get(id),
@@ -29,6 +29,7 @@ export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {
       if (changes.enabled === false && account.enabled && !changes.force) checkNotLast(deps, account);
       if (changes.alias === undefined && changes.enabled === undefined) return account;
       const edited = await keeper.commit(id, { kind: "edited", alias: changes.alias, enabled: changes.enabled });
+      audit.say({ action: actionOf(changes), subjects: [{ id, name: edited.alias }], text: editText(account, edited) });
       log.info("account.edited", { account: edited.alias, was: account.alias, enabled: edited.enabled });
       return edited;
     },
@@ -39,11 +40,13 @@ export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {
       keeper.forget(id);
       credentials.replaced(id);
       affinity.forget(id);
+      audit.say({ action: "account.remove", subjects: [{ id, name: account.alias }], text: "" });
       log.info("account.removed", { account: account.alias });
       return account;
     },
     async refresh(id) {
       const { alias } = keeper.require(id);
+      audit.say({ action: "account.refresh", subjects: [{ id, name: alias }], text: "" });
       const end = await credentials.refresh(id, "forced", null);
       if (end.kind === "rejected")
         throw new AppError("login_rejected", `${alias}: the issuer refuses this login (${end.reason})`);
@@ -51,9 +54,23 @@ export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {
         throw new AppError("upstream_unreachable", `${alias}: the login could not be renewed now: ${end.message}`);
       return keeper.require(id);
     },
-    clearCooldown: (id) => keeper.commit(id, { kind: "cooldown_cleared" }),
+    async clearCooldown(id) {
+      const account = await keeper.commit(id, { kind: "cooldown_cleared" });
+      audit.say({ action: "account.clear_cooldown", subjects: [{ id, name: account.alias }], text: "" });
+      return account;
+    },
     importLogins: async (data, options) => importLogins(deps, readCodexAuth(data), options),
   };
+}
+
+/** The one thing that an edit is about, as the log calls it. */
+function actionOf(changes: { alias?: string; enabled?: boolean }): string {
+  if (changes.alias !== undefined) return "account.rename";
+  return changes.enabled ? "account.enable" : "account.disable";
+}
+
+function editText(before: Account, after: Account): string {
+  return before.alias === after.alias ? "" : `${before.alias} → ${after.alias}`;
 }
 
 /** Switching off the last account that can serve is more often a slip than a wish. */
@@ -76,6 +93,8 @@ async function importLogins(
   const decisions = decide(deps, logins, options.alias);
   if (!options.dryRun) {
     const added = decisions.filter((decision) => decision.action === "add");
+    const subjects = added.map(({ account }) => ({ id: account!.id, name: account!.alias }));
+    deps.audit.say({ action: "account.import", subjects, text: `${added.length} of ${decisions.length} added` });
     if (added.length > 0) {
       const batch = added.map(({ account, login }) => ({ account: account!, credentials: login.credentials }));
       await deps.store.addAccounts(batch);

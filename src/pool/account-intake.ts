@@ -16,6 +16,7 @@ import {
 import type { Credentials } from "../domain/credentials.ts";
 import type { TokenClaims } from "../domain/token-claims.ts";
 import type { Store } from "../store/store.ts";
+import type { AuditNotes } from "./audit-book.ts";
 import type { CredentialKeeper } from "./credential-keeper.ts";
 import type { Keeper } from "./keeper.ts";
 
@@ -26,6 +27,7 @@ export interface IntakeDeps {
   readonly issuerUrl: string;
   readonly clock: Clock;
   readonly dice: Dice;
+  readonly audit: AuditNotes;
 }
 
 /** Credentials with whose they are. */
@@ -84,6 +86,7 @@ export async function adoptLogin(
     }
     keeper.adopt([account]);
     credentials.replaced(account.id);
+    deps.audit.say({ action: "account.add", subjects: [{ id: account.id, name: account.alias }], text: "signed in" });
     return { account, added: true };
   }
 }
@@ -107,6 +110,7 @@ export async function replaceLogin(
       keeper.adopt([account]);
       deps.credentials.replaced(id);
       if (meanwhile !== before) await store.saveAccount(account);
+      deps.audit.say({ action: "account.renew", subjects: [{ id, name: account.alias }], text: "took a new login" });
       return account;
     }
     if (tried >= tries) throw new AppError("internal", `${before.alias} was renewed at the same moment; try again`);

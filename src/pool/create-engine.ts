@@ -10,6 +10,7 @@ import type { LoginIssuer } from "../upstream/oauth-login.ts";
 import type { Issuer, Upstream } from "../upstream/upstream.ts";
 import { createAccountDesk } from "./account-desk.ts";
 import { createAffinityTable } from "./affinity-table.ts";
+import { createAuditBook } from "./audit-book.ts";
 import type { OpenCallbackListener } from "./callback-listener.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { createCredentialKeeper } from "./credential-keeper.ts";
@@ -47,7 +48,8 @@ export async function createEngine(deps: {
   const { store, upstream, issuer, issuerUrl, clock, dice, log } = deps;
   const stored = await store.loadPool();
   const scheduler = createScheduler(clock);
-  const settingDesk = createSettingDesk({ saved: stored.settings, ...deps.settings, store, log });
+  const audit = createAuditBook({ store, clock, dice, settings: () => settingDesk.now(), log });
+  const settingDesk = createSettingDesk({ saved: stored.settings, ...deps.settings, store, audit, log });
   for (const problem of settingDesk.problems()) log.warn("setting.unreadable", { problem });
   const settings = settingDesk.now;
   const accounts = stored.accounts.map((account) => underIssuer(account, issuerUrl, clock.nowMs()));
@@ -55,13 +57,13 @@ export async function createEngine(deps: {
     if (account.issuer !== issuerUrl)
       log.warn("account.foreign_issuer", { account: account.alias, issuer: account.issuer });
   }
-  const keeper = createKeeper({ stored: { ...stored, accounts }, store, clock, scheduler, log });
+  const keeper = createKeeper({ stored: { ...stored, accounts }, store, clock, scheduler, audit, log });
   const leases = createLeaseDesk({ keeper, clock, dice, settings });
   const credentials = createCredentialKeeper({ keeper, store, issuer, issuerUrl, clock, scheduler, settings, log });
   const affinity = createAffinityTable();
   const book = createExchangeBook({ store, clock, scheduler, settings, log });
-  const keys = createKeyDesk({ stored: stored.keys, store, clock, dice, scheduler, log });
-  const intake = { keeper, credentials, store, issuerUrl, clock, dice };
+  const keys = createKeyDesk({ stored: stored.keys, store, clock, dice, scheduler, audit, log });
+  const intake = { keeper, credentials, store, issuerUrl, clock, dice, audit };
   const { loginIssuer, openCallbackListener } = deps;
   const logins = createLoginDesk({ ...intake, loginIssuer, openCallbackListener, scheduler, log });
   const counters = { exchanges: 0, served: 0, failovers: 0, clientsGone: 0 };
@@ -86,11 +88,12 @@ export async function createEngine(deps: {
   return {
     accounts: createAccountDesk({ ...intake, leases, affinity, log }),
     logins,
-    selection: createSelectionDesk({ keeper, leases, log, nowMs: () => clock.nowMs() }),
+    selection: createSelectionDesk({ keeper, leases, audit, log, nowMs: () => clock.nowMs() }),
     exchanges: { run, open: book.open, list: book.list, get: book.get, watch: book.watch },
     keys,
     settings: settingDesk,
     catalogue: createCatalogue({ clock, run }),
+    audit,
     counters() {
       const { refreshes, failures } = credentials.counters();
       return { ...counters, refreshes, refreshFailures: failures };
@@ -102,7 +105,7 @@ export async function createEngine(deps: {
       await ended(book, clock);
       await credentials.close();
       scheduler.close();
-      await Promise.all([keeper.flush(), book.flush(), keys.flush()]);
+      await Promise.all([keeper.flush(), book.flush(), keys.flush(), audit.flush()]);
     },
   };
 }

@@ -1,5 +1,5 @@
 /**
- * What the doors see of the engine room: six desks. Doors translate and call; they decide nothing.
+ * What the doors see of the engine room: seven desks. Doors translate and call; they decide nothing.
  * Every method that changes something resolves after the change is durable, and rejects with an AppError.
  */
 
@@ -7,6 +7,7 @@ import type { ByteFilter } from "../base/byte-filter.ts";
 import type { AppError } from "../base/errors.ts";
 import type { HeaderList } from "../base/header-list.ts";
 import type { Account, AccountId } from "../domain/account.ts";
+import type { Actor, AuditChange, AuditEntry } from "../domain/audit.ts";
 import type { ClientKey } from "../domain/client-key.ts";
 import type { Exchange, ExchangeId, Surface } from "../domain/exchange.ts";
 import type { Login, LoginMethod } from "../domain/login.ts";
@@ -14,7 +15,7 @@ import type { Pin } from "../domain/pin.ts";
 import type { Plan } from "../domain/plan.ts";
 import type { PresetName, SettingKey, SettingState, SettingValue } from "../domain/setting.ts";
 import type { StrategyName } from "../domain/strategy.ts";
-import type { ExchangeQuery, StoreCheck } from "../store/store.ts";
+import type { AuditQuery, ExchangeQuery, StoreCheck } from "../store/store.ts";
 
 export interface Engine {
   readonly accounts: AccountDesk;
@@ -24,6 +25,7 @@ export interface Engine {
   readonly keys: KeyDesk;
   readonly settings: SettingDesk;
   readonly catalogue: CatalogueDesk;
+  readonly audit: AuditDesk;
   counters(): Counters;
   checkStore(): Promise<StoreCheck>;
 }
@@ -180,6 +182,18 @@ export interface CatalogueDesk {
 export type CatalogueAnswer =
   | { readonly kind: "models"; readonly body: Uint8Array; readonly etag: string | null }
   | { readonly kind: "refused"; readonly error: AppError };
+
+export interface AuditDesk {
+  /**
+   * Carries out somebody's order and leaves exactly one entry, whatever becomes of it. `action` is what it is called when the desks that
+   * do the work say nothing more exact.
+   */
+  order<T>(order: { actor: Actor; action: string }, work: () => Promise<T>): Promise<T>;
+  /** What Rotor did unasked. */
+  own(change: AuditChange): void;
+  /** Newest first. */
+  list(query: AuditQuery): Promise<readonly AuditEntry[]>;
+}
 
 export interface Counters {
   readonly exchanges: number;

@@ -12,6 +12,7 @@ import { activePin, type Pin } from "../domain/pin.ts";
 import type { StrategyName } from "../domain/strategy.ts";
 import { type AccountEvent, type Ladders, transition } from "../domain/transition.ts";
 import type { Store, StoredPool } from "../store/store.ts";
+import type { AuditNotes } from "./audit-book.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 export interface Keeper {
@@ -58,9 +59,10 @@ export function createKeeper(deps: {
   store: Store;
   clock: Clock;
   scheduler: Scheduler;
+  audit: AuditNotes;
   log: Log;
 }): Keeper {
-  const { store, clock, scheduler, log } = deps;
+  const { store, clock, scheduler, audit, log } = deps;
   let accounts: Account[] = [...deps.stored.accounts];
   let strategy = deps.stored.strategy;
   let pin = deps.stored.pin;
@@ -132,7 +134,8 @@ export function createKeeper(deps: {
       if (effect.kind === "persist_durably") durable = true;
       else if (effect.kind === "persist_later") writeSoon(id);
       else if (effect.kind === "announce") visible = true;
-      else log.info(effect.event, { account: account.alias, ...effect.facts });
+      else if (effect.kind === "log") log[effect.level](effect.event, { account: account.alias, ...effect.facts });
+      else audit.own({ action: effect.action, subjects: [{ id, name: account.alias }], text: effect.text });
     }
     if (visible) announce();
     return { account, durable };

@@ -6,6 +6,7 @@ import type { Log } from "../base/log.ts";
 import { isAlias } from "../domain/account.ts";
 import { type ClientKey, parseClientKey } from "../domain/client-key.ts";
 import type { Store } from "../store/store.ts";
+import type { AuditNotes } from "./audit-book.ts";
 import type { KeyDesk } from "./engine.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -23,9 +24,10 @@ export function createKeyDesk(deps: {
   clock: Clock;
   dice: Dice;
   scheduler: Scheduler;
+  audit: AuditNotes;
   log: Log;
 }): KeyDeskWithFlush {
-  const { store, clock, dice, scheduler, log } = deps;
+  const { store, clock, dice, scheduler, audit, log } = deps;
   const keys = new Map(deps.stored.map((key) => [key.id, key]));
   const touched = new Map<string, number>();
 
@@ -61,6 +63,7 @@ export function createKeyDesk(deps: {
       if (keys.has(id)) throw new AppError("internal", "a key id came up twice");
       await store.addKey(key);
       keys.set(id, key);
+      audit.say({ action: "key.create", subjects: [{ id, name }], text: "" });
       log.info("key.created", { key: name, key_id: id });
       return { key, secret: `rtr_${id}_${secret}` };
     },
@@ -68,10 +71,15 @@ export function createKeyDesk(deps: {
     async revoke(id) {
       const key = keys.get(id);
       if (key === undefined) throw new AppError("key_not_found", `there is no key ${id}`);
-      if (key.revokedAtMs !== null) return key;
+      const subjects = [{ id, name: key.name }];
+      if (key.revokedAtMs !== null) {
+        audit.say({ action: "key.revoke", subjects, text: "it was revoked already" });
+        return key;
+      }
       const revoked = { ...key, revokedAtMs: clock.nowMs() };
       await store.saveKey(revoked);
       keys.set(id, revoked);
+      audit.say({ action: "key.revoke", subjects, text: "" });
       log.info("key.revoked", { key: key.name, key_id: id });
       return revoked;
     },

@@ -6,6 +6,7 @@ import { LOGINS_ENDED_MAX, LOGINS_OPEN_MAX } from "../base/bounds.ts";
 import { AppError, fromUnknown } from "../base/errors.ts";
 import { createUlid, type Dice } from "../base/id.ts";
 import type { Log } from "../base/log.ts";
+import type { Actor } from "../domain/audit.ts";
 import type { Login } from "../domain/login.ts";
 import { readCallback } from "../upstream/oauth-callback.ts";
 import {
@@ -44,6 +45,8 @@ const SLOWER_BY_MS = 5_000;
 interface Flow {
   login: Login;
   readonly request: LoginRequest;
+  /** Whoever began it: what comes of it is theirs, whatever brings it back. */
+  readonly actor: Actor;
   /** null for a device login. */
   readonly authorization: Authorization | null;
   /** Ends whatever it has under way at the issuer. */
@@ -116,7 +119,9 @@ export function createLoginDesk(deps: LoginDeskDeps): ClosableLoginDesk {
         const found = await loginIssuer.exchange(grant, flow.abort.signal);
         if (!isOpen(flow)) return;
         flow.isAdopting = true;
-        const { account, added } = await adoptLogin(deps, { ...found, refreshedAtMs: null }, flow.request);
+        const { account, added } = await deps.audit.as(flow.actor, () =>
+          adoptLogin(deps, { ...found, refreshedAtMs: null }, flow.request),
+        );
         end(flow, { state: "completed", accountId: account.id, added });
       } catch (thrown) {
         fail(flow, thrown);
@@ -180,11 +185,13 @@ export function createLoginDesk(deps: LoginDeskDeps): ClosableLoginDesk {
   };
   const begin = async (request: LoginRequest): Promise<Flow> => {
     const isDevice = request.method === "device";
+    const actor = deps.audit.actor();
     const device = isDevice ? await loginIssuer.startDevice(stopping.signal) : null;
     if (stopping.signal.aborted) throw new AppError("not_ready", "the daemon is stopping");
     // From here to the entry in the book without a pause: a login that ends meanwhile would close the listener.
     const flow = newFlow(clock.nowMs(), deps.dice, {
       request,
+      actor,
       device,
       authorization: isDevice ? null : authorize(request),
     });
@@ -250,9 +257,9 @@ export function createLoginDesk(deps: LoginDeskDeps): ClosableLoginDesk {
 function newFlow(
   nowMs: number,
   dice: Dice,
-  how: { request: LoginRequest; authorization: Authorization | null; device: DeviceAuthorization | null },
+  how: { request: LoginRequest; actor: Actor; authorization: Authorization | null; device: DeviceAuthorization | null },
 ): Flow {
-  const { request, authorization, device } = how;
+  const { request, actor, authorization, device } = how;
   const login: Login = {
     id: createUlid(nowMs, dice),
     method: request.method,
@@ -269,7 +276,7 @@ function newFlow(
     error: null,
   };
   const abort = new AbortController();
-  return { login, request, authorization, abort, settling: null, isAdopting: false, problem: null };
+  return { login, request, actor, authorization, abort, settling: null, isAdopting: false, problem: null };
 }
 
 const needsListener = ({ login }: Flow): boolean => login.method === "browser";

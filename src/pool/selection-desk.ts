@@ -1,5 +1,7 @@
 /** What operators see and say of selection: the pool as it is, strategy, pin, explain. Always from the ranking that chooses. */
+import { formatInstant } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import type { AuditNotes } from "./audit-book.ts";
 import type { PoolView, SelectionDesk } from "./engine.ts";
 import type { Keeper } from "./keeper.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
@@ -7,10 +9,11 @@ import type { LeaseDesk } from "./lease-desk.ts";
 export function createSelectionDesk(deps: {
   keeper: Keeper;
   leases: LeaseDesk;
+  audit: AuditNotes;
   log: Log;
   nowMs: () => number;
 }): SelectionDesk {
-  const { keeper, leases, log } = deps;
+  const { keeper, leases, audit, log } = deps;
   const explain = (model: string | null, limit?: number) =>
     leases.plan(leases.askFor({ model, affinity: null, tried: new Set() }), limit);
   return {
@@ -30,17 +33,24 @@ export function createSelectionDesk(deps: {
       };
     },
     async setStrategy(strategy) {
+      const before = keeper.strategy();
       await keeper.savePool({ strategy });
+      audit.say({ action: "pool.strategy", subjects: [], text: `${before} → ${strategy}` });
       log.info("pool.strategy_set", { strategy });
     },
     async pin(id, untilMs) {
       const { alias } = keeper.require(id);
       await keeper.savePool({ pin: { accountId: id, sinceMs: deps.nowMs(), untilMs } });
+      const end = untilMs === null ? "until it is taken off" : `until ${formatInstant(untilMs)}`;
+      audit.say({ action: "pool.pin", subjects: [{ id, name: alias }], text: end });
       log.info("pool.pinned", { account: alias, until_ms: untilMs });
     },
     async unpin() {
-      if (keeper.pin() === null) return;
+      const pin = keeper.pin();
+      if (pin === null) return audit.say({ action: "pool.unpin", subjects: [], text: "there was no pin" });
       await keeper.savePool({ pin: null });
+      const name = keeper.get(pin.accountId)?.alias ?? "";
+      audit.say({ action: "pool.unpin", subjects: [{ id: pin.accountId, name }], text: "" });
       log.info("pool.unpinned");
     },
     explain: (model) => explain(model),

@@ -15,6 +15,7 @@ import {
   settingsFrom,
 } from "../domain/setting.ts";
 import type { Store } from "../store/store.ts";
+import type { AuditNotes } from "./audit-book.ts";
 import type { SettingChange, SettingDesk } from "./engine.ts";
 
 export interface SettingDeskWithNow extends SettingDesk {
@@ -27,6 +28,7 @@ export function createSettingDesk(deps: {
   fromEnv: Readonly<Record<string, string>>;
   fromFile: Readonly<Record<string, string>>;
   store: Store;
+  audit: AuditNotes;
   log: Log;
 }): SettingDeskWithNow {
   let saved = { ...deps.saved };
@@ -42,6 +44,7 @@ export function createSettingDesk(deps: {
 
   /** Saves `wanted` (null = back to the default) and says what that changes in force. */
   const change = async (
+    action: string,
     wanted: ReadonlyMap<SettingKey, SettingValue | null>,
     dryRun: boolean,
   ): Promise<readonly SettingChange[]> => {
@@ -60,6 +63,11 @@ export function createSettingDesk(deps: {
     ({ states, problems } = resolved);
     now = settingsFrom(states);
     for (const one of changes) deps.log.info("setting.changed", { ...one });
+    deps.audit.say({
+      action,
+      subjects: changes.map(({ key }) => ({ id: key, name: key })),
+      text: changes.map(({ key, before, after }) => `${key} ${before} → ${after}`).join(", "),
+    });
     return changes;
   };
 
@@ -76,16 +84,17 @@ export function createSettingDesk(deps: {
       }
       const reading = readSetting(key, value);
       if (!reading.ok) throw new AppError("invalid_setting", reading.reason);
-      await change(new Map([[key, reading.value]]), false);
+      await change("setting.set", new Map([[key, reading.value]]), false);
       return stateOf(key);
     },
     reset(key, dryRun) {
       const keys = key === null ? SETTING_KEYS : [requireKey(key)];
-      return change(new Map(keys.map((one) => [one, null])), dryRun);
+      return change("setting.reset", new Map(keys.map((one) => [one, null])), dryRun);
     },
     applyPreset(preset, dryRun) {
       const values = PRESETS[preset];
       return change(
+        "setting.preset",
         new Map(SETTING_KEYS.map((key) => [key, values[key] === SETTINGS[key].default ? null : (values[key] ?? null)])),
         dryRun,
       );

@@ -106,6 +106,17 @@ CREATE TABLE exchange_tried (
   PRIMARY KEY (account_id, exchange_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX exchange_tried_by_exchange ON exchange_tried (exchange_id);
+
+CREATE TABLE audit (
+  id TEXT PRIMARY KEY,
+  at_ms INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  subjects TEXT NOT NULL,
+  text TEXT NOT NULL,
+  error_code TEXT
+) STRICT;
+CREATE INDEX audit_by_time ON audit (at_ms);
 `,
   },
 ];

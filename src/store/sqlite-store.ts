@@ -11,6 +11,7 @@ import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import type { Account } from "../domain/account.ts";
 import * as accounts from "./account-table.ts";
+import { insertAudit, readAudit } from "./audit-table.ts";
 import * as credentials from "./credential-table.ts";
 import { isLoose, openDatabase, type StoreDatabase } from "./database.ts";
 import { createExchangeTable, type ExchangeTable } from "./exchange-table.ts";
@@ -62,6 +63,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       ...credentialPart(room),
       ...poolPart(room),
       ...exchangePart(room),
+      ...auditPart(room),
       check: async () => checkStore(db, paths),
       close: async () => db.close(),
     };
@@ -206,6 +208,15 @@ function exchangePart({ exchanges }: Room) {
     appendExchanges: async (batch, keep) => exchanges.append(batch, keep),
     listExchanges: async (query) => exchanges.list(query),
     getExchange: async (id) => exchanges.get(id),
+  } satisfies Partial<Store>;
+}
+
+function auditPart({ db: { durable, relaxed }, log }: Room) {
+  return {
+    async appendAudit(batch, keepSinceMs) {
+      durable.transaction(() => insertAudit(durable, batch, keepSinceMs));
+    },
+    listAudit: async (query) => readAudit(relaxed, query, log),
   } satisfies Partial<Store>;
 }
 

@@ -7,6 +7,7 @@
  * pins and client keys (to be announced across hosts).
  */
 import type { Account, AccountId } from "../domain/account.ts";
+import type { ActorKind, AuditEntry } from "../domain/audit.ts";
 import type { ClientKey } from "../domain/client-key.ts";
 import type { Credentials } from "../domain/credentials.ts";
 import type { Exchange, ExchangeId } from "../domain/exchange.ts";
@@ -47,6 +48,21 @@ export interface ExchangeQuery {
   readonly accountId?: AccountId;
   readonly keyId?: string;
   /** Only those that ended with an error code or a status of 400 and above. */
+  readonly failed?: boolean;
+}
+
+export interface AuditQuery {
+  /** Newest first; at most this many. */
+  readonly limit: number;
+  /** Only those older than this id (page on). */
+  readonly before?: string;
+  readonly sinceMs?: number;
+  /** An action, or its noun for all of that noun's. */
+  readonly action?: string;
+  readonly actor?: ActorKind;
+  /** Id, or name at that moment. */
+  readonly subject?: string;
+  /** Only orders that were refused. */
   readonly failed?: boolean;
 }
 
@@ -108,6 +124,10 @@ export interface Store {
   appendExchanges(batch: readonly Exchange[], keep: number): Promise<void>;
   listExchanges(query: ExchangeQuery): Promise<readonly Exchange[]>;
   getExchange(id: ExchangeId): Promise<Exchange | null>;
+
+  /** Adds entries and drops what is older than `keepSinceMs`. Durable; an id that is there already is no error. */
+  appendAudit(batch: readonly AuditEntry[], keepSinceMs: number): Promise<void>;
+  listAudit(query: AuditQuery): Promise<readonly AuditEntry[]>;
 
   /** Integrity and durability facts for `doctor`. */
   check(): Promise<StoreCheck>;

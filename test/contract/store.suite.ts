@@ -15,6 +15,7 @@ import {
   nextGeneration,
   windowLike,
 } from "../support/store-samples.ts";
+import { audit } from "./audit.suite.ts";
 
 /** `makeStore` gives an empty store; `remove` takes away what it left. */
 export function storeContract(name: string, makeStore: () => Promise<{ store: Store; remove(): Promise<void> }>): void {
@@ -37,6 +38,7 @@ export function storeContract(name: string, makeStore: () => Promise<{ store: St
     keys(current);
     settings(current);
     exchanges(current);
+    audit(current);
     closing(current);
   });
 }

@@ -147,7 +147,7 @@ describe("a used-up window", () => {
 describe("a lost login", () => {
   test("is loud once", () => {
     const first = on(anAccount(), { kind: "login_rejected", atMs: T0, generation: 1, reason: "invalid_grant" });
-    expect(first.effects.map((effect) => effect.kind)).toEqual(["persist_durably", "announce", "log"]);
+    expect(first.effects.map((effect) => effect.kind)).toEqual(["persist_durably", "announce", "log", "audit"]);
     const second = on(first.account, { kind: "login_rejected", atMs: T0 + 1, generation: 1, reason: "invalid_grant" });
     expect(second).toEqual({ account: first.account, effects: [] });
   });

@@ -2,7 +2,9 @@
  * An engine in memory for tests of the doors: accounts, keys, settings, pin and strategy really change and are really announced.
  * Nothing is sent anywhere, and selection is the order in which accounts were added.
  */
+import { systemClock } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
+import { systemDice } from "../../src/base/id.ts";
 import { type Account, type AccountId, isAlias, NO_ORDERS, OWNED_HERE } from "../../src/domain/account.ts";
 import type { ClientKey } from "../../src/domain/client-key.ts";
 import type { Exchange, ExchangeId } from "../../src/domain/exchange.ts";
@@ -18,11 +20,15 @@ import {
   SETTINGS,
   type SettingKey,
   type SettingValue,
+  settingsFrom,
 } from "../../src/domain/setting.ts";
 import type { StrategyName } from "../../src/domain/strategy.ts";
+import { createAuditBook } from "../../src/pool/audit-book.ts";
 import type { Counters, Engine, ImportedLogin, SettingChange } from "../../src/pool/engine.ts";
 import { createFakeLogins, type FakeLogins } from "./fake-logins.ts";
 import { T0 } from "./manual-clock.ts";
+import { createMemoryStore } from "./memory-store.ts";
+import { recordingLog } from "./recording-log.ts";
 
 export interface FakeEngine extends Engine {
   readonly logins: FakeLogins;
@@ -255,6 +261,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
     keys: createKeys(nowMs),
     settings,
     catalogue: { models: () => Promise.reject(new Error("the fake engine has no models")) },
+    audit: createAudit(nowMs, settings),
     counters: () => COUNTERS,
     checkStore: async () => ({ schemaVersion: 1, integrity: "ok", sizeBytes: 0, seal: "key_file", looseFiles: [] }),
   };
@@ -284,6 +291,17 @@ function createKeys(nowMs: () => number): Engine["keys"] {
     },
     verify: (text) => [...keys.values()].find((key) => key.revokedAtMs === null && secretOf(key) === text) ?? null,
   };
+}
+
+/** The real one, over a store in memory: what an order leaves is part of what doors promise. */
+function createAudit(nowMs: () => number, settings: Engine["settings"]): Engine["audit"] {
+  return createAuditBook({
+    store: createMemoryStore(),
+    clock: { ...systemClock, nowMs },
+    dice: systemDice,
+    settings: () => settingsFrom(settings.list()),
+    log: recordingLog([]),
+  });
 }
 
 function createSettings(): Engine["settings"] {

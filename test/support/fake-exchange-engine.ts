@@ -10,6 +10,7 @@ import { type ClientKey, parseClientKey } from "../../src/domain/client-key.ts";
 import type { ExchangeId } from "../../src/domain/exchange.ts";
 import type {
   AccountDesk,
+  AuditDesk,
   CatalogueAnswer,
   CatalogueDesk,
   Engine,
@@ -65,6 +66,7 @@ export function createFakeEngine(): FakeEngine {
         verify: (text: string) => (parseClientKey(text) !== null && text === CLIENT_KEY ? key : null),
       }),
       settings: only<SettingDesk>({}),
+      audit: only<AuditDesk>({}),
       catalogue: only<CatalogueDesk>({
         models: async (request: FakeEngine["modelRequests"][number]) => {
           fake.modelRequests.push(request);

@@ -4,6 +4,7 @@
  */
 import { AppError } from "../../src/base/errors.ts";
 import { type Account, type AccountId, isSameIdentity } from "../../src/domain/account.ts";
+import type { AuditEntry } from "../../src/domain/audit.ts";
 import type { ClientKey } from "../../src/domain/client-key.ts";
 import type { Exchange, ExchangeId } from "../../src/domain/exchange.ts";
 import type { Pin } from "../../src/domain/pin.ts";
@@ -19,6 +20,7 @@ interface State {
   readonly keys: Map<string, ClientKey>;
   readonly settings: Map<SettingKey, SettingValue>;
   readonly exchanges: Map<ExchangeId, Exchange>;
+  audit: AuditEntry[];
   strategy: StrategyName;
   pin: Pin | null;
   closed: boolean;
@@ -32,11 +34,18 @@ export function createMemoryStore(): Store {
     keys: new Map(),
     settings: new Map(),
     exchanges: new Map(),
+    audit: [],
     strategy: DEFAULT_STRATEGY,
     pin: null,
     closed: false,
   };
-  const parts = { ...accountPart(state), ...credentialPart(state), ...poolPart(state), ...exchangePart(state) };
+  const parts = {
+    ...accountPart(state),
+    ...credentialPart(state),
+    ...poolPart(state),
+    ...exchangePart(state),
+    ...auditPart(state),
+  };
   return {
     ...parts,
     async check() {
@@ -99,8 +108,9 @@ function accountPart(state: State) {
       const stored = known(state, account.id);
       refuseConflict(state.accounts.values(), { ...stored, alias: account.alias });
       const login = account.credentials.generation === stored.credentials.generation ? account.login : stored.login;
-      const { alias, enabled, email } = account;
-      state.accounts.set(account.id, observed({ ...stored, alias, enabled, email, login }, account));
+      const { alias, enabled, email, workspaceName, orders, refreshOwner } = account;
+      const saved = { ...stored, alias, enabled, email, workspaceName, orders, refreshOwner, login };
+      state.accounts.set(account.id, observed(saved, account));
     },
     async saveObservations(accounts) {
       open(state);
@@ -241,6 +251,32 @@ function exchangePart(state: State) {
     async getExchange(id) {
       open(state);
       return structuredClone(state.exchanges.get(id) ?? null);
+    },
+  } satisfies Partial<Store>;
+}
+
+function auditPart(state: State) {
+  return {
+    async appendAudit(batch, keepSinceMs) {
+      open(state);
+      const added = batch.filter((entry) => !state.audit.some(({ id }) => id === entry.id));
+      state.audit = structuredClone([...state.audit, ...added]).filter((entry) => entry.atMs >= keepSinceMs);
+    },
+    async listAudit({ limit, before, sinceMs, action, actor, subject, failed }) {
+      open(state);
+      const found = state.audit
+        .filter(
+          (entry) =>
+            (before === undefined || entry.id < before) &&
+            (sinceMs === undefined || entry.atMs >= sinceMs) &&
+            (action === undefined || `${entry.action}.`.startsWith(`${action}.`)) &&
+            (actor === undefined || entry.actor.kind === actor) &&
+            (subject === undefined || entry.subjects.some(({ id, name }) => id === subject || name === subject)) &&
+            (failed !== true || entry.errorCode !== null),
+        )
+        .sort((a, b) => (a.id < b.id ? 1 : -1))
+        .slice(0, limit);
+      return structuredClone(found);
     },
   } satisfies Partial<Store>;
 }

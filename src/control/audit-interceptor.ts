@@ -1,0 +1,51 @@
+/**
+ * Every call that may change something is an order, and every order leaves an entry in the audit log, refused ones too. Which calls those are
+ * the proto says: all but the ones marked NO_SIDE_EFFECTS. No handler has to remember it, and none can leave it out.
+ */
+import type { DescMethod } from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import type { ContextValues, Interceptor } from "@connectrpc/connect";
+import type { Actor } from "../domain/audit.ts";
+import type { Engine } from "../pool/engine.ts";
+import { peerKey } from "./peer.ts";
+
+/** Doors that orders come through. */
+export type Door = "socket" | "dashboard";
+
+/** At the socket it is whoever is at its other end. */
+function actorOf(door: Door, values: ContextValues): Actor {
+  if (door === "dashboard") return { kind: door };
+  const peer = values.get(peerKey);
+  return { kind: "ctl", uid: peer?.uid ?? null, pid: peer?.pid ?? null };
+}
+
+/** May a call of it change anything? */
+export function isOrder(method: DescMethod): boolean {
+  return method.idempotency !== MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
+}
+
+/** `AccountService.RemoveAccount` → `account.remove`, `AccountService.ClearAccountCooldown` → `account.clear_cooldown`. */
+export function actionOf(method: DescMethod): string {
+  const noun = method.parent.name.replace(/Service$/, "");
+  const verb = method.name.replace(new RegExp(`${noun}s?(?=[A-Z]|$)`), "");
+  return `${snake(noun)}.${snake(verb)}`;
+}
+
+function snake(name: string): string {
+  return name.replace(/(?<=[a-z0-9])[A-Z]/g, "_$&").toLowerCase();
+}
+
+/** `engine` is null while there is none, and no log to write to. */
+export function createAuditInterceptor(engine: () => Engine | null, door: Door): Interceptor {
+  return (next) => async (request) => {
+    const audit = engine()?.audit ?? null;
+    if (audit === null || !isOrder(request.method) || isRehearsal(request.message)) return await next(request);
+    const order = { actor: actorOf(door, request.contextValues), action: actionOf(request.method) };
+    return await audit.order(order, () => next(request));
+  };
+}
+
+/** Asked to say what would happen and change nothing. */
+function isRehearsal(message: object): boolean {
+  return "dryRun" in message && message.dryRun === true;
+}
