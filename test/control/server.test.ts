@@ -268,7 +268,7 @@ for (const [name, transport] of [
       () => null,
       (thrown) => ConnectError.from(thrown).code,
     );
-    await systemClock.sleep(20);
+    await until("the call has come in", () => door.engine.refreshesAsked === 1);
     await door.server.close(20);
     expect(await call).toBe(Code.Unavailable);
   });

@@ -41,6 +41,8 @@ export interface FakeEngine extends Engine {
   watchers(): { pool: number; exchanges: number };
   /** Every call of `explain` waits for this: a call that takes its time. */
   refreshGate: Promise<void> | null;
+  /** How many calls of `refresh` have come in. */
+  refreshesAsked: number;
   /** Thrown by the next call of `refresh`. */
   nextFailure: unknown;
 }
@@ -149,6 +151,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
 
   const fake: FakeEngine = {
     refreshGate: null,
+    refreshesAsked: 0,
     nextFailure: null,
     logins: createFakeLogins(nowMs),
     put: (account) => void put(account),
@@ -193,6 +196,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
       },
       async refresh(id) {
         const account = find(id);
+        fake.refreshesAsked++;
         const failure = fake.nextFailure;
         fake.nextFailure = null;
         if (failure !== null) throw failure;
