@@ -7,6 +7,7 @@ import { parseInstant } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import type { Credentials } from "../domain/credentials.ts";
 import { readLoginClaims, type TokenClaims } from "../domain/token-claims.ts";
+import { decodeUtf8, type JsonNode, parseJson } from "./json-node.ts";
 
 export interface FoundLogin {
   /** Where in the data it stands, for messages: `entry 3`, or `the file` when there is only one. */
@@ -18,11 +19,23 @@ export interface FoundLogin {
   readonly refreshedAtMs: number | null;
 }
 
+/** Whether a document, or the first entry of a list, has the look of an `auth.json`. */
+export function isCodexAuth(doc: JsonNode): boolean {
+  const one = Array.isArray(doc.value) ? doc.items()[0] : doc;
+  if (one === undefined) return true;
+  const tokens = one.get("tokens");
+  if (tokens.isObject) return !tokens.has("accessToken") && !tokens.has("refreshToken");
+  return (
+    ["auth_mode", "OPENAI_API_KEY", "last_refresh"].some((key) => Object.hasOwn(Object(one.value), key)) &&
+    !one.has("type")
+  );
+}
+
 /** Every login in `data`, in its order. Throws `invalid_import` naming the place; never returns a part. */
-export function readCodexAuth(data: Uint8Array): readonly FoundLogin[] {
+export function readCodexAuth(data: Uint8Array, name = ""): readonly FoundLogin[] {
   const entries = readEntries(data);
   if (entries.length === 0) throw new AppError("invalid_import", "there is no login in the data");
-  return entries.map(({ place, value }) => readLogin(place, value));
+  return entries.map(({ place, value }) => readLogin(name === "" ? place : `${name}: ${place}`, value));
 }
 
 interface Entry {
@@ -31,12 +44,7 @@ interface Entry {
 }
 
 function readEntries(data: Uint8Array): readonly Entry[] {
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(data);
-  } catch (cause) {
-    throw new AppError("invalid_import", "the data is not UTF-8 text", { cause });
-  }
+  const text = decodeUtf8(data, (what, cause) => new AppError("invalid_import", `the data ${what}`, { cause }));
   if (text.trim() === "") throw new AppError("invalid_import", "the data is empty");
   const whole = parseJson(text);
   if (whole.ok) {
@@ -52,22 +60,6 @@ function readEntries(data: Uint8Array): readonly Entry[] {
     if (!parsed.ok) throw notJson(place, parsed.reason);
     return { place, value: parsed.value };
   });
-}
-
-type Parsed = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly reason: string };
-
-function parseJson(text: string): Parsed {
-  try {
-    return { ok: true, value: JSON.parse(text) };
-  } catch (cause) {
-    return { ok: false, reason: syntaxReason(cause) };
-  }
-}
-
-/** Engines quote the offending text in their message; that may be a token, so only the kind of mistake is kept. */
-function syntaxReason(cause: unknown): string {
-  const message = cause instanceof Error ? cause.message : "";
-  return /end of|EOF|Unterminated|unexpected end/i.test(message) ? "it ends too early" : "it is not JSON";
 }
 
 function notJson(place: string, reason: string): AppError {
