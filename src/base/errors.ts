@@ -48,6 +48,8 @@ export const ERROR_TABLE = {
   // What a client of the proxy did.
   invalid_json: row("invalid_argument", 400, "invalid_request_error", 2, "client"),
   invalid_request: row("invalid_argument", 400, "invalid_request_error", 2, "client"),
+  /** OpenAI's own code for it. */
+  unsupported_parameter: row("invalid_argument", 400, "invalid_request_error", 2, "client", "rotor help chat"),
   unsupported_encoding: row(
     "invalid_argument",
     415,

@@ -1,6 +1,7 @@
 /**
  * `rotor help TOPIC`: what a person must know that belongs to no single command. Fits 80 columns.
  */
+import { CHAT_FIELDS } from "../base/chat-fields.ts";
 import { ERROR_TABLE, type ErrorRow } from "../base/errors.ts";
 import { renderTable } from "./table.ts";
 
@@ -165,6 +166,44 @@ With curl:
 Every answer names its exchange in x-rotor-exchange; rotor exchange show ID
 tells which account served it and why.`;
 
+/** Fate after fate: what is taken over first, what is refused last. */
+const FATES = ["mapped", "dropped", "refused"] as const;
+
+function chatText(): string {
+  const rows = FATES.flatMap((fate) =>
+    Object.entries(CHAT_FIELDS)
+      .filter(([, row]) => row.fate === fate)
+      .map(([field, row]) => [field, fate, row.note]),
+  );
+  const columns = [{ header: "FIELD" }, { header: "FATE" }, { header: "NOTE" }];
+  return [
+    "CHAT",
+    "",
+    "POST /v1/chat/completions serves programs that speak Chat Completions. Upstream",
+    "speaks Responses: requests and answers are translated, and what has no",
+    "counterpart there is dropped or refused, by this table. Fields that are not in",
+    "it are dropped; null counts as absent.",
+    "",
+    ...renderTable(columns, rows, { width: 80 }),
+    "",
+    "A refused field is a 400 with code unsupported_parameter and its name in param.",
+    "",
+    "Images go by address or data URL, files as file_data; audio is refused. Summaries",
+    "of reasoning come as reasoning_content, beside content; upstream is asked for",
+    "them when reasoning_effort is set. Several messages of one answer are joined by",
+    "an empty line. An answer that was cut short has finish_reason length, or",
+    "content_filter; a stream that fails after its first chunk ends with an error",
+    'object ({"error":{...}}) and without [DONE], which the SDKs raise as an error.',
+    "",
+    "With curl:",
+    "",
+    "    curl http://127.0.0.1:4747/v1/chat/completions \\",
+    '      -H "authorization: Bearer $ROTOR_KEY" \\',
+    '      -H "content-type: application/json" \\',
+    '      -d \'{"model":"gpt-5.5","messages":[{"role":"user","content":"Hello."}]}\'',
+  ].join("\n");
+}
+
 const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
   ["0", "done"],
   ["1", "failed"],
@@ -198,6 +237,12 @@ export const TOPICS: readonly Topic[] = [
   { name: "install", aliases: ["start"], about: "put Rotor to work, and take it away again", text: () => install },
   { name: "config", aliases: ["environment"], about: "config file and environment variables", text: () => config },
   { name: "clients", aliases: ["client"], about: "what to tell Codex, OpenCode, SDKs and curl", text: () => clients },
+  {
+    name: "chat",
+    aliases: ["completions", "chat-completions"],
+    about: "Chat Completions: which field becomes what",
+    text: chatText,
+  },
   { name: "login", aliases: ["logins", "sign-in"], about: "ways to sign in, and to many at once", text: () => login },
   { name: "import", aliases: ["importing"], about: "files of logins, and what becomes of them", text: () => importing },
   {

@@ -31,6 +31,7 @@ export function createCatalogue(deps: {
       model: null,
       stream: false,
       filter: null,
+      unpack: true,
       conversation: null,
     });
     if (answer.kind === "refused") return { kind: "refused", error: answer.error };

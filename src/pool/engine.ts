@@ -112,6 +112,8 @@ export interface ExchangeRequest {
   readonly model: string | null;
   /** Makes the filter that an opened stream's bytes go through; null passes them as they are. */
   readonly filter: (() => ByteFilter) | null;
+  /** Undo a `content-encoding` that upstream chose unasked: for a door that reads or edits the bytes. */
+  readonly unpack: boolean;
   /** An inference stream, as opposed to a control call that is passed through. */
   readonly stream: boolean;
   /** Stable key of the conversation, null when there is none. */

@@ -142,6 +142,7 @@ class ExchangeRun {
       signal: this.#request.signal,
       stream: this.#request.stream,
       filter: this.#request.filter,
+      unpack: this.#request.unpack,
       timeouts: {
         connectMs: now.connect_timeout_seconds * 1_000,
         firstByteMs: now.first_byte_timeout_seconds * 1_000,

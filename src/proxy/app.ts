@@ -10,6 +10,7 @@ import { AppError, fromUnknown } from "../base/errors.ts";
 import type { HttpGuard } from "../base/http-guard.ts";
 import type { Log } from "../base/log.ts";
 import type { Engine } from "../pool/engine.ts";
+import { answerChat } from "./chat-route.ts";
 import { splitPathKey } from "./client-auth.ts";
 import { answerControl } from "./control-route.ts";
 import { answerCodexModels, answerModel, answerModels } from "./models-route.ts";
@@ -36,6 +37,8 @@ const RESPONSES_PATHS = [
   "/backend-api/codex/v1/responses",
 ] as const;
 
+const CHAT_PATHS = ["/v1/chat/completions", "/chat/completions"] as const;
+
 const RAW = { parse: "none" } as const;
 
 export function createProxyApp(options: ProxyAppDeps) {
@@ -57,12 +60,12 @@ export function createProxyApp(options: ProxyAppDeps) {
     // Only an upgrade gets this far with GET; without one there is nothing here.
     app.get(path, ({ request }) => receive(deps, request, false, nothingHere), RAW);
   }
+  for (const path of CHAT_PATHS) app.post(path, ({ request }) => receive(deps, request, true, answerChat), RAW);
   app.get("/v1/models", ({ request }) => receive(deps, request, false, answerModels), RAW);
   app.get("/v1/models/*", ({ request }) => receive(deps, request, false, answerModel), RAW);
   app.get("/backend-api/codex/models", ({ request }) => receive(deps, request, false, answerCodexModels), RAW);
   app.all("/backend-api/*", ({ request }) => receive(deps, request, false, answerControl), RAW);
   app.all("/api/codex/*", ({ request }) => receive(deps, request, false, answerControl), RAW);
-  app.all("/v1/chat/completions", () => refuse(deps, chatCompletions(), { surface: "sdk", stream: false }), RAW);
   app.all("/*", ({ request }) => refuse(deps, unknownRoute(request), { surface: "sdk", stream: false }), RAW);
   return app;
 }
@@ -102,13 +105,6 @@ function forbidden(header: "host" | "origin"): AppError {
 
 function nothingHere(): never {
   throw new AppError("route_not_found", "responses are asked for with POST");
-}
-
-function chatCompletions(): AppError {
-  return new AppError(
-    "route_not_found",
-    "chat completions are not served here; use the Responses API, POST /v1/responses",
-  );
 }
 
 /** Names the method and not the path: a mistyped path may hold a key. */

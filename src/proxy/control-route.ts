@@ -5,7 +5,7 @@
 import { AppError } from "../base/errors.ts";
 import { headerValue } from "../base/header-list.ts";
 import { conversationKeyOf } from "../domain/affinity.ts";
-import { answerExchange } from "./exchange-answer.ts";
+import { AS_IT_COMES, answerExchange } from "./exchange-answer.ts";
 import { forUpstream } from "./header-hygiene.ts";
 import { decodeBody, readBytes } from "./request-body.ts";
 import { scanBody, textOf } from "./request-facts.ts";
@@ -29,11 +29,12 @@ export async function answerControl(visit: Visit): Promise<Response> {
     model: facts.model,
     stream: false,
     filter: null,
+    unpack: false,
     conversation: facts.conversation,
     keyId,
     signal: request.signal,
   });
-  return answerExchange(answer, { surface, stream: false, delivery: "as_it_comes", signal: request.signal, nowMs });
+  return answerExchange(answer, { surface, stream: false, delivery: AS_IT_COMES, signal: request.signal, nowMs });
 }
 
 /** Path below upstream's base. `/api/codex/…` is what Codex calls `/wham/…` when its base URL has no `/backend-api` (wire §3.0). */

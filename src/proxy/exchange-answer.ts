@@ -6,11 +6,22 @@ import { type HeaderList, headerValue, withoutHeaders } from "../base/header-lis
 import type { Surface } from "../domain/exchange.ts";
 import type { ExchangeAnswer } from "../pool/engine.ts";
 import { type AnswerContext, exchangeHeader, finalAnswer } from "./final-answer.ts";
-import { type FoldedError, foldStream, statusOfFailure } from "./fold.ts";
+import { foldStream } from "./fold.ts";
 import { forClient } from "./header-hygiene.ts";
+import { failureBody, type StreamError, statusOfFailure } from "./stream-error.ts";
 
-/** How the client wants what upstream streams. */
-export type Delivery = "as_it_comes" | "folded";
+type Json = Readonly<Record<string, unknown>>;
+
+/** How the client wants what upstream streams: as it comes (edited by the exchange's filter, if at all), or as one JSON object. */
+export interface Delivery {
+  /** Makes that object of the finished response; null for a client that streams. */
+  readonly fold: ((response: Json) => Json) | null;
+  /** Puts upstream's refusal into the client's words; null passes it byte for byte. */
+  readonly refusal: ((body: Uint8Array) => Json | null) | null;
+}
+
+/** For who gets upstream's own bytes, streamed or not. */
+export const AS_IT_COMES: Delivery = { fold: null, refusal: null };
 
 export interface AnswerOptions {
   readonly surface: Surface;
@@ -24,31 +35,32 @@ export function answerExchange(answer: ExchangeAnswer, options: AnswerOptions): 
   const context = (): AnswerContext => ({ ...options, exchangeId: answer.exchangeId, nowMs: options.nowMs() });
   if (answer.kind === "refused") return ownAnswer(answer.error, context());
   const headers = [...forClient(answer.headers), ...exchangeHeader(answer.exchangeId)];
-  if (answer.kind === "rejected") return respond(answer.status, headers, answer.body);
+  if (answer.kind === "rejected") return rejectedAnswer(answer.status, headers, answer.body, options.delivery);
   // A client that hung up while the exchange opened has no stream left to cancel: it is cancelled for it.
   if (options.signal.aborted || hasNoBody(answer.status)) {
     const bodyless = () => respond(answer.status, headers, null);
     return answer.body.cancel(options.signal.reason).then(bodyless, bodyless);
   }
-  if (options.delivery === "as_it_comes" || !isPlainEventStream(answer.headers)) {
-    return respond(answer.status, headers, answer.body);
-  }
-  return foldedAnswer(answer.body, withoutHeaders(headers, STREAM_ONLY), options.signal, context);
+  const { fold } = options.delivery;
+  if (fold === null || !isPlainEventStream(answer.headers)) return respond(answer.status, headers, answer.body);
+  return foldedAnswer(answer.body, withoutHeaders(headers, STREAM_ONLY), options.signal, fold, context);
 }
 
 const STREAM_ONLY: ReadonlySet<string> = new Set(["cache-control", "content-type"]);
+const BODY_ONLY: ReadonlySet<string> = new Set(["content-encoding", "content-type"]);
 const JSON_TYPE: HeaderList = [["content-type", "application/json"]];
 
 async function foldedAnswer(
   body: ReadableStream<Uint8Array>,
   headers: HeaderList,
   signal: AbortSignal,
+  fold: (response: Json) => Json,
   context: () => AnswerContext,
 ): Promise<Response> {
   const folded = await foldStream(body, signal);
   switch (folded.kind) {
     case "response":
-      return respond(200, [...headers, ...JSON_TYPE], jsonBytes(folded.response));
+      return respond(200, [...headers, ...JSON_TYPE], jsonBytes(fold(folded.response)));
     case "failed":
       return failureAnswer(folded.error, headers);
     case "cut":
@@ -65,14 +77,18 @@ async function foldedAnswer(
 }
 
 /** Upstream's own words under the status that they would have had without a stream. */
-function failureAnswer(error: FoldedError, headers: HeaderList): Response {
+function failureAnswer(error: StreamError, headers: HeaderList): Response {
   const status = statusOfFailure(error);
-  const { message, code, param } = error;
-  const type =
-    error.type ?? (status >= 500 ? "server_error" : status === 429 ? "rate_limit_error" : "invalid_request_error");
   const isPassing = status === 429 || status >= 500;
   const wait: HeaderList = isPassing && headerValue(headers, "retry-after") === null ? [RETRY_AFTER] : [];
-  return respond(status, [...headers, ...JSON_TYPE, ...wait], jsonBytes({ error: { message, type, code, param } }));
+  return respond(status, [...headers, ...JSON_TYPE, ...wait], jsonBytes(failureBody(error)));
+}
+
+/** An answer that is in the client's own words already keeps its bytes. */
+function rejectedAnswer(status: number, headers: HeaderList, body: Uint8Array, { refusal }: Delivery): Response {
+  const worded = refusal === null ? null : refusal(body);
+  if (worded === null) return respond(status, headers, body);
+  return respond(status, [...withoutHeaders(headers, BODY_ONLY), ...JSON_TYPE], jsonBytes(worded));
 }
 
 /** Said with every passing failure: without it OpenCode comes back ever slower, and SDKs at once (wire §4.4). */

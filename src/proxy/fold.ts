@@ -2,25 +2,19 @@
  * Folds upstream's SSE stream into the one JSON answer of a client that asked for no stream (wire §5.3). Incremental: only the events
  * that carry finished items or the end are parsed, and what is kept is bounded.
  */
-import { BODY_MAX_BYTES, SSE_EVENT_MAX_BYTES } from "../base/bounds.ts";
-import { eventEnd } from "./vendor-events.ts";
+import { BODY_MAX_BYTES } from "../base/bounds.ts";
+import { blockData, SseBlocks } from "./sse-blocks.ts";
+import { type StreamError, streamErrorOf } from "./stream-error.ts";
 
 export type Folded =
   /** The response object; `incomplete` ones too: that is an answer, cut short for a reason that it names. */
   | { readonly kind: "response"; readonly response: Record<string, unknown> }
   /** Upstream itself ended with an error. */
-  | { readonly kind: "failed"; readonly error: FoldedError }
+  | { readonly kind: "failed"; readonly error: StreamError }
   /** The stream ended without an end. */
   | { readonly kind: "cut" }
   /** Not a stream that can be read: why. */
   | { readonly kind: "malformed"; readonly reason: string };
-
-export interface FoldedError {
-  readonly code: string | null;
-  readonly type: string | null;
-  readonly message: string;
-  readonly param: string | null;
-}
 
 /** Events whose name is in them somewhere are parsed; all others (deltas: nearly all) are skipped unread. */
 const READ: readonly string[] = [
@@ -34,10 +28,7 @@ const READ: readonly string[] = [
 type Json = Record<string, unknown>;
 
 export class ResponseFolder {
-  /** The event that has not ended yet, in a buffer that grows by doubling: appending chunk by chunk stays linear. */
-  #buffer: Buffer = Buffer.alloc(4_096);
-  #length = 0;
-  #searched = 0;
+  readonly #blocks = new SseBlocks();
   #keptBytes = 0;
   readonly #items: { index: number; item: unknown }[] = [];
   #folded: Folded | null = null;
@@ -49,48 +40,28 @@ export class ResponseFolder {
 
   feed(chunk: Uint8Array): void {
     if (this.#folded !== null) return;
-    this.#append(chunk);
-    let at = 0;
-    for (;;) {
-      // A blank line may begin in the last two bytes that were searched before.
-      const end = eventEnd(this.#buffer.subarray(0, this.#length), Math.max(at, this.#searched - 2));
-      if (end < 0) break;
-      this.#read(this.#buffer.subarray(at, end));
-      at = end;
-      this.#searched = end;
-      if (this.#folded !== null) return;
-    }
-    this.#buffer.copyWithin(0, at, this.#length);
-    this.#length -= at;
-    this.#searched = this.#length;
-    if (this.#length > SSE_EVENT_MAX_BYTES) this.#folded = { kind: "malformed", reason: "an event is too long" };
+    this.#blocks.feed(chunk, this.#onBlock);
+    if (this.#blocks.isTooLong) this.#folded ??= { kind: "malformed", reason: "an event is too long" };
   }
 
   /** The stream ended. */
   end(): Folded {
-    // Some servers leave out the last blank line.
-    if (this.#folded === null && this.#length > 0) this.#read(this.#buffer.subarray(0, this.#length));
+    if (this.#folded === null) this.#blocks.end(this.#onBlock);
     return (this.#folded ??= { kind: "cut" });
   }
 
-  #append(chunk: Uint8Array): void {
-    const needed = this.#length + chunk.byteLength;
-    if (needed > this.#buffer.length) {
-      const grown = Buffer.alloc(Math.max(needed, this.#buffer.length * 2));
-      this.#buffer.copy(grown, 0, 0, this.#length);
-      this.#buffer = grown;
-    }
-    this.#buffer.set(chunk, this.#length);
-    this.#length = needed;
-  }
+  readonly #onBlock = (block: Buffer): boolean => {
+    this.#read(block);
+    return this.#folded === null;
+  };
 
   #read(block: Buffer): void {
     if (!READ.some((name) => block.includes(name))) return;
-    const data = dataOf(block);
+    const data = blockData(block);
     if (data === null) return;
     let event: unknown;
     try {
-      event = JSON.parse(data);
+      event = JSON.parse(data.toString());
     } catch {
       this.#folded = { kind: "malformed", reason: "an event is not JSON" };
       return;
@@ -110,10 +81,8 @@ export class ResponseFolder {
         this.#folded = this.#finish(event.response);
         return;
       case "response.failed":
-        this.#folded = { kind: "failed", error: errorOf(isObject(event.response) ? event.response.error : null) };
-        return;
       case "error":
-        this.#folded = { kind: "failed", error: errorOf(isObject(event.error) ? event.error : event) };
+        this.#folded = { kind: "failed", error: streamErrorOf(event) };
     }
   }
 
@@ -159,46 +128,10 @@ async function readAway(reader: { read(): Promise<{ done: boolean }> }): Promise
   }
 }
 
-/** The `data` lines of an event, joined as the SSE specification says; null when it has none. */
-function dataOf(block: Buffer): string | null {
-  let data: string | null = null;
-  for (const line of block.toString("utf8").split(/\r?\n/)) {
-    if (!line.startsWith("data:")) continue;
-    const value = line.slice(line[5] === " " ? 6 : 5);
-    data = data === null ? value : `${data}\n${value}`;
-  }
-  return data;
-}
-
-function errorOf(error: unknown): FoldedError {
-  const from = isObject(error) ? error : {};
-  return {
-    code: textOr(from.code, null),
-    // An `error` event carries its own name as the type; that says nothing.
-    type: from.type === "error" ? null : textOr(from.type, null),
-    message: textOr(from.message, null) ?? "upstream failed without saying why",
-    param: textOr(from.param, null),
-  };
-}
-
-/** HTTP status of an error that upstream reported inside its stream (wire §4.2, §5.3). */
-export function statusOfFailure(error: FoldedError): number {
-  const name = error.code ?? error.type ?? "";
-  if (/overloaded|slow_down|flex_unavailable/.test(name)) return 503;
-  if (/limit_reached|rate_limit|quota|usage_not_included|credit_balance|spend_limit/.test(name)) return 429;
-  if (/^(token_|auth)|unauthorized|invalid_api_key/.test(name)) return 401;
-  if (/context_length|invalid|policy|unsupported|not_found/.test(name)) return 400;
-  return 502;
-}
-
 function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function numberOr(value: unknown, other: number): number {
   return typeof value === "number" ? value : other;
-}
-
-function textOr(value: unknown, other: string | null): string | null {
-  return typeof value === "string" && value !== "" ? value : other;
 }

@@ -6,6 +6,8 @@ import type { Surface } from "../domain/exchange.ts";
 
 /** `path` without a path-scoped key. Headers decide on every path: Codex pointed at `/v1` stays Codex. */
 export function surfaceOf(path: string, headers: HeaderList): Surface {
+  // Codex never speaks this: whoever does is served as an SDK, whatever its headers say.
+  if (path.endsWith("/chat/completions")) return "sdk";
   if (isUnder(path, "/backend-api") || isUnder(path, "/api/codex")) return "codex";
   for (const [name, value] of headers) {
     if (name.startsWith("x-codex-")) return "codex";

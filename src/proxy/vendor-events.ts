@@ -90,7 +90,7 @@ const BLANK_LF = Buffer.from("\n\n");
 const BLANK_CRLF = Buffer.from("\n\r\n");
 
 /** Offset after the blank line that ends the event in which `from` lies, or -1. */
-export function eventEnd(data: Buffer, from: number): number {
+function eventEnd(data: Buffer, from: number): number {
   const lf = data.indexOf(BLANK_LF, from);
   // Upstream writes one kind of line end; the other search would run to the end of the data each time.
   const crlf = data.subarray(0, lf < 0 ? data.length : lf).indexOf(BLANK_CRLF, from);

@@ -28,6 +28,8 @@ export interface Conversation {
   toolOutputs: ToolOutput[];
   tools: OfferedTool[];
   toolChoice: unknown;
+  /** May it call more than one tool in an answer? */
+  parallelCalls: boolean;
   effort: string;
   wantsReasoning: boolean;
   wantsSummary: boolean;
@@ -60,6 +62,7 @@ export function readConversation(body: JsonObject, model: { slug: string; defaul
     toolOutputs: trailingToolOutputs(input),
     tools: offeredTools(body, input),
     toolChoice: body.tool_choice,
+    parallelCalls: body.parallel_tool_calls !== false,
     effort,
     wantsReasoning: effort !== "none",
     wantsSummary: asText(reasoning?.summary) !== null && reasoning?.summary !== "none",

@@ -55,6 +55,8 @@ export interface FaultParams {
   bytes?: number;
   count?: number;
   model?: string;
+  /** Why a response is incomplete. */
+  reason?: string;
 }
 export type FaultParam = keyof FaultParams;
 
@@ -188,7 +190,7 @@ export const FAULT_KINDS = {
     "message",
     "resetsInSeconds",
   ),
-  incomplete: kind("stream", "response.incomplete, max_output_tokens", "point"),
+  incomplete: kind("stream", "response.incomplete, max_output_tokens if nothing else is said", "point", "reason"),
   // The stream breaks.
   cut: kind("stream", "the connection closes (FIN) without the last chunk", "point"),
   cut_reset: kind("stream", "the connection is reset (RST)", "point"),
@@ -201,6 +203,7 @@ export const FAULT_KINDS = {
   no_event_lines: kind("stream", "`data:` lines only"),
   no_final_blank_line: kind("stream", "the blank line after the last event is missing"),
   no_created: kind("stream", "starts without response.created and response.in_progress"),
+  no_deltas: kind("stream", "finished items only, no deltas"),
   empty_output: kind("stream", "response.completed carries `output: []`"),
   crlf: kind("stream", "lines end in CR LF"),
   cr: kind("stream", "lines end in CR"),

@@ -146,7 +146,7 @@ function reasoningSteps(
 function itemSteps(item: ReplyItem, output: JsonObject[], scene: StreamScene, isFirst: boolean): StreamStep[] {
   switch (item.type) {
     case "message":
-      return messageSteps(item.text, output, scene, isFirst);
+      return messageSteps(item.text, item.refusal === true ? REFUSAL : TEXT, output, scene, isFirst);
     case "function_call":
       return callSteps(item, item.arguments, output, scene, isFirst);
     case "custom_tool_call":
@@ -174,7 +174,29 @@ function deltaSteps(pieces: string[], isFirst: boolean, delta: (piece: string) =
   });
 }
 
-function messageSteps(text: string, output: JsonObject[], scene: StreamScene, isFirst: boolean): StreamStep[] {
+/** What a part of a message is called, on its own and in its events. */
+interface PartWords {
+  readonly type: string;
+  readonly field: string;
+  readonly more: JsonObject;
+  readonly event: string;
+}
+
+const TEXT: PartWords = {
+  type: "output_text",
+  field: "text",
+  more: { annotations: [], logprobs: [] },
+  event: "output_text",
+};
+const REFUSAL: PartWords = { type: "refusal", field: "refusal", more: {}, event: "refusal" };
+
+function messageSteps(
+  text: string,
+  words: PartWords,
+  output: JsonObject[],
+  scene: StreamScene,
+  isFirst: boolean,
+): StreamStep[] {
   const pieces = splitText(text, scene.pacing);
   if (scene.extraPiece !== null) pieces.splice(Math.ceil(pieces.length / 2), 0, scene.extraPiece);
   const whole = pieces.join("");
@@ -182,7 +204,8 @@ function messageSteps(text: string, output: JsonObject[], scene: StreamScene, is
   const output_index = output.length;
   const place = { item_id: id, output_index, content_index: 0 };
   const message = { id, type: "message", role: "assistant", phase: "final_answer" };
-  const partOf = (value: string) => ({ type: "output_text", annotations: [], logprobs: [], text: value });
+  const isText = words.type === "output_text";
+  const partOf = (value: string) => ({ type: words.type, ...words.more, [words.field]: value });
   const done = { ...message, status: "completed", content: [partOf(whole)] };
   output.push(done);
   return [
@@ -193,14 +216,19 @@ function messageSteps(text: string, output: JsonObject[], scene: StreamScene, is
     }),
     event({ type: "response.content_part.added", ...place, part: partOf("") }),
     ...deltaSteps(pieces, isFirst, (delta) => ({
-      type: "response.output_text.delta",
+      type: `response.${words.event}.delta`,
       ...place,
       delta,
-      logprobs: [],
+      ...(isText ? { logprobs: [] } : {}),
       // Upstream pads deltas so that their lengths do not give the text away.
       obfuscation: "xx",
     })),
-    event({ type: "response.output_text.done", ...place, text: whole, logprobs: [] }),
+    event({
+      type: `response.${words.event}.done`,
+      ...place,
+      [words.field]: whole,
+      ...(isText ? { logprobs: [] } : {}),
+    }),
     event({ type: "response.content_part.done", ...place, part: partOf(whole) }),
     event({ type: "response.output_item.done", output_index, item: done }),
   ];

@@ -1,13 +1,14 @@
 /**
  * What the simulated model answers: an echo that names the account, a tool call when the user says `run: <command>`, what
- * the tool said after that, JSON where a schema asks for it, one item for a compaction. Deterministic.
+ * the tool said after that, JSON where a schema asks for it, one item for a compaction; and word for word what lines of
+ * `say:`, `refuse:` and `call:` order. Deterministic.
  */
 
 import { type Conversation, type OfferedTool, tokensOf } from "./conversation.ts";
 import { asList, asObject, asText, type JsonObject } from "./json.ts";
 
 export type ReplyItem =
-  | { type: "message"; text: string }
+  | { type: "message"; text: string; refusal?: boolean }
   | { type: "function_call"; name: string; namespace: string | null; arguments: string }
   | { type: "custom_tool_call"; name: string; namespace: string | null; input: string }
   | { type: "compaction"; text: string };
@@ -57,9 +58,41 @@ function itemsOf(alias: string, talk: Conversation): ReplyItem[] {
     const output = talk.toolOutputs.map((entry) => entry.text.trim()).join("\n");
     return [{ type: "message", text: `SIM ${alias} says: the tool answered: ${clip(output, ECHO_MAX_CHARS)}` }];
   }
+  const ordered = orderedItems(text, talk);
+  if (ordered.length > 0) return ordered;
   const command = commandIn(text);
   const call = command !== null && talk.toolChoice !== "none" ? callTool(talk.tools, command) : null;
   return [call ?? { type: "message", text: echo(alias, text) }];
+}
+
+/**
+ * The answer by lines of the user's: `say: TEXT` and `refuse: TEXT` are a message each (`\\n` is a line break), `call: NAME INPUT` calls
+ * an offered tool with that input. Without parallel calls only the first one is made.
+ */
+function orderedItems(text: string, talk: Conversation): ReplyItem[] {
+  const items: ReplyItem[] = [];
+  for (const [, order, rest] of text.matchAll(/^(say|refuse|call):[ \t]*(.*)$/gm)) {
+    if (order === "call") {
+      const isAllowed = talk.toolChoice !== "none" && (talk.parallelCalls || !items.some(isCall));
+      const call = isAllowed ? orderedCall(talk.tools, rest!) : null;
+      if (call !== null) items.push(call);
+    } else items.push({ type: "message", text: rest!.replaceAll("\\n", "\n"), refusal: order === "refuse" });
+  }
+  return items;
+}
+
+function isCall(item: ReplyItem): boolean {
+  return item.type === "function_call" || item.type === "custom_tool_call";
+}
+
+function orderedCall(tools: OfferedTool[], order: string): ReplyItem | null {
+  const [, called, input] = /^(\S+)[ \t]*(.*)$/.exec(order) ?? [];
+  const tool = tools.find((candidate) => candidate.name === called);
+  if (tool === undefined) return null;
+  const { name, namespace } = tool;
+  return tool.type === "custom"
+    ? { type: "custom_tool_call", name, namespace, input: input! }
+    : { type: "function_call", name, namespace, arguments: input === "" ? "{}" : input! };
 }
 
 function echo(alias: string, text: string): string {

@@ -110,7 +110,11 @@ export function pointAct(fault: Fault, opening: JsonObject, planType: string, no
     case "incomplete":
       return finish({
         type: "response.incomplete",
-        response: { ...opening, status: "incomplete", incomplete_details: { reason: "max_output_tokens" } },
+        response: {
+          ...opening,
+          status: "incomplete",
+          incomplete_details: { reason: params.reason ?? "max_output_tokens" },
+        },
       });
     default: {
       const error = failureOf(kind, params, planType, nowMs);

@@ -79,6 +79,7 @@ async function playStep(player: Player, step: StreamStep): Promise<After> {
   if (step.type === "event") {
     const isLast = step.event.type === "response.completed";
     if (isLast && job.fault?.kind === "missing_completed") return "finish";
+    if (job.fault?.kind === "no_deltas" && String(step.event.type).endsWith(".delta")) return "go_on";
     if (call.record.eventsSent > 0 && !(await clock.pause(pacing.delayMs, call.exchange.gone))) return "stop";
     if (!(await sendEvent(player, step.event))) return "stop";
     if (isLast) job.onCompleted();

@@ -55,7 +55,9 @@ class CodexClient {
       guard.close();
       return failed(guard.outcome() ?? outcomeOfThrown(thrown));
     }
-    const headers = answerHeaders(response.headers);
+    const received = answerHeaders(response.headers);
+    // `fetch` decodes the bytes and leaves the name of their encoding in the head (Bun 1.4.5).
+    const headers = request.unpack ? withoutHeaders(received, CONTENT_ENCODING) : received;
     const answer: Answer = { status: response.status, headers, reader: readerOf(response) };
     if (!isSuccess(answer.status)) return await this.#refused(request, guard, answer);
     if (request.stream && !isPacked(headers)) {
@@ -80,7 +82,7 @@ class CodexClient {
       body: isBodyless || request.body === null ? null : (request.body as Uint8Array<ArrayBuffer>),
       signal: guard.signal,
       redirect: "manual",
-      decompress: false,
+      decompress: request.unpack,
       keepalive: true,
       // Bun would give up after five silent minutes by itself; the guard's time-outs are the ones that are meant.
       timeout: false,
@@ -177,6 +179,7 @@ function isEventStream(headers: HeaderList): boolean {
 }
 
 const CONTENT_TYPE: ReadonlySet<string> = new Set(["content-type"]);
+const CONTENT_ENCODING: ReadonlySet<string> = new Set(["content-encoding"]);
 
 /** Whoever reads the head alone (the fold, the filter, an SDK) must not be misled by a name that upstream got wrong or left out. */
 function namedAsEvents(headers: HeaderList): HeaderList {

@@ -22,6 +22,8 @@ export interface AttemptRequest {
   readonly stream: boolean;
   /** Makes the filter that an opened stream's bytes go through; null passes them as they are. */
   readonly filter: (() => ByteFilter) | null;
+  /** Undo a `content-encoding` that upstream chose unasked: for a door that reads or edits the bytes. */
+  readonly unpack: boolean;
   readonly timeouts: { readonly connectMs: number; readonly firstByteMs: number; readonly silenceMs: number };
 }
 

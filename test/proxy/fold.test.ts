@@ -1,7 +1,8 @@
 /** Folding a stream into one answer: any chunking, every kind of end. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { foldStream, ResponseFolder, statusOfFailure } from "../../src/proxy/fold.ts";
+import { foldStream, ResponseFolder } from "../../src/proxy/fold.ts";
+import { statusOfFailure } from "../../src/proxy/stream-error.ts";
 import { COMPLETED, sse, streamOf, type TestEvent } from "../support/fake-exchange-engine.ts";
 
 const signal = () => new AbortController().signal;

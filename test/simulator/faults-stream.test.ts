@@ -289,6 +289,13 @@ describe("odd forms", () => {
     expect(textOf(mislabelled.text)).toBe(TEXT);
   });
 
+  test("no_deltas: the finished items alone tell it", async () => {
+    const { text } = await streamWith({ kind: "no_deltas" });
+    expect(typesOf(text).filter((type) => type.endsWith(".delta"))).toEqual([]);
+    expect(typesOf(text).at(-1)).toBe("response.completed");
+    expect(text).toContain(TEXT);
+  });
+
   test("no_created, empty_output, rate_limits_event, model_header", async () => {
     const bare = await streamWith({ kind: "no_created" });
     expect(typesOf(bare.text)[0]).toBe("response.output_item.added");

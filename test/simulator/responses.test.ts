@@ -173,6 +173,22 @@ describe("tools", () => {
     expect(typesOf(text)).toContain("response.custom_tool_call_input.done");
   });
 
+  test("lines order an answer word for word: texts, refusals, calls", async () => {
+    await using bench = await startBench();
+    const order = 'say: one\\ntwo\nrefuse: no way\ncall: exec_command {"cmd":1}\ncall: nowhere {}\ncall: exec_command';
+    const said = async (more: JsonObject) =>
+      itemsOf(await (await bench.ask(order, { tools: [execCommand], ...more })).text());
+    const items = await said({ reasoning: { effort: "none" } });
+    expect(items.map((item) => item.type)).toEqual(["message", "message", "function_call", "function_call"]);
+    expect(items[0]).toMatchObject({ content: [{ type: "output_text", text: "one\ntwo" }] });
+    expect(items[1]).toMatchObject({ content: [{ type: "refusal", refusal: "no way" }] });
+    expect(items.slice(2).map((item) => item.arguments)).toEqual(['{"cmd":1}', "{}"]);
+    const one = await said({ reasoning: { effort: "none" }, parallel_tool_calls: false });
+    expect(one.filter((item) => item.type === "function_call")).toHaveLength(1);
+    const none = await said({ reasoning: { effort: "none" }, tool_choice: "none" });
+    expect(none.map((item) => item.type)).toEqual(["message", "message"]);
+  });
+
   test("no tool, or tool_choice none: it just says so", async () => {
     await using bench = await startBench();
     expect(textOf(await (await bench.ask("run: ls")).text())).toBe("SIM alpha says: run: ls");

@@ -139,6 +139,7 @@ export function aRequest(change: Partial<ExchangeRequest> = {}): ExchangeRequest
     model: "gpt-5.5",
     stream: true,
     filter: null,
+    unpack: false,
     conversation: null,
     keyId: "KEY",
     signal: new AbortController().signal,

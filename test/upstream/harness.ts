@@ -36,6 +36,7 @@ export function request(more: Partial<AttemptRequest> = {}): AttemptRequest {
     signal: new AbortController().signal,
     stream: true,
     filter: null,
+    unpack: false,
     timeouts: TIMEOUTS,
     ...more,
   };

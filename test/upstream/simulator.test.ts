@@ -28,6 +28,7 @@ const BODY = {
   input: [{ type: "message", role: "user", content: [{ type: "input_text", text: "say hi" }] }],
   stream: true,
   filter: null,
+  unpack: false,
   store: false,
 };
 
@@ -164,6 +165,7 @@ const ODDITIES: Told = [
       "no_final_blank_line",
       "no_created",
       "empty_output",
+      "no_deltas",
       "crlf",
       "cr",
       "comments",
