@@ -35,6 +35,7 @@ const BORROWED: readonly (readonly [phrase: RegExp, whose: string])[] = [
   [/\bchatgpt account user id\b/, "claim of the OpenAI id token"],
   [/\buser codes?\b/, "RFC 8628 §3.2"],
   [/\bend user\b/, "gRPC and OAuth texts"],
+  [/\brole\W+user\b/, "role of a message, OpenAI API"],
   [/\buser agents?\b/, "RFC 9110 §10.1.5"],
   [/\b(?:x )?session (?:id|affinity)\b/, "request headers of Codex and OpenCode"],
   [/\bbackend api\b/, "upstream's path /backend-api"],
