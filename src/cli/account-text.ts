@@ -1,7 +1,7 @@
 /**
  * Accounts in words: windows by their length, holds with their ends, logins with what is left of them.
  */
-import { type Account, type Hold, HoldKind, type Window } from "../gen/rotor/v1/account_pb.ts";
+import { type Account, type Hold, HoldKind, type Window, WindowLevel } from "../gen/rotor/v1/account_pb.ts";
 import { printable, type Style } from "./print.ts";
 import { type Column, renderFacts, renderTable } from "./table.ts";
 import { formatAgo, formatClock, formatDuration, formatEnd, formatLength } from "./time-text.ts";
@@ -13,6 +13,7 @@ const HOLD_WORDS: Readonly<Record<HoldKind, string>> = {
   [HoldKind.DISABLED]: "disabled",
   [HoldKind.NEEDS_LOGIN]: "needs login",
   [HoldKind.COOLING_DOWN]: "cooling down",
+  [HoldKind.RESERVED]: "kept in reserve",
   [HoldKind.WINDOW_EXHAUSTED]: "window used up",
   [HoldKind.MODEL_UNSUPPORTED]: "model not supported",
   [HoldKind.AT_CAPACITY]: "at capacity",
@@ -33,7 +34,7 @@ function holdText(hold: Hold, nowMs: number): string {
   const words = HOLD_WORDS[hold.kind] ?? "held";
   const endMs = toMs(hold.endTime);
   if (endMs !== null) return `${words}, back ${formatEnd(endMs, nowMs)}`;
-  return hold.kind === HoldKind.WINDOW_EXHAUSTED ? `${words}, reset unknown` : words;
+  return hold.kind === HoldKind.WINDOW_EXHAUSTED || hold.kind === HoldKind.RESERVED ? `${words}, reset unknown` : words;
 }
 
 /** The hold with its reason as the daemon words it, when that says more. */
@@ -55,7 +56,7 @@ function styledState(account: Account, nowMs: number, style: Style): string {
 }
 
 /** `5h`, `7d`; with the limit's own name before it when it is not the main one. */
-function windowName(window: Window): string {
+export function windowName(window: Pick<Window, "limit" | "lengthMinutes" | "slot">): string {
   const length = window.lengthMinutes > 0n ? formatLength(Number(window.lengthMinutes)) : window.slot;
   return window.limit === "codex" || window.limit === "" ? length : `${printable(window.limit)} ${length}`;
 }
@@ -144,13 +145,21 @@ export function accountFacts(account: Account, nowMs: number, width: number | nu
   return renderFacts(facts, width);
 }
 
+const LEVEL_WORDS: Readonly<Record<WindowLevel, string>> = {
+  [WindowLevel.UNSPECIFIED]: "",
+  [WindowLevel.OK]: "",
+  [WindowLevel.LOW]: " (low)",
+  [WindowLevel.CRITICAL]: " (critical)",
+};
+
 function windowFact(window: Window, nowMs: number): string {
   const resetMs = toMs(window.resetTime);
   const reset = resetMs === null ? "reset unknown" : `resets ${formatEnd(resetMs, nowMs)}`;
   const seenMs = toMs(window.observeTime);
   const seen = seenMs === null ? "" : `, seen ${formatAgo(seenMs, nowMs)}`;
   const models = window.models.length === 0 ? "" : ` (${window.models.map(printable).join(", ")})`;
-  return `${windowName(window)}${models} ${percent(window.usedPercent)} used, ${reset}${seen}`;
+  const level = LEVEL_WORDS[window.level];
+  return `${windowName(window)}${models} ${percent(window.usedPercent)} used${level}, ${reset}${seen}`;
 }
 
 function loginFacts(account: Account, nowMs: number): [string, string][] {

@@ -3,7 +3,7 @@
  */
 import type { Account } from "../gen/rotor/v1/account_pb.ts";
 import { type Plan, PlanReason, type Pool, StrategySchema } from "../gen/rotor/v1/pool_pb.ts";
-import { holdReason, mendingCommand, windowsText } from "./account-text.ts";
+import { holdReason, mendingCommand, windowName, windowsText } from "./account-text.ts";
 import { printable } from "./print.ts";
 import { renderFacts } from "./table.ts";
 import { formatAgo, formatEnd } from "./time-text.ts";
@@ -48,6 +48,15 @@ export function planLines(plan: Plan, view: PlanView): string[] {
     const more = plan.usableCount - plan.accountIds.length - plan.passedOver.length;
     if (more > 0) lines.push(`  and ${more} more`);
   } else lines.push("", "order: nobody is usable");
+  if (plan.deferred.length > 0) {
+    lines.push("", "behind the others");
+    for (const { accountId, alias, limit, lengthMinutes, leftPercent } of plan.deferred) {
+      const window = windowName({ limit, lengthMinutes, slot: "window" });
+      lines.push(
+        `  ${aliasOf(accountId, alias)}: ${Math.floor(leftPercent)} % of ${window} left (settings low_…, critical_…)`,
+      );
+    }
+  }
   if (plan.passedOver.length > 0) {
     lines.push("", "passed over");
     for (const { accountId, alias, reason } of plan.passedOver) {

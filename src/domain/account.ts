@@ -95,6 +95,8 @@ export interface UseFacts {
   readonly lastLeaseOrder: number;
   readonly lastLeasedAtMs: number | null;
   readonly lastServedAtMs: number | null;
+  /** When its last turn was in the virtual time of domain/turn.ts; 0 = it had none. */
+  readonly turn: number;
   /** Exchanges by UTC day, newest first, at most eight days: [day number, count]. */
   readonly exchangesByDay: readonly (readonly [day: number, count: number])[];
 }

@@ -4,6 +4,7 @@
 import type { AccountId } from "./account.ts";
 import type { Pin } from "./pin.ts";
 import type { StrategyName } from "./strategy.ts";
+import type { Thresholds } from "./threshold.ts";
 
 export interface Ask {
   readonly nowMs: number;
@@ -18,6 +19,8 @@ export interface Ask {
   readonly openLeases: ReadonlyMap<AccountId, number>;
   /** Leases that one account may have at once. */
   readonly maxLeases: number;
+  /** What is done about accounts of which little is left. */
+  readonly thresholds: Thresholds;
   /** Uniform in [0, 1): the random choices of this ask, so that a plan can be replayed. */
   readonly dice: number;
 }

@@ -25,6 +25,8 @@ export function holdText(hold: Hold): string {
       return `set aside for a while: ${COOLDOWN_TEXTS[hold.reason]}`;
     case "window_exhausted":
       return `${hold.limit} limit${lengthText(hold.lengthMinutes)} is used up`;
+    case "reserved":
+      return `the last ${hold.keptPercent} % of its ${hold.limit} limit${lengthText(hold.lengthMinutes)} are kept back`;
     case "model_unsupported":
       return `upstream refused ${hold.model} for it`;
     case "at_capacity":

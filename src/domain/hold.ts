@@ -3,6 +3,8 @@
  */
 import type { Account, CooldownReason } from "./account.ts";
 import type { Ask } from "./ask.ts";
+import { activePin } from "./pin.ts";
+import { scarcityOf } from "./threshold.ts";
 import { countsModel, isExhausted } from "./window.ts";
 
 export type Hold =
@@ -17,6 +19,15 @@ export type Hold =
       readonly limit: string;
       readonly lengthMinutes: number | null;
     }
+  | {
+      /** The rest of a window is kept back, by order of a threshold. */
+      readonly kind: "reserved";
+      readonly untilMs: number | null;
+      readonly limit: string;
+      readonly lengthMinutes: number | null;
+      /** What is kept, 0–100. */
+      readonly keptPercent: number;
+    }
   | { readonly kind: "model_unsupported"; readonly untilMs: number; readonly model: string }
   | { readonly kind: "at_capacity"; readonly untilMs: null; readonly openLeases: number };
 
@@ -24,7 +35,7 @@ export type HoldKind = Hold["kind"];
 
 const NONE: readonly Hold[] = Object.freeze([]);
 
-export type HoldAsk = Pick<Ask, "nowMs" | "model" | "openLeases" | "maxLeases" | "affinity">;
+export type HoldAsk = Pick<Ask, "nowMs" | "model" | "openLeases" | "maxLeases" | "affinity" | "pin" | "thresholds">;
 
 /** Every reason why `account` may not serve `ask` now; the shared empty list when there is none (no allocation on the hot path). */
 export function holdsOn(account: Account, ask: HoldAsk): readonly Hold[] {
@@ -49,13 +60,14 @@ export function holdsOn(account: Account, ask: HoldAsk): readonly Hold[] {
     holds = withHold(holds, { kind: "cooling_down", untilMs: cooldown.untilMs, reason: cooldown.reason });
   }
   for (const window of account.windows) {
-    if (isExhausted(window, nowMs) && countsModel(window, model)) {
-      holds = withHold(holds, {
-        kind: "window_exhausted",
-        untilMs: window.resetsAtMs,
-        limit: window.limit,
-        lengthMinutes: window.lengthMinutes,
-      });
+    if (!countsModel(window, model)) continue;
+    const { resetsAtMs: untilMs, limit, lengthMinutes } = window;
+    if (isExhausted(window, nowMs)) {
+      holds = withHold(holds, { kind: "window_exhausted", untilMs, limit, lengthMinutes });
+    } else if (keepsBack(ask) && !isPinned(account, ask)) {
+      const { action, belowPercent } = scarcityOf(window, ask.thresholds, nowMs);
+      if (action === "hold")
+        holds = withHold(holds, { kind: "reserved", untilMs, limit, lengthMinutes, keptPercent: belowPercent });
     }
   }
   for (const refused of account.unsupportedModels) {
@@ -65,6 +77,19 @@ export function holdsOn(account: Account, ask: HoldAsk): readonly Hold[] {
   const openLeases = ask.openLeases.get(account.id) ?? 0;
   if (openLeases >= ask.maxLeases) holds = withHold(holds, { kind: "at_capacity", untilMs: null, openLeases });
   return holds ?? NONE;
+}
+
+/** Seldom: most pools spend what they have, and the hot path need not look closer. */
+function keepsBack({ thresholds }: HoldAsk): boolean {
+  return thresholds.low_action === "hold" || thresholds.critical_action === "hold";
+}
+
+/**
+ * A pin lifts the reserve of its account: the threshold is a standing precaution, the pin a newer and plainer order, and what was kept
+ * back was kept for somebody who asks for it. It lifts no other hold.
+ */
+function isPinned(account: Account, { pin, nowMs }: HoldAsk): boolean {
+  return activePin(pin, nowMs)?.accountId === account.id;
 }
 
 /** No closure over the list: it would be allocated for every account that is looked at. */

@@ -16,6 +16,8 @@ export interface Plan {
   readonly held: readonly HeldAccount[];
   /** Accounts without a hold that this ask may not take: another one is pinned, or they were tried. */
   readonly passedOver: readonly PassedOver[];
+  /** Usable accounts that stand behind the others because little of them is left. */
+  readonly deferred: readonly DeferredAccount[];
   /** When the first held account becomes usable; null when none has a known end or somebody is usable now. */
   readonly nextUsableAtMs: number | null;
   /** Why the first of `order` is first. */
@@ -32,6 +34,15 @@ export interface PassedOver {
   readonly because: "pinned_elsewhere" | "tried";
 }
 
+export interface DeferredAccount {
+  readonly accountId: AccountId;
+  /** The window of which little is left. */
+  readonly limit: string;
+  readonly lengthMinutes: number | null;
+  /** 0–100. */
+  readonly leftPercent: number;
+}
+
 /** A plan as it is kept with an exchange: aliases instead of ids would age, so both stand. */
 export interface PlanRecord {
   readonly atMs: number;
@@ -43,6 +54,7 @@ export interface PlanRecord {
   readonly held: readonly HeldAccount[];
   readonly heldCount: number;
   readonly passedOver: readonly PassedOver[];
+  readonly deferred: readonly DeferredAccount[];
   readonly nextUsableAtMs: number | null;
 }
 
@@ -59,6 +71,7 @@ export function recordPlan(plan: Plan): PlanRecord {
     held: firstOf(plan.held),
     heldCount: plan.held.length,
     passedOver: firstOf(plan.passedOver),
+    deferred: firstOf(plan.deferred),
     nextUsableAtMs: plan.nextUsableAtMs,
   };
 }

@@ -1,17 +1,23 @@
 /**
- * Ranks accounts for one ask: affinity, then strategy, then least recent lease, then id. The one place that orders accounts.
+ * Ranks accounts for one ask: affinity, then those of which enough is left, then strategy, then its tie, then id. The one place that orders accounts.
  * Pure; remembers no index, so that an account that comes and goes cannot be passed over for ever.
  */
 import type { Account, AccountId } from "./account.ts";
 import type { Ask } from "./ask.ts";
 import { holdsOn, lastEndMs } from "./hold.ts";
 import { activePin } from "./pin.ts";
-import type { HeldAccount, PassedOver, Plan } from "./plan.ts";
+import type { DeferredAccount, HeldAccount, PassedOver, Plan } from "./plan.ts";
 import { STRATEGIES } from "./strategy.ts";
+import { deferringWindow } from "./threshold.ts";
+import { usedPercentNow, type Window } from "./window.ts";
 
 interface Candidate {
   readonly account: Account;
+  /** Little is left of it, and others are to be preferred. */
+  readonly isDeferred: boolean;
   readonly score: number;
+  /** What decides between equal scores. */
+  readonly tie: number;
 }
 
 /**
@@ -21,12 +27,15 @@ interface Candidate {
 export function rank(accounts: readonly Account[], ask: Ask, limit = Number.POSITIVE_INFINITY): Plan {
   const pin = activePin(ask.pin, ask.nowMs);
   const strategy = STRATEGIES[ask.strategy];
+  const byList = strategy.ties === "list";
   const best: Candidate[] = [];
   const held: HeldAccount[] = [];
   const passedOver: PassedOver[] = [];
+  const deferred: DeferredAccount[] = [];
   let usableCount = 0;
   let nextUsableAtMs: number | null = null;
-  for (const account of accounts) {
+  for (let place = 0; place < accounts.length; place++) {
+    const account = accounts[place]!;
     const inScope = pin === null || pin.accountId === account.id;
     const holds = holdsOn(account, ask);
     if (holds.length > 0) {
@@ -39,7 +48,11 @@ export function rank(accounts: readonly Account[], ask: Ask, limit = Number.POSI
       passedOver.push({ accountId: account.id, because: "tried" });
     } else {
       usableCount++;
-      insert(best, account, strategy.score(account, ask), ask.affinity, limit);
+      // A conversation stays at home to the end, and a pin leaves nobody to prefer.
+      const scarce = pin !== null || account.id === ask.affinity ? null : deferringWindow(account, ask);
+      if (scarce !== null) deferred.push(deferral(account, scarce, ask.nowMs));
+      const tie = byList ? place : account.use.lastLeaseOrder;
+      insert(best, account, scarce !== null, strategy.score(account, ask), tie, ask.affinity, limit);
     }
   }
   const first = best[0]?.account.id ?? null;
@@ -50,17 +63,34 @@ export function rank(accounts: readonly Account[], ask: Ask, limit = Number.POSI
     usableCount,
     held,
     passedOver,
+    deferred,
     nextUsableAtMs: usableCount > 0 ? null : nextUsableAtMs,
     reason: first === null ? "none" : pin !== null ? "pin" : first === ask.affinity ? "affinity" : "strategy",
   };
 }
 
+function deferral(account: Account, window: Window, nowMs: number): DeferredAccount {
+  const { limit, lengthMinutes } = window;
+  return { accountId: account.id, limit, lengthMinutes, leftPercent: 100 - usedPercentNow(window, nowMs) };
+}
+
 /** Keeps `best` sorted and at most `limit` long. */
-function insert(best: Candidate[], account: Account, score: number, affinity: AccountId | null, limit: number): void {
-  // Most of a thousand end here, by their score alone.
+function insert(
+  best: Candidate[],
+  account: Account,
+  isDeferred: boolean,
+  score: number,
+  tie: number,
+  affinity: AccountId | null,
+  limit: number,
+): void {
+  // Most of a thousand end here, without an object made for them.
   const last = best.length >= limit ? best[best.length - 1]! : null;
-  if (last !== null && last.score < score && account.id !== affinity) return;
-  const candidate: Candidate = { account, score };
+  if (last !== null && account.id !== affinity) {
+    if (isDeferred && !last.isDeferred) return;
+    if (isDeferred === last.isDeferred && last.score < score) return;
+  }
+  const candidate: Candidate = { account, isDeferred, score, tie };
   if (last !== null && comesBefore(last, candidate, affinity)) return;
   let low = 0;
   let high = best.length;
@@ -76,8 +106,7 @@ function insert(best: Candidate[], account: Account, score: number, affinity: Ac
 function comesBefore(a: Candidate, b: Candidate, affinity: AccountId | null): boolean {
   const homeA = a.account.id === affinity;
   if (homeA !== (b.account.id === affinity)) return homeA;
+  if (a.isDeferred !== b.isDeferred) return b.isDeferred;
   if (a.score !== b.score) return a.score < b.score;
-  const orderA = a.account.use.lastLeaseOrder;
-  const orderB = b.account.use.lastLeaseOrder;
-  return orderA !== orderB ? orderA < orderB : a.account.id < b.account.id;
+  return a.tie !== b.tie ? a.tie < b.tie : a.account.id < b.account.id;
 }

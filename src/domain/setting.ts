@@ -14,7 +14,16 @@ export type SettingSpec =
       readonly max: number;
       readonly unit: string;
       readonly why: string;
-    };
+    }
+  | { readonly type: "choice"; readonly default: string; readonly values: readonly string[]; readonly why: string };
+
+/** What a threshold does (domain/threshold.ts). Each does what the ones before it do. */
+export const THRESHOLD_ACTIONS = ["off", "warn", "prefer-others", "hold"] as const;
+export type ThresholdAction = (typeof THRESHOLD_ACTIONS)[number];
+
+function share(percent: number, why: string) {
+  return { type: "integer", default: percent, min: 0, max: 100, unit: "percent left", why } as const;
+}
 
 export const SETTINGS = {
   affinity: {
@@ -30,6 +39,25 @@ export const SETTINGS = {
     unit: "minutes",
     why: "upstream's prompt cache is cold long before four hours of silence",
   },
+  low_action: {
+    type: "choice",
+    default: "prefer-others",
+    values: THRESHOLD_ACTIONS,
+    why: "a new conversation goes where it can stay: one that is cut off in the middle pays for its prompt cache twice",
+  },
+  low_short_percent: share(20, "of a window of up to a day: about what one long conversation takes"),
+  low_long_percent: share(
+    0,
+    "of a longer window: set behind the others, the rest of a week would expire (test/bench/month)",
+  ),
+  critical_action: {
+    type: "choice",
+    default: "warn",
+    values: THRESHOLD_ACTIONS,
+    why: "hold would keep the rest back for a pin, and let it expire when nobody asks for it",
+  },
+  critical_short_percent: share(5, "of a window of up to a day: the next few answers may be the last"),
+  critical_long_percent: share(5, "of a longer window: some hours of work are left of a week"),
   wait_seconds: {
     type: "integer",
     default: 20,
@@ -111,11 +139,11 @@ export const SETTINGS = {
 
 export type SettingKey = keyof typeof SETTINGS;
 export type Settings = {
-  readonly [K in SettingKey]: (typeof SETTINGS)[K]["default"] extends boolean
-    ? boolean
-    : (typeof SETTINGS)[K]["default"] extends number
-      ? number
-      : string;
+  readonly [K in SettingKey]: (typeof SETTINGS)[K] extends { readonly values: readonly (infer Choice)[] }
+    ? Choice
+    : (typeof SETTINGS)[K]["default"] extends boolean
+      ? boolean
+      : number;
 };
 
 /** Highest wins: a variable in the environment, the config file, what was saved over the API, the default. */
@@ -140,6 +168,12 @@ export function readSetting(key: SettingKey, text: string): SettingReading {
     if (["false", "off", "no", "0"].includes(trimmed.toLowerCase())) return { ok: true, value: false };
     return { ok: false, reason: `${key} is on or off` };
   }
+  if (spec.type === "choice") {
+    const value = spec.values.find((known) => known === trimmed.toLowerCase());
+    return value === undefined
+      ? { ok: false, reason: `${key} is one of ${spec.values.join(", ")}` }
+      : { ok: true, value };
+  }
   const number = /^-?\d+$/.test(trimmed) ? Number(trimmed) : Number.NaN;
   if (number >= spec.min && number <= spec.max) return { ok: true, value: number };
   return { ok: false, reason: `${key} is a whole number of ${spec.unit} from ${spec.min} to ${spec.max}` };
@@ -152,7 +186,13 @@ export type PresetName = (typeof PRESET_NAMES)[number];
 export const PRESETS: Readonly<Record<PresetName, Readonly<Partial<Record<SettingKey, SettingValue>>>>> = {
   balanced: {},
   conservative: { account_max_leases: 4, wait_seconds: 60, affinity_minutes: 1_440 },
-  aggressive: { account_max_leases: 128, wait_seconds: 5, affinity_minutes: 30, first_byte_timeout_seconds: 30 },
+  aggressive: {
+    account_max_leases: 128,
+    wait_seconds: 5,
+    affinity_minutes: 30,
+    first_byte_timeout_seconds: 30,
+    low_action: "warn",
+  },
 };
 
 export function isPresetName(text: string): text is PresetName {

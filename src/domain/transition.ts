@@ -13,10 +13,17 @@ import {
 } from "./account.ts";
 import { ANNOUNCE, DURABLY, type Effect, LATER, log, NO_EFFECTS, NOTED, SHOWN } from "./effect.ts";
 import type { Observation, Outcome } from "./outcome.ts";
+import { takeTurn } from "./turn.ts";
 import { countsModel, isExhausted, mergeWindows, type Window } from "./window.ts";
 
 export type AccountEvent =
-  | { readonly kind: "leased"; readonly atMs: number; readonly order: number }
+  | {
+      readonly kind: "leased";
+      readonly atMs: number;
+      readonly order: number;
+      /** The virtual time when selection gave it a turn (domain/turn.ts); null for what had to be this account. */
+      readonly turn: number | null;
+    }
   | AttemptEnded
   /** Figures without an outcome: the opening of a stream, the usage endpoint. */
   | { readonly kind: "observed"; readonly atMs: number; readonly observation: Observation }
@@ -68,7 +75,7 @@ export interface Ladders {
 export function transition(account: Account, event: AccountEvent, ladders: Ladders): Transition {
   switch (event.kind) {
     case "leased":
-      return { account: { ...account, use: leased(account.use, event.atMs, event.order) }, effects: NOTED };
+      return { account: { ...account, use: leased(account, event) }, effects: NOTED };
     case "attempt_ended":
       return attemptEnded(account, event, ladders);
     case "observed": {
@@ -99,10 +106,12 @@ export function transition(account: Account, event: AccountEvent, ladders: Ladde
   }
 }
 
-function leased(use: UseFacts, atMs: number, order: number): UseFacts {
+function leased(account: Account, { atMs, order, turn }: Extract<AccountEvent, { kind: "leased" }>): UseFacts {
+  const { use } = account;
   return {
     ...use,
     lastLeaseOrder: order,
+    turn: turn === null ? use.turn : takeTurn(account, turn),
     lastLeasedAtMs: atMs,
     exchangesByDay: countExchange(use.exchangesByDay, atMs),
   };

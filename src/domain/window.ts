@@ -38,6 +38,14 @@ export function isExhausted(window: Window, nowMs: number): boolean {
   return usedPercentNow(window, nowMs) >= 100;
 }
 
+/** Up to a day: such a window is over before a working day is, and paces work; a longer one is what a subscription is worth. */
+const SHORT_WINDOW_MINUTES = 1_440;
+
+/** A window of unknown length is taken for a long one: what it holds may have to last. */
+export function isShort(window: Pick<Window, "lengthMinutes">): boolean {
+  return window.lengthMinutes !== null && window.lengthMinutes <= SHORT_WINDOW_MINUTES;
+}
+
 /** Does this window count requests for `model`? An ask without a model is counted by the general windows. */
 export function countsModel(window: Window, model: string | null): boolean {
   return window.models === null || (model !== null && window.models.includes(model));

@@ -51,7 +51,8 @@ export class AccountChoice {
     const { keeper, leases } = this.#deps;
     const account = keeper.get(accountId);
     if (account === null) return false;
-    const ask = leases.askFor({ model: this.#request.model, affinity: null, tried: NOBODY });
+    // It has begun to serve this request, so that what holds only for new conversations does not hold for it.
+    const ask = leases.askFor({ model: this.#request.model, affinity: accountId, tried: NOBODY });
     return rank([account], ask, 1).usableCount === 1;
   }
 

@@ -157,7 +157,7 @@ export function newAccount(deps: IntakeDeps, login: IncomingLogin, alias: string
     windows: [],
     cooldown: null,
     unsupportedModels: [],
-    use: { lastLeaseOrder: 0, lastLeasedAtMs: null, lastServedAtMs: null, exchangesByDay: [] },
+    use: { lastLeaseOrder: 0, lastLeasedAtMs: null, lastServedAtMs: null, turn: 0, exchangesByDay: [] },
   };
   return withLogin(blank, login, 1, nowMs);
 }

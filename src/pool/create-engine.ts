@@ -88,7 +88,7 @@ export async function createEngine(deps: {
   return {
     accounts: createAccountDesk({ ...intake, leases, affinity, log }),
     logins,
-    selection: createSelectionDesk({ keeper, leases, audit, log, nowMs: () => clock.nowMs() }),
+    selection: createSelectionDesk({ keeper, leases, audit, log, settings, nowMs: () => clock.nowMs() }),
     exchanges: { run, open: book.open, list: book.list, get: book.get, watch: book.watch },
     keys,
     settings: settingDesk,

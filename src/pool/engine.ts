@@ -10,11 +10,14 @@ import type { Account, AccountId } from "../domain/account.ts";
 import type { Actor, AuditChange, AuditEntry } from "../domain/audit.ts";
 import type { ClientKey } from "../domain/client-key.ts";
 import type { Exchange, ExchangeId, Surface } from "../domain/exchange.ts";
+import type { Hold } from "../domain/hold.ts";
 import type { Login, LoginMethod } from "../domain/login.ts";
 import type { Pin } from "../domain/pin.ts";
 import type { Plan } from "../domain/plan.ts";
 import type { PresetName, SettingKey, SettingState, SettingValue } from "../domain/setting.ts";
 import type { StrategyName } from "../domain/strategy.ts";
+import type { Scarcity } from "../domain/threshold.ts";
+import type { Window } from "../domain/window.ts";
 import type { AuditQuery, ExchangeQuery, StoreCheck } from "../store/store.ts";
 
 export interface Engine {
@@ -91,6 +94,9 @@ export interface SelectionDesk {
   setStrategy(strategy: StrategyName): Promise<void>;
   pin(id: AccountId, untilMs: number | null): Promise<void>;
   unpin(): Promise<void>;
+  /** The holds of one account for an ask now without a model, and how scarce a window of it is: from what selection calls. */
+  holdsOn(account: Account): readonly Hold[];
+  scarcityOf(window: Window): Scarcity;
   /** The whole plan for an ask now; leases nothing. Model null = none in particular. */
   explain(model: string | null): Plan;
   /** Calls `onChange` after every visible change until the returned function is called. Calls may be merged. */

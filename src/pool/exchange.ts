@@ -80,7 +80,7 @@ class ExchangeRun {
       const accountId: AccountId | null = await this.#nextAccount(same, last);
       if (accountId === null) return this.refuse(this.#reason(last));
       const account = this.#deps.keeper.require(accountId);
-      const lease = this.#deps.leases.take(accountId);
+      const lease = this.#deps.leases.take(accountId, accountId !== same && accountId !== this.#choice.home());
       const startedAtMs = this.#deps.clock.nowMs();
       let ended: { access: Access | null; result: FailedAttempt | OpenedAttempt };
       try {

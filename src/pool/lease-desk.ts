@@ -8,6 +8,7 @@ import type { Ask } from "../domain/ask.ts";
 import type { Plan } from "../domain/plan.ts";
 import { rank } from "../domain/rank.ts";
 import type { Settings } from "../domain/setting.ts";
+import { presentTurn } from "../domain/turn.ts";
 import type { Keeper } from "./keeper.ts";
 
 export interface Lease {
@@ -26,8 +27,8 @@ export interface LeaseDesk {
   /** The ask as selection sees it now: state, clock and dice filled in. */
   askFor(wanted: LeaseAsk): Ask;
   plan(ask: Ask, limit?: number): Plan;
-  /** Claims `accountId` for an attempt. */
-  take(accountId: AccountId): Lease;
+  /** Claims `accountId` for an attempt. `isTurn`: selection was free to choose, so that it counts as a turn of this account. */
+  take(accountId: AccountId, isTurn: boolean): Lease;
   open(accountId: AccountId): number;
   openTotal(): number;
   lastAccountId(): AccountId | null;
@@ -46,6 +47,7 @@ export function createLeaseDesk(deps: {
   const waiters = new Set<() => void>();
   let total = 0;
   let last: AccountId | null = null;
+  let present = presentTurn(keeper.accounts());
   let order = keeper.accounts().reduce((highest, account) => Math.max(highest, account.use.lastLeaseOrder), 0);
   const wake = () => {
     if (waiters.size === 0) return;
@@ -61,14 +63,17 @@ export function createLeaseDesk(deps: {
       pin: keeper.pin(),
       openLeases,
       maxLeases: deps.settings().account_max_leases,
+      thresholds: deps.settings(),
       dice: dice.fraction(),
     }),
     plan: (ask, limit) => rank(keeper.accounts(), ask, limit),
-    take(accountId) {
+    take(accountId, isTurn) {
       openLeases.set(accountId, (openLeases.get(accountId) ?? 0) + 1);
       total++;
       last = accountId;
-      keeper.apply(accountId, { kind: "leased", atMs: clock.nowMs(), order: ++order });
+      const turn = isTurn ? present : null;
+      const leased = keeper.apply(accountId, { kind: "leased", atMs: clock.nowMs(), order: ++order, turn });
+      if (leased !== null) present = Math.max(present, leased.use.turn);
       let held = true;
       return {
         accountId,

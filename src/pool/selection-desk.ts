@@ -1,21 +1,28 @@
 /** What operators see and say of selection: the pool as it is, strategy, pin, explain. Always from the ranking that chooses. */
 import { formatInstant } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import type { AccountId } from "../domain/account.ts";
+import { holdsOn } from "../domain/hold.ts";
+import type { Settings } from "../domain/setting.ts";
+import { scarcityOf } from "../domain/threshold.ts";
 import type { AuditNotes } from "./audit-book.ts";
 import type { PoolView, SelectionDesk } from "./engine.ts";
 import type { Keeper } from "./keeper.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
+
+const NOBODY: ReadonlySet<AccountId> = new Set();
 
 export function createSelectionDesk(deps: {
   keeper: Keeper;
   leases: LeaseDesk;
   audit: AuditNotes;
   log: Log;
+  settings: () => Settings;
   nowMs: () => number;
 }): SelectionDesk {
   const { keeper, leases, audit, log } = deps;
   const explain = (model: string | null, limit?: number) =>
-    leases.plan(leases.askFor({ model, affinity: null, tried: new Set() }), limit);
+    leases.plan(leases.askFor({ model, affinity: null, tried: NOBODY }), limit);
   return {
     view(): PoolView {
       const plan = explain(null, 1);
@@ -53,6 +60,8 @@ export function createSelectionDesk(deps: {
       audit.say({ action: "pool.unpin", subjects: [{ id: pin.accountId, name }], text: "" });
       log.info("pool.unpinned");
     },
+    holdsOn: (account) => holdsOn(account, leases.askFor({ model: null, affinity: null, tried: NOBODY })),
+    scarcityOf: (window) => scarcityOf(window, deps.settings(), deps.nowMs()),
     explain: (model) => explain(model),
     watch: (onChange) => keeper.watch(onChange),
   };

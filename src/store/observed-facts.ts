@@ -8,7 +8,13 @@ import type { Window, WindowSource } from "../domain/window.ts";
 export type ObservedFacts = Pick<Account, "windows" | "cooldown" | "unsupportedModels" | "use">;
 export type ObservedPart = keyof ObservedFacts;
 
-const NEVER_USED: UseFacts = { lastLeaseOrder: 0, lastLeasedAtMs: null, lastServedAtMs: null, exchangesByDay: [] };
+const NEVER_USED: UseFacts = {
+  lastLeaseOrder: 0,
+  lastLeasedAtMs: null,
+  lastServedAtMs: null,
+  turn: 0,
+  exchangesByDay: [],
+};
 
 export function formatObserved(facts: ObservedFacts): string {
   const { windows, cooldown, unsupportedModels, use } = facts;
@@ -79,6 +85,7 @@ function isUse(value: unknown): value is UseFacts {
     isNumber(value.lastLeaseOrder) &&
     isNumberOrNull(value.lastLeasedAtMs) &&
     isNumberOrNull(value.lastServedAtMs) &&
+    isNumber(value.turn) &&
     isListOf(value.exchangesByDay, isDayCount)
   );
 }

@@ -28,7 +28,7 @@ test("nouns, verbs, options, values and names, each where it belongs", async () 
   expect(await at("account", "show", "work", "")).toEqual([]);
   expect(await at("account", "rename", "w")).toEqual(["work"]);
   expect(await at("account", "rename", "work", "")).toEqual([]);
-  expect(await at("pool", "strategy", "r")).toEqual(["random", "round-robin"]);
+  expect(await at("pool", "strategy", "r")).toEqual(["random", "reset-soonest", "round-robin"]);
   expect(await at("pool", "pin", "--for", "")).toEqual([]);
   expect(await at("pool", "pin", "--for", "2h", "w")).toEqual(["work"]);
   expect(await at("pool", "pin", "--")).toEqual(["--for", "--help", "--json", "--no-start", "--until"]);

@@ -81,7 +81,7 @@ function adding(store: Current): void {
       windows: [windowLike(), windowLike({ limit: "codex_bengalfox", models: ["m"], lengthMinutes: null })],
       cooldown: { untilMs: 10, sinceMs: 5, reason: "rate_limited", failures: 2 },
       unsupportedModels: [{ model: "m", untilMs: 7 }],
-      use: { lastLeaseOrder: 3, lastLeasedAtMs: 1, lastServedAtMs: 2, exchangesByDay: [[20_000, 4]] },
+      use: { lastLeaseOrder: 3, lastLeasedAtMs: 1, lastServedAtMs: 2, turn: 0, exchangesByDay: [[20_000, 4]] },
     });
     await store().addAccounts([{ account: full, credentials: credentialsLike(9) }]);
     const [second] = await add(store(), 1);

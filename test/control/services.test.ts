@@ -74,6 +74,7 @@ test("an account with all that is known of it", async () => {
         lastLeaseOrder: 3,
         lastLeasedAtMs: T0 - 5,
         lastServedAtMs: null,
+        turn: 0,
         exchangesByDay: [[Math.floor(T0 / 86_400_000), 4]],
       },
     }),
@@ -198,6 +199,7 @@ test("the pool: strategy, pin, explain", async () => {
     usableCount: 1,
     heldCount: 1,
     held: [{ accountId: accountOf("off").id, alias: "off", holds: [{ kind: HoldKind.DISABLED }] }],
+    deferred: [],
     passedOver: [{ accountId: ONE.id, alias: "one", reason: "pinned_elsewhere" }],
   });
   expect((await pool.pinAccount({ accountId: ONE.id })).pool?.pin?.endTime).toBeUndefined();
@@ -242,6 +244,7 @@ const FULL_EXCHANGE: Partial<Exchange> = {
     held: [],
     heldCount: 40,
     passedOver: [{ accountId: "gone" as AccountId, because: "tried" }],
+    deferred: [],
     nextUsableAtMs: null,
   },
   servedBy: ONE.id,

@@ -39,6 +39,8 @@ describe("a plan", () => {
 
   test("does not depend on the order in which accounts are given", () => {
     check(({ accounts, ask }) => {
+      // All but the one that goes by the list.
+      if (ask.strategy === "drain-first") return;
       expect(rank(accounts.toReversed(), ask).order).toEqual(rank(accounts, ask).order);
     });
   });

@@ -28,7 +28,7 @@ test("a known account takes the new credentials, even older ones, and keeps ever
     enabled: false,
     login: { kind: "needs_login", reason: "refresh_token_reused", sinceMs: T0 },
     cooldown: { untilMs: T0 + 60_000, sinceMs: T0, reason: "refresh_failed", failures: 2 },
-    use: { lastLeaseOrder: 3, lastLeasedAtMs: T0, lastServedAtMs: T0, exchangesByDay: [] },
+    use: { lastLeaseOrder: 3, lastLeasedAtMs: T0, lastServedAtMs: T0, turn: 0, exchangesByDay: [] },
   });
   const room = await createPoolRoom({ accounts: [known] });
   const login = await signIn(room, known, { alias: "another" }, T0 + 1_000);

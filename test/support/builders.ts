@@ -2,9 +2,13 @@
 import fc from "fast-check";
 import { type Account, type AccountId, NO_ORDERS, OWNED_HERE } from "../../src/domain/account.ts";
 import type { Ask } from "../../src/domain/ask.ts";
+import { resolveSettings, type Settings, settingsFrom, THRESHOLD_ACTIONS } from "../../src/domain/setting.ts";
 import { STRATEGY_NAMES } from "../../src/domain/strategy.ts";
 import type { Window } from "../../src/domain/window.ts";
 import { T0 } from "./manual-clock.ts";
+
+/** The settings that nobody changed. */
+export const SETTINGS_NOW: Settings = settingsFrom(resolveSettings({ env: {}, config: {}, saved: {} }).states);
 
 export const ISSUER = "https://issuer.test";
 
@@ -33,7 +37,7 @@ export function anAccount(change: Partial<Account> & { n?: number } = {}): Accou
     windows: [],
     cooldown: null,
     unsupportedModels: [],
-    use: { lastLeaseOrder: 0, lastLeasedAtMs: null, lastServedAtMs: null, exchangesByDay: [] },
+    use: { lastLeaseOrder: 0, lastLeasedAtMs: null, lastServedAtMs: null, turn: 0, exchangesByDay: [] },
     ...fields,
   };
 }
@@ -62,6 +66,7 @@ export function anAsk(change: Partial<Ask> = {}): Ask {
     tried: new Set(),
     openLeases: new Map(),
     maxLeases: 32,
+    thresholds: SETTINGS_NOW,
     dice: 0.5,
     ...change,
   };
@@ -93,6 +98,8 @@ export const accountsArb: fc.Arbitrary<Account[]> = fc
       refused: fc.option(fc.record({ model: models, untilMs: soon })),
       order: fc.integer({ min: 0, max: 5 }),
       uses: fc.integer({ min: 0, max: 50 }),
+      weight: fc.constantFrom(1, 1, 0.2, 7),
+      priority: fc.integer({ min: -1, max: 1 }),
     }),
     { maxLength: 12 },
   )
@@ -107,6 +114,8 @@ interface Spec {
   refused: { model: string; untilMs: number } | null;
   order: number;
   uses: number;
+  weight: number;
+  priority: number;
 }
 
 function fromSpec(spec: Spec, n: number): Account {
@@ -115,6 +124,7 @@ function fromSpec(spec: Spec, n: number): Account {
     enabled: spec.off !== 0,
     login: spec.needsLogin === 0 ? { kind: "needs_login", reason: "invalid_grant", sinceMs: T0 } : { kind: "ok" },
     tier: spec.tier,
+    orders: { ...NO_ORDERS, weight: spec.weight, priority: spec.priority },
     windows: spec.windows,
     cooldown:
       spec.cooldownUntilMs === null
@@ -125,6 +135,7 @@ function fromSpec(spec: Spec, n: number): Account {
       lastLeaseOrder: spec.order,
       lastLeasedAtMs: null,
       lastServedAtMs: null,
+      turn: spec.order,
       exchangesByDay: spec.uses === 0 ? [] : [[Math.floor(T0 / 86_400_000), spec.uses]],
     },
   });
@@ -144,11 +155,13 @@ export function askArb(accounts: readonly Account[]): fc.Arbitrary<Ask> {
       affinity: someone,
       tried: some,
       busy: some,
+      action: fc.constantFrom(...THRESHOLD_ACTIONS),
       dice: fc.double({ min: 0, max: 0.999_999, noNaN: true }),
     })
-    .map(({ pinned, pinUntilMs, tried, busy, ...rest }) =>
+    .map(({ pinned, pinUntilMs, tried, busy, action, ...rest }) =>
       anAsk({
         ...rest,
+        thresholds: { ...SETTINGS_NOW, critical_action: action, critical_short_percent: 30, critical_long_percent: 30 },
         pin: pinned === null ? null : { accountId: pinned, sinceMs: T0, untilMs: pinUntilMs },
         tried: new Set(tried),
         openLeases: new Map(busy.map((id) => [id, 2])),

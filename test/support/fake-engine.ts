@@ -23,8 +23,10 @@ import {
   settingsFrom,
 } from "../../src/domain/setting.ts";
 import type { StrategyName } from "../../src/domain/strategy.ts";
+import { scarcityOf } from "../../src/domain/threshold.ts";
 import { createAuditBook } from "../../src/pool/audit-book.ts";
 import type { Counters, Engine, ImportedLogin, SettingChange } from "../../src/pool/engine.ts";
+import { anAsk } from "./builders.ts";
 import { createFakeLogins, type FakeLogins } from "./fake-logins.ts";
 import { T0 } from "./manual-clock.ts";
 import { createMemoryStore } from "./memory-store.ts";
@@ -66,7 +68,7 @@ export function accountOf(alias: string, changes: Partial<Account> = {}): Accoun
     windows: [],
     cooldown: null,
     unsupportedModels: [],
-    use: { lastLeaseOrder: 0, lastLeasedAtMs: null, lastServedAtMs: null, exchangesByDay: [] },
+    use: { lastLeaseOrder: 0, lastLeasedAtMs: null, lastServedAtMs: null, turn: 0, exchangesByDay: [] },
     ...changes,
   };
 }
@@ -124,13 +126,19 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
     return account;
   };
   const settings = createSettings();
+  const now = () => settingsFrom(settings.list());
+  const heldOn = (account: Account, model: string | null) =>
+    holdsOn(
+      account,
+      anAsk({ nowMs: nowMs(), model, pin, openLeases, thresholds: now(), maxLeases: now().account_max_leases }),
+    );
   const explain = (model: string | null): Plan => {
     const pinned = activePin(pin, nowMs());
     const held: Plan["held"][number][] = [];
     const order: AccountId[] = [];
     const passedOver: Plan["passedOver"][number][] = [];
     for (const account of accounts.values()) {
-      const holds = holdsOn(account, { nowMs: nowMs(), model, affinity: null, openLeases, maxLeases: 32 });
+      const holds = heldOn(account, model);
       if (holds.length > 0) held.push({ accountId: account.id, holds });
       else if (pinned && pinned.accountId !== account.id)
         passedOver.push({ accountId: account.id, because: "pinned_elsewhere" });
@@ -144,6 +152,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
       usableCount: order.length,
       held,
       passedOver,
+      deferred: [],
       nextUsableAtMs: null,
       reason,
     };
@@ -234,6 +243,8 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
         pin = null;
         announce();
       },
+      holdsOn: (account) => heldOn(account, null),
+      scarcityOf: (window) => scarcityOf(window, now(), nowMs()),
       explain,
       watch(onChange) {
         poolWatchers.add(onChange);

@@ -30,7 +30,7 @@ export function accountLike(n: number, changes: Partial<Account> = {}): Account 
     windows: [],
     cooldown: null,
     unsupportedModels: [],
-    use: { lastLeaseOrder: 0, lastLeasedAtMs: null, lastServedAtMs: null, exchangesByDay: [] },
+    use: { lastLeaseOrder: 0, lastLeasedAtMs: null, lastServedAtMs: null, turn: 0, exchangesByDay: [] },
     ...changes,
   };
 }

@@ -42,6 +42,9 @@ const STRATEGY_PROMISES: readonly (readonly [string, string])[] = [
   ["round-robin", "takes turns: the account chosen longest ago is next"],
   ["least-used", "the account with the fewest requests in the last 7 days is next"],
   ["random", "every usable account is equally likely"],
+  ["weighted-round-robin", "takes turns by weight, evenly mixed (rotor account weight)"],
+  ["drain-first", "the highest priority until it is used up, then the next in the list (rotor account priority)"],
+  ["reset-soonest", "whose tightest window starts again soonest, while something is left of it"],
 ];
 
 const strategy: Command = {
@@ -49,6 +52,7 @@ const strategy: Command = {
   summary: "show or change how usable accounts are ordered",
   details: [
     ...STRATEGY_PROMISES.map(([name, promise]) => `${name}: ${promise}.`),
+    "With balanced, weights scale what each account is worth. An account of which little is left stands behind the others under every strategy (settings low_… and critical_…).",
     "A conversation stays on its account while that is usable, whatever the strategy (setting affinity).",
   ],
   args: [{ name: "NAME", about: "new ordering", optional: true, completes: enumWords(StrategySchema) }],

@@ -5,7 +5,8 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Account, exchangesInLastWeek } from "../../domain/account.ts";
 import { holdText } from "../../domain/explain.ts";
-import { type Hold, type HoldKind, holdsOn } from "../../domain/hold.ts";
+import type { Hold, HoldKind } from "../../domain/hold.ts";
+import type { Level } from "../../domain/threshold.ts";
 import { usedPercentNow, type Window, type WindowSource } from "../../domain/window.ts";
 import * as accountPb from "../../gen/rotor/v1/account_pb.ts";
 import type { Engine } from "../../pool/engine.ts";
@@ -17,6 +18,7 @@ const HOLD_KINDS: Readonly<Record<HoldKind, accountPb.HoldKind>> = {
   draining: accountPb.HoldKind.DRAINING,
   needs_login: accountPb.HoldKind.NEEDS_LOGIN,
   cooling_down: accountPb.HoldKind.COOLING_DOWN,
+  reserved: accountPb.HoldKind.RESERVED,
   window_exhausted: accountPb.HoldKind.WINDOW_EXHAUSTED,
   model_unsupported: accountPb.HoldKind.MODEL_UNSUPPORTED,
   at_capacity: accountPb.HoldKind.AT_CAPACITY,
@@ -30,18 +32,17 @@ const WINDOW_SOURCES: Readonly<Record<WindowSource, accountPb.WindowSource>> = {
   import: accountPb.WindowSource.IMPORT,
 };
 
+const LEVELS: Readonly<Record<Level, accountPb.WindowLevel>> = {
+  ok: accountPb.WindowLevel.OK,
+  low: accountPb.WindowLevel.LOW,
+  critical: accountPb.WindowLevel.CRITICAL,
+};
+
 /** Accounts as they are now, with the holds for an ask without a model: the same function that selection calls. */
 export function accountConverter(engine: Engine, nowMs: number) {
-  const maxLeases = Number(engine.settings.list().find((state) => state.key === "account_max_leases")?.value);
   return (account: Account): MessageInitShape<typeof accountPb.AccountSchema> => {
     const openLeases = engine.accounts.openLeases(account.id);
-    const holds = holdsOn(account, {
-      nowMs,
-      model: null,
-      affinity: null,
-      maxLeases,
-      openLeases: new Map([[account.id, openLeases]]),
-    });
+    const holds = engine.selection.holdsOn(account);
     return {
       id: account.id,
       alias: account.alias,
@@ -58,7 +59,7 @@ export function accountConverter(engine: Engine, nowMs: number) {
       issuer: account.issuer,
       enabled: account.enabled,
       holds: holds.map(holdMessage),
-      windows: account.windows.map((window) => windowMessage(window, nowMs)),
+      windows: account.windows.map((window) => windowMessage(window, engine.selection.scarcityOf(window).level, nowMs)),
       credentials: {
         generation: int64(account.credentials.generation),
         accessExpireTime: instant(account.credentials.accessExpiresAtMs),
@@ -80,7 +81,7 @@ export function holdMessage(hold: Hold): MessageInitShape<typeof accountPb.HoldS
   return { kind: HOLD_KINDS[hold.kind], endTime: instant(hold.untilMs), text: holdText(hold) };
 }
 
-function windowMessage(window: Window, nowMs: number): MessageInitShape<typeof accountPb.WindowSchema> {
+function windowMessage(window: Window, level: Level, nowMs: number): MessageInitShape<typeof accountPb.WindowSchema> {
   return {
     limit: window.limit,
     slot: window.slot,
@@ -90,5 +91,6 @@ function windowMessage(window: Window, nowMs: number): MessageInitShape<typeof a
     resetTime: instant(window.resetsAtMs),
     observeTime: instant(window.observedAtMs),
     source: WINDOW_SOURCES[window.observedFrom],
+    level: LEVELS[level],
   };
 }

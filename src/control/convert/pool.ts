@@ -18,6 +18,9 @@ const STRATEGIES: Readonly<Record<StrategyName, poolPb.Strategy>> = {
   "round-robin": poolPb.Strategy.ROUND_ROBIN,
   "least-used": poolPb.Strategy.LEAST_USED,
   random: poolPb.Strategy.RANDOM,
+  "weighted-round-robin": poolPb.Strategy.WEIGHTED_ROUND_ROBIN,
+  "drain-first": poolPb.Strategy.DRAIN_FIRST,
+  "reset-soonest": poolPb.Strategy.RESET_SOONEST,
 };
 
 const PLAN_REASONS: Readonly<Record<Plan["reason"], poolPb.PlanReason>> = {
@@ -71,6 +74,13 @@ export function planMessage(plan: Plan | PlanRecord, aliasOf: AliasOf): MessageI
       holds: held.holds.map(holdMessage),
     })),
     heldCount: "heldCount" in plan ? plan.heldCount : plan.held.length,
+    deferred: plan.deferred.map((deferred) => ({
+      accountId: deferred.accountId,
+      alias: aliasOf(deferred.accountId),
+      limit: deferred.limit,
+      lengthMinutes: int64(deferred.lengthMinutes ?? 0),
+      leftPercent: deferred.leftPercent,
+    })),
     passedOver: plan.passedOver.map((passed) => ({
       accountId: passed.accountId,
       alias: aliasOf(passed.accountId),

@@ -22,9 +22,14 @@ export function settingMessage(state: setting.SettingState): MessageInitShape<ty
     value: valueText(state.value),
     source: SETTING_SOURCES[state.source],
     defaultValue: valueText(spec.default),
-    accepts: spec.type === "boolean" ? "on or off" : `${spec.min}–${spec.max} ${spec.unit}`,
+    accepts: acceptedText(spec),
     reason: spec.why,
   };
+}
+
+function acceptedText(spec: setting.SettingSpec): string {
+  if (spec.type === "boolean") return "on or off";
+  return spec.type === "choice" ? spec.values.join(", ") : `${spec.min}–${spec.max} ${spec.unit}`;
 }
 
 export function settingChangeMessage(change: SettingChange): MessageInitShape<typeof settingPb.SettingChangeSchema> {

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/account.proto.
  */
 export const file_rotor_v1_account: GenFile = /*@__PURE__*/
-  fileDesc("ChZyb3Rvci92MS9hY2NvdW50LnByb3RvEghyb3Rvci52MSLvBAoHQWNjb3VudBIKCgJpZBgBIAEoCRINCgVhbGlhcxgCIAEoCRINCgVlbWFpbBgDIAEoCRIPCgd1c2VyX2lkGAQgASgJEhQKDHdvcmtzcGFjZV9pZBgFIAEoCRIMCgR0aWVyGAYgASgJEg4KBmlzc3VlchgHIAEoCRIPCgdlbmFibGVkGAggASgIEh0KBWhvbGRzGAkgAygLMg4ucm90b3IudjEuSG9sZBIhCgd3aW5kb3dzGAogAygLMhAucm90b3IudjEuV2luZG93EioKC2NyZWRlbnRpYWxzGAsgASgLMhUucm90b3IudjEuQ3JlZGVudGlhbHMSEwoLb3Blbl9sZWFzZXMYDCABKAUSGwoTZXhjaGFuZ2VzX2xhc3Rfd2VlaxgNIAEoAxIzCg9sYXN0X2xlYXNlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGxhc3Rfc2VydmVkX3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJ1bnN1cHBvcnRlZF9tb2RlbHMYESADKAsyGi5yb3Rvci52MS5VbnN1cHBvcnRlZE1vZGVsEhYKDndvcmtzcGFjZV9uYW1lGBIgASgJEgwKBHRhZ3MYEyADKAkSDAoEbm90ZRgUIAEoCRIOCgZ3ZWlnaHQYFSABKAESEAoIcHJpb3JpdHkYFiABKAUSGgoScmVmcmVzaF9vd25lcl9maWxlGBcgASgJIosBCgtDcmVkZW50aWFscxISCgpnZW5lcmF0aW9uGAEgASgDEjYKEmFjY2Vzc19leHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMcmVmcmVzaF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLtAQoGV2luZG93Eg0KBWxpbWl0GAEgASgJEgwKBHNsb3QYAiABKAkSDgoGbW9kZWxzGAMgAygJEhYKDmxlbmd0aF9taW51dGVzGAQgASgDEhQKDHVzZWRfcGVyY2VudBgFIAEoARIuCgpyZXNldF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxvYnNlcnZlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBnNvdXJjZRgIIAEoDjIWLnJvdG9yLnYxLldpbmRvd1NvdXJjZSJkCgRIb2xkEiAKBGtpbmQYASABKA4yEi5yb3Rvci52MS5Ib2xkS2luZBIsCghlbmRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEdGV4dBgDIAEoCSJPChBVbnN1cHBvcnRlZE1vZGVsEg0KBW1vZGVsGAEgASgJEiwKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCq1AQoMV2luZG93U291cmNlEh0KGVdJTkRPV19TT1VSQ0VfVU5TUEVDSUZJRUQQABIYChRXSU5ET1dfU09VUkNFX0hFQURFUhABEhcKE1dJTkRPV19TT1VSQ0VfRVZFTlQQAhIXChNXSU5ET1dfU09VUkNFX0VSUk9SEAMSIAocV0lORE9XX1NPVVJDRV9VU0FHRV9FTkRQT0lOVBAEEhgKFFdJTkRPV19TT1VSQ0VfSU1QT1JUEAUq/gEKCEhvbGRLaW5kEhkKFUhPTERfS0lORF9VTlNQRUNJRklFRBAAEhYKEkhPTERfS0lORF9ESVNBQkxFRBABEhkKFUhPTERfS0lORF9ORUVEU19MT0dJThACEhoKFkhPTERfS0lORF9DT09MSU5HX0RPV04QAxIeChpIT0xEX0tJTkRfV0lORE9XX0VYSEFVU1RFRBAEEh8KG0hPTERfS0lORF9NT0RFTF9VTlNVUFBPUlRFRBAFEhkKFUhPTERfS0lORF9BVF9DQVBBQ0lUWRAGEhQKEEhPTERfS0lORF9QQVVTRUQQBxIWChJIT0xEX0tJTkRfRFJBSU5JTkcQCGIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChZyb3Rvci92MS9hY2NvdW50LnByb3RvEghyb3Rvci52MSLvBAoHQWNjb3VudBIKCgJpZBgBIAEoCRINCgVhbGlhcxgCIAEoCRINCgVlbWFpbBgDIAEoCRIPCgd1c2VyX2lkGAQgASgJEhQKDHdvcmtzcGFjZV9pZBgFIAEoCRIMCgR0aWVyGAYgASgJEg4KBmlzc3VlchgHIAEoCRIPCgdlbmFibGVkGAggASgIEh0KBWhvbGRzGAkgAygLMg4ucm90b3IudjEuSG9sZBIhCgd3aW5kb3dzGAogAygLMhAucm90b3IudjEuV2luZG93EioKC2NyZWRlbnRpYWxzGAsgASgLMhUucm90b3IudjEuQ3JlZGVudGlhbHMSEwoLb3Blbl9sZWFzZXMYDCABKAUSGwoTZXhjaGFuZ2VzX2xhc3Rfd2VlaxgNIAEoAxIzCg9sYXN0X2xlYXNlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGxhc3Rfc2VydmVkX3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJ1bnN1cHBvcnRlZF9tb2RlbHMYESADKAsyGi5yb3Rvci52MS5VbnN1cHBvcnRlZE1vZGVsEhYKDndvcmtzcGFjZV9uYW1lGBIgASgJEgwKBHRhZ3MYEyADKAkSDAoEbm90ZRgUIAEoCRIOCgZ3ZWlnaHQYFSABKAESEAoIcHJpb3JpdHkYFiABKAUSGgoScmVmcmVzaF9vd25lcl9maWxlGBcgASgJIosBCgtDcmVkZW50aWFscxISCgpnZW5lcmF0aW9uGAEgASgDEjYKEmFjY2Vzc19leHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMcmVmcmVzaF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKTAgoGV2luZG93Eg0KBWxpbWl0GAEgASgJEgwKBHNsb3QYAiABKAkSDgoGbW9kZWxzGAMgAygJEhYKDmxlbmd0aF9taW51dGVzGAQgASgDEhQKDHVzZWRfcGVyY2VudBgFIAEoARIuCgpyZXNldF90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxvYnNlcnZlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBnNvdXJjZRgIIAEoDjIWLnJvdG9yLnYxLldpbmRvd1NvdXJjZRIkCgVsZXZlbBgJIAEoDjIVLnJvdG9yLnYxLldpbmRvd0xldmVsImQKBEhvbGQSIAoEa2luZBgBIAEoDjISLnJvdG9yLnYxLkhvbGRLaW5kEiwKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgR0ZXh0GAMgASgJIk8KEFVuc3VwcG9ydGVkTW9kZWwSDQoFbW9kZWwYASABKAkSLAoIZW5kX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKnEKC1dpbmRvd0xldmVsEhwKGFdJTkRPV19MRVZFTF9VTlNQRUNJRklFRBAAEhMKD1dJTkRPV19MRVZFTF9PSxABEhQKEFdJTkRPV19MRVZFTF9MT1cQAhIZChVXSU5ET1dfTEVWRUxfQ1JJVElDQUwQAyq1AQoMV2luZG93U291cmNlEh0KGVdJTkRPV19TT1VSQ0VfVU5TUEVDSUZJRUQQABIYChRXSU5ET1dfU09VUkNFX0hFQURFUhABEhcKE1dJTkRPV19TT1VSQ0VfRVZFTlQQAhIXChNXSU5ET1dfU09VUkNFX0VSUk9SEAMSIAocV0lORE9XX1NPVVJDRV9VU0FHRV9FTkRQT0lOVBAEEhgKFFdJTkRPV19TT1VSQ0VfSU1QT1JUEAUqlgIKCEhvbGRLaW5kEhkKFUhPTERfS0lORF9VTlNQRUNJRklFRBAAEhYKEkhPTERfS0lORF9ESVNBQkxFRBABEhkKFUhPTERfS0lORF9ORUVEU19MT0dJThACEhoKFkhPTERfS0lORF9DT09MSU5HX0RPV04QAxIeChpIT0xEX0tJTkRfV0lORE9XX0VYSEFVU1RFRBAEEh8KG0hPTERfS0lORF9NT0RFTF9VTlNVUFBPUlRFRBAFEhkKFUhPTERfS0lORF9BVF9DQVBBQ0lUWRAGEhQKEEhPTERfS0lORF9QQVVTRUQQBxIWChJIT0xEX0tJTkRfRFJBSU5JTkcQCBIWChJIT0xEX0tJTkRfUkVTRVJWRUQQCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * One login in one ChatGPT workspace. Identity is user id plus workspace id; the e-mail alone is not.
@@ -286,6 +286,13 @@ export type Window = Message<"rotor.v1.Window"> & {
    * @generated from field: rotor.v1.WindowSource source = 8;
    */
   source: WindowSource;
+
+  /**
+   * How little is left, by the thresholds in the settings.
+   *
+   * @generated from field: rotor.v1.WindowLevel level = 9;
+   */
+  level: WindowLevel;
 };
 
 /**
@@ -359,6 +366,47 @@ export const UnsupportedModelSchema: GenMessage<UnsupportedModel> = /*@__PURE__*
   messageDesc(file_rotor_v1_account, 4);
 
 /**
+ * How little of a window is left. What follows from it is a setting.
+ *
+ * @generated from enum rotor.v1.WindowLevel
+ */
+export enum WindowLevel {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: WINDOW_LEVEL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Enough.
+   *
+   * @generated from enum value: WINDOW_LEVEL_OK = 1;
+   */
+  OK = 1,
+
+  /**
+   * Less than `low_short_percent` or `low_long_percent`.
+   *
+   * @generated from enum value: WINDOW_LEVEL_LOW = 2;
+   */
+  LOW = 2,
+
+  /**
+   * Less than `critical_short_percent` or `critical_long_percent`.
+   *
+   * @generated from enum value: WINDOW_LEVEL_CRITICAL = 3;
+   */
+  CRITICAL = 3,
+}
+
+/**
+ * Describes the enum rotor.v1.WindowLevel.
+ */
+export const WindowLevelSchema: GenEnum<WindowLevel> = /*@__PURE__*/
+  enumDesc(file_rotor_v1_account, 0);
+
+/**
  * Where a window's figure came from.
  *
  * @generated from enum rotor.v1.WindowSource
@@ -411,7 +459,7 @@ export enum WindowSource {
  * Describes the enum rotor.v1.WindowSource.
  */
 export const WindowSourceSchema: GenEnum<WindowSource> = /*@__PURE__*/
-  enumDesc(file_rotor_v1_account, 0);
+  enumDesc(file_rotor_v1_account, 1);
 
 /**
  * Kinds of hold. Closed list: selection knows no other reason.
@@ -481,11 +529,18 @@ export enum HoldKind {
    * @generated from enum value: HOLD_KIND_DRAINING = 8;
    */
   DRAINING = 8,
+
+  /**
+   * The rest of a window is kept back, by a threshold in the settings. A pin on the account lifts it.
+   *
+   * @generated from enum value: HOLD_KIND_RESERVED = 9;
+   */
+  RESERVED = 9,
 }
 
 /**
  * Describes the enum rotor.v1.HoldKind.
  */
 export const HoldKindSchema: GenEnum<HoldKind> = /*@__PURE__*/
-  enumDesc(file_rotor_v1_account, 1);
+  enumDesc(file_rotor_v1_account, 2);
 

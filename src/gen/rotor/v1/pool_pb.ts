@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/pool.proto.
  */
 export const file_rotor_v1_pool: GenFile = /*@__PURE__*/
-  fileDesc("ChNyb3Rvci92MS9wb29sLnByb3RvEghyb3Rvci52MSK4AgoEUG9vbBIQCghyZXZpc2lvbhgBIAEoAxIkCghzdHJhdGVneRgCIAEoDjISLnJvdG9yLnYxLlN0cmF0ZWd5EhoKA3BpbhgDIAEoCzINLnJvdG9yLnYxLlBpbhIyCg5wYXVzZV9lbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNYWNjb3VudF9jb3VudBgFIAEoBRIUCgx1c2FibGVfY291bnQYBiABKAUSNAoQbmV4dF91c2FibGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLb3Blbl9sZWFzZXMYCCABKAUSFwoPbGFzdF9hY2NvdW50X2lkGAkgASgJEhcKD25leHRfYWNjb3VudF9pZBgKIAEoCSJ3CgNQaW4SEgoKYWNjb3VudF9pZBgBIAEoCRIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAizQIKBFBsYW4SLQoJcGxhbl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCghzdHJhdGVneRgCIAEoDjISLnJvdG9yLnYxLlN0cmF0ZWd5EiQKBnJlYXNvbhgDIAEoDjIULnJvdG9yLnYxLlBsYW5SZWFzb24SEwoLYWNjb3VudF9pZHMYBCADKAkSFAoMdXNhYmxlX2NvdW50GAUgASgFEiMKBGhlbGQYBiADKAsyFS5yb3Rvci52MS5IZWxkQWNjb3VudBISCgpoZWxkX2NvdW50GAcgASgFEjAKC3Bhc3NlZF9vdmVyGAggAygLMhsucm90b3IudjEuUGFzc2VkT3ZlckFjY291bnQSNAoQbmV4dF91c2FibGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoLSGVsZEFjY291bnQSEgoKYWNjb3VudF9pZBgBIAEoCRINCgVhbGlhcxgCIAEoCRIdCgVob2xkcxgDIAMoCzIOLnJvdG9yLnYxLkhvbGQiRgoRUGFzc2VkT3ZlckFjY291bnQSEgoKYWNjb3VudF9pZBgBIAEoCRINCgVhbGlhcxgCIAEoCRIOCgZyZWFzb24YAyABKAkqgwEKCFN0cmF0ZWd5EhgKFFNUUkFURUdZX1VOU1BFQ0lGSUVEEAASFQoRU1RSQVRFR1lfQkFMQU5DRUQQARIYChRTVFJBVEVHWV9ST1VORF9ST0JJThACEhcKE1NUUkFURUdZX0xFQVNUX1VTRUQQAxITCg9TVFJBVEVHWV9SQU5ET00QBCqIAQoKUGxhblJlYXNvbhIbChdQTEFOX1JFQVNPTl9VTlNQRUNJRklFRBAAEhMKD1BMQU5fUkVBU09OX1BJThABEhgKFFBMQU5fUkVBU09OX0FGRklOSVRZEAISGAoUUExBTl9SRUFTT05fU1RSQVRFR1kQAxIUChBQTEFOX1JFQVNPTl9OT05FEARiBnByb3RvMw", [file_google_protobuf_timestamp, file_rotor_v1_account]);
+  fileDesc("ChNyb3Rvci92MS9wb29sLnByb3RvEghyb3Rvci52MSK4AgoEUG9vbBIQCghyZXZpc2lvbhgBIAEoAxIkCghzdHJhdGVneRgCIAEoDjISLnJvdG9yLnYxLlN0cmF0ZWd5EhoKA3BpbhgDIAEoCzINLnJvdG9yLnYxLlBpbhIyCg5wYXVzZV9lbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNYWNjb3VudF9jb3VudBgFIAEoBRIUCgx1c2FibGVfY291bnQYBiABKAUSNAoQbmV4dF91c2FibGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLb3Blbl9sZWFzZXMYCCABKAUSFwoPbGFzdF9hY2NvdW50X2lkGAkgASgJEhcKD25leHRfYWNjb3VudF9pZBgKIAEoCSJ3CgNQaW4SEgoKYWNjb3VudF9pZBgBIAEoCRIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi+gIKBFBsYW4SLQoJcGxhbl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCghzdHJhdGVneRgCIAEoDjISLnJvdG9yLnYxLlN0cmF0ZWd5EiQKBnJlYXNvbhgDIAEoDjIULnJvdG9yLnYxLlBsYW5SZWFzb24SEwoLYWNjb3VudF9pZHMYBCADKAkSFAoMdXNhYmxlX2NvdW50GAUgASgFEiMKBGhlbGQYBiADKAsyFS5yb3Rvci52MS5IZWxkQWNjb3VudBISCgpoZWxkX2NvdW50GAcgASgFEjAKC3Bhc3NlZF9vdmVyGAggAygLMhsucm90b3IudjEuUGFzc2VkT3ZlckFjY291bnQSNAoQbmV4dF91c2FibGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZGVmZXJyZWQYCiADKAsyGS5yb3Rvci52MS5EZWZlcnJlZEFjY291bnQiTwoLSGVsZEFjY291bnQSEgoKYWNjb3VudF9pZBgBIAEoCRINCgVhbGlhcxgCIAEoCRIdCgVob2xkcxgDIAMoCzIOLnJvdG9yLnYxLkhvbGQicQoPRGVmZXJyZWRBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSDQoFbGltaXQYAyABKAkSFgoObGVuZ3RoX21pbnV0ZXMYBCABKAMSFAoMbGVmdF9wZXJjZW50GAUgASgBIkYKEVBhc3NlZE92ZXJBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSDgoGcmVhc29uGAMgASgJKtwBCghTdHJhdGVneRIYChRTVFJBVEVHWV9VTlNQRUNJRklFRBAAEhUKEVNUUkFURUdZX0JBTEFOQ0VEEAESGAoUU1RSQVRFR1lfUk9VTkRfUk9CSU4QAhIXChNTVFJBVEVHWV9MRUFTVF9VU0VEEAMSEwoPU1RSQVRFR1lfUkFORE9NEAQSIQodU1RSQVRFR1lfV0VJR0hURURfUk9VTkRfUk9CSU4QBRIYChRTVFJBVEVHWV9EUkFJTl9GSVJTVBAGEhoKFlNUUkFURUdZX1JFU0VUX1NPT05FU1QQByqIAQoKUGxhblJlYXNvbhIbChdQTEFOX1JFQVNPTl9VTlNQRUNJRklFRBAAEhMKD1BMQU5fUkVBU09OX1BJThABEhgKFFBMQU5fUkVBU09OX0FGRklOSVRZEAISGAoUUExBTl9SRUFTT05fU1RSQVRFR1kQAxIUChBQTEFOX1JFQVNPTl9OT05FEARiBnByb3RvMw", [file_google_protobuf_timestamp, file_rotor_v1_account]);
 
 /**
  * All accounts and the rules over them.
@@ -203,6 +203,13 @@ export type Plan = Message<"rotor.v1.Plan"> & {
    * @generated from field: google.protobuf.Timestamp next_usable_time = 9;
    */
   nextUsableTime?: Timestamp | undefined;
+
+  /**
+   * Usable accounts that stand behind the others because little of them is left. A plan that ran lists at most 32.
+   *
+   * @generated from field: repeated rotor.v1.DeferredAccount deferred = 10;
+   */
+  deferred: DeferredAccount[];
 };
 
 /**
@@ -248,6 +255,55 @@ export const HeldAccountSchema: GenMessage<HeldAccount> = /*@__PURE__*/
   messageDesc(file_rotor_v1_pool, 3);
 
 /**
+ * A usable account that stands behind the others because little of it is left.
+ *
+ * @generated from message rotor.v1.DeferredAccount
+ */
+export type DeferredAccount = Message<"rotor.v1.DeferredAccount"> & {
+  /**
+   * The account.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Its alias when the plan was made or read.
+   *
+   * @generated from field: string alias = 2;
+   */
+  alias: string;
+
+  /**
+   * Which limit is scarce.
+   *
+   * @generated from field: string limit = 3;
+   */
+  limit: string;
+
+  /**
+   * Length of that window in minutes; 0 when upstream did not say.
+   *
+   * @generated from field: int64 length_minutes = 4;
+   */
+  lengthMinutes: bigint;
+
+  /**
+   * What was left of it, 0–100.
+   *
+   * @generated from field: double left_percent = 5;
+   */
+  leftPercent: number;
+};
+
+/**
+ * Describes the message rotor.v1.DeferredAccount.
+ * Use `create(DeferredAccountSchema)` to create a new message.
+ */
+export const DeferredAccountSchema: GenMessage<DeferredAccount> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_pool, 4);
+
+/**
  * An account without a hold that an ask may not take.
  *
  * @generated from message rotor.v1.PassedOverAccount
@@ -280,7 +336,7 @@ export type PassedOverAccount = Message<"rotor.v1.PassedOverAccount"> & {
  * Use `create(PassedOverAccountSchema)` to create a new message.
  */
 export const PassedOverAccountSchema: GenMessage<PassedOverAccount> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 4);
+  messageDesc(file_rotor_v1_pool, 5);
 
 /**
  * Named orderings of usable accounts.
@@ -322,6 +378,27 @@ export enum Strategy {
    * @generated from enum value: STRATEGY_RANDOM = 4;
    */
   RANDOM = 4,
+
+  /**
+   * Accounts take turns by their weights, evenly mixed.
+   *
+   * @generated from enum value: STRATEGY_WEIGHTED_ROUND_ROBIN = 5;
+   */
+  WEIGHTED_ROUND_ROBIN = 5,
+
+  /**
+   * The account with the highest priority until it is used up, then the next.
+   *
+   * @generated from enum value: STRATEGY_DRAIN_FIRST = 6;
+   */
+  DRAIN_FIRST = 6,
+
+  /**
+   * Of the accounts with something left, the one whose tightest window starts again soonest.
+   *
+   * @generated from enum value: STRATEGY_RESET_SOONEST = 7;
+   */
+  RESET_SOONEST = 7,
 }
 
 /**

@@ -1,0 +1,75 @@
+/**
+ * The score of the strategy `balanced`. Pure.
+ *
+ *     value = weight × √capacity × pace² × short  ÷  (1 + open ÷ √capacity)
+ *
+ * - pace: what is left of the longest windows, by how much of their time is left. 1 = on its way to be used up just at its reset; above
+ *   that, something would expire. The tightest long window decides, since all of them must have room. Squared, because spending what
+ *   expires tomorrow is worth more than twice as much as evening out what does not.
+ * - short: what is left of the tightest window of up to a day, 0–1. It paces work: an account that is nearly at its five-hour limit is
+ *   no place for a new conversation, however much its week would like to be spent.
+ * - √capacity: a larger plan takes more, but not by as much as it is larger: small plans that idle expire too.
+ * - open: what is in flight has not been counted by upstream yet. Without this, all that comes at once would go to one account.
+ * - weight: the operator's; 1 unless said.
+ * - a window that has not begun (its reset has passed, and nobody used it since) counts as if a third of its time were left: its clock
+ *   starts with the first request, so that leaving it alone wastes it as surely as letting it expire.
+ *
+ * Where a conversation lives comes before all of this (rank.ts): a warm prompt cache is worth more than any of these differences.
+ *
+ * The exponents and the third were found with test/bench/month, not by taste; test/bench/README.md has them: of all that
+ * are compared, this one wastes least (15.2 % of the weekly allowance expires; the next 15.5 %) and hits the fewest walls (7.1 %; 8.6 %).
+ */
+import type { Account } from "./account.ts";
+import { countsModel, isShort, usedPercentNow, type Window } from "./window.ts";
+
+/**
+ * What a plan allows relative to Plus (peers §6.1: Pro counts 6.7 × Plus a week). Only ratios matter; an unknown tier weighs as Plus,
+ * because guessing low would starve it.
+ */
+const CAPACITY_BY_TIER: Readonly<Record<string, number>> = {
+  free: 0.15,
+  go: 0.5,
+  prolite: 5,
+  pro: 6.7,
+  promax: 13,
+  enterprise: 6.7,
+};
+
+export function capacityOf(tier: string): number {
+  return CAPACITY_BY_TIER[tier] ?? 1;
+}
+
+/** A reset closer than 1 % of its window is taken as 1 %: a nearly free window is worth much, not infinitely much. */
+const SHORTEST_REST = 0.01;
+const REST_OF_UNBEGUN = 1 / 3;
+
+/** How much faster than evenly this window may be used up to its reset: 1 = on pace, above 1 = something would expire unused. */
+export function paceOf(window: Window, nowMs: number): number {
+  const left = leftOf(window, nowMs);
+  if (window.resetsAtMs === null || window.lengthMinutes === null) return left;
+  if (window.resetsAtMs <= nowMs) return left / REST_OF_UNBEGUN;
+  const rest = (window.resetsAtMs - nowMs) / (window.lengthMinutes * 60_000);
+  return left / Math.min(1, Math.max(SHORTEST_REST, rest));
+}
+
+function leftOf(window: Window, nowMs: number): number {
+  return (100 - usedPercentNow(window, nowMs)) / 100;
+}
+
+/** The value of the formula above; larger is better. Of windows that were never seen nothing is assumed. */
+export function balancedValue(account: Account, model: string | null, nowMs: number, openLeases: number): number {
+  let pace = Number.POSITIVE_INFINITY;
+  let shortPace = Number.POSITIVE_INFINITY;
+  let short = 1;
+  for (const window of account.windows) {
+    if (!countsModel(window, model)) continue;
+    if (isShort(window)) {
+      short = Math.min(short, leftOf(window, nowMs));
+      shortPace = Math.min(shortPace, paceOf(window, nowMs));
+    } else pace = Math.min(pace, paceOf(window, nowMs));
+  }
+  // Plans with short windows only: those are the ones that expire.
+  if (pace === Number.POSITIVE_INFINITY) pace = shortPace === Number.POSITIVE_INFINITY ? 1 : shortPace;
+  const size = Math.sqrt(capacityOf(account.tier));
+  return (account.orders.weight * size * pace * pace * short) / (1 + openLeases / size);
+}
