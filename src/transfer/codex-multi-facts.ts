@@ -32,8 +32,14 @@ import { type SettingRule, settingAt } from "./store-builder.ts";
 const accountKeyOf = ({ claims }: ForeignAccount) =>
   `sha256:${sha256Hex(claims.workspaceId || claims.email?.toLowerCase() || "unknown")}`;
 
+/** A pool or a quarantine whose list became an object is not taken for the policies of nobody: those have no active account. */
+export function isCodexMultiPolicies(doc: JsonNode): boolean {
+  return doc.get("accounts").isObject && !doc.has("activeIndex");
+}
+
 export function withPolicies(accounts: readonly ForeignAccount[], doc: JsonNode): readonly ForeignAccount[] {
   const rows = new Map(doc.get("accounts").entries());
+  if (rows.size === 0) doc.note("says nothing of any account");
   for (const [key, at] of rows)
     if (!accounts.some((one) => accountKeyOf(one) === key)) at.note("is the policy of an account that is not there");
   return accounts.map((account) => {

@@ -9,7 +9,7 @@ import { isCodexAuth, readCodexAuth } from "./codex-auth.ts";
 import { isCodexLb, readCodexLb } from "./codex-lb.ts";
 import { isCodexMultiCleared, isCodexMultiFlagged, isCodexMultiPool, isCodexMultiWal } from "./codex-multi-accounts.ts";
 import { readCodexMultiAuth } from "./codex-multi-auth.ts";
-import { isLedgerRow } from "./codex-multi-facts.ts";
+import { isCodexMultiPolicies, isLedgerRow } from "./codex-multi-facts.ts";
 import { accountOfLogin, mergeAccounts } from "./foreign-account.ts";
 import {
   isCodexLbBundle,
@@ -46,7 +46,7 @@ const KINDS = [
   ["pr97", "pr97", isPr97],
   ["flagged", "codex-multi-auth", isCodexMultiFlagged],
   ["pools", "codex-multi-auth", isCodexMultiPool],
-  ["policies", "codex-multi-auth", (doc: JsonNode) => doc.get("accounts").isObject],
+  ["policies", "codex-multi-auth", isCodexMultiPolicies],
   ["profiles", "codex-multi-auth", (doc: JsonNode) => doc.get("profiles").isObject],
   ["budgets", "codex-multi-auth", (doc: JsonNode) => doc.get("limits").isObject],
   ["tokens", "codex-multi-auth", (doc: JsonNode) => Array.isArray(doc.get("tokens").value)],
