@@ -144,6 +144,8 @@ export const ERROR_TABLE = {
     "operator",
     "check the passphrase; it counts every space and capital letter",
   ),
+  /** The file that an export would go into is not one that can be changed without harm. */
+  export_refused: row("failed_precondition", 409, "invalid_request_error", 5, "operator", "export to another file"),
   issuer_mismatch: row(
     "failed_precondition",
     409,

@@ -112,7 +112,8 @@ export function readFlagged(doc: JsonNode): readonly ForeignAccount[] {
   return read.filter((account) => account !== null);
 }
 
-function poolAccount(at: JsonNode, known: { isCurrent: boolean; flagged: boolean }): ForeignAccount | null {
+/** null, with a remark, for an entry that the product itself would drop. */
+export function poolAccount(at: JsonNode, known: { isCurrent: boolean; flagged: boolean }): ForeignAccount | null {
   if (!at.isObject) throw at.wrong("must be an object");
   const refreshToken = at.read("refreshToken", optional(text));
   if (refreshToken === null) {

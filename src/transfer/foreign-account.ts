@@ -2,7 +2,8 @@
  * From what a store says of a login to a foreign account: claims from the tokens first, then from the store's own fields; names and tags in
  * our form. Pure; never puts a token or an e-mail address into an alias, a tag or a remark.
  */
-import { isAlias, NO_ORDERS } from "../domain/account.ts";
+import { type Account, isAlias, NO_ORDERS } from "../domain/account.ts";
+import type { Credentials } from "../domain/credentials.ts";
 import { readLoginClaims } from "../domain/token-claims.ts";
 import type { FoundLogin } from "./codex-auth.ts";
 import type { ForeignAccount } from "./foreign-store.ts";
@@ -74,6 +75,30 @@ export function accountOfLogin(login: FoundLogin): ForeignAccount {
   const { idToken, accessToken } = login.credentials;
   const credentials = { ...login.credentials, idToken: idToken === accessToken ? null : idToken };
   return { ...BLANK, ...login, credentials, isIdentified: true };
+}
+
+/** An account of ours as the writers take it: all that another machine or program can use. */
+export function accountToCarry(account: Account, credentials: Credentials): ForeignAccount {
+  const { alias, email, userId, workspaceId, tier, login, cooldown } = account;
+  return {
+    ...BLANK,
+    ...account.orders,
+    place: alias,
+    credentials,
+    claims: { userId, workspaceId, email, tier, expiresAtMs: account.credentials.accessExpiresAtMs },
+    issuer: account.issuer,
+    refreshedAtMs: account.credentials.refreshedAtMs,
+    isIdentified: true,
+    alias,
+    enabled: account.enabled,
+    workspaceName: account.workspaceName,
+    needsLogin: login.kind === "needs_login" ? login.reason : null,
+    windows: account.windows,
+    limitedUntilMs: cooldown?.reason === "rate_limited" ? cooldown.untilMs : null,
+    unsupportedModels: account.unsupportedModels,
+    lastUsedAtMs: account.use.lastLeasedAtMs,
+    createdAtMs: account.createdAtMs,
+  };
 }
 
 /** What is left of a wish when it is made an alias; null when nothing is, or when it is (a part of) the e-mail address. */
@@ -186,7 +211,7 @@ function latest(a: number | null, b: number | null): number | null {
  * The same person in the same workspace, or the very same refresh token. Where a store does not name the person, the e-mail address
  * speaks for them; two members of one workspace are never taken for one.
  */
-function isSameLogin(a: ForeignAccount, b: ForeignAccount): boolean {
+export function isSameLogin(a: ForeignAccount, b: ForeignAccount): boolean {
   const [one, two] = [a.claims, b.claims];
   const isSameToken = a.credentials.refreshToken !== "" && a.credentials.refreshToken === b.credentials.refreshToken;
   if (!a.isIdentified || !b.isIdentified) return isSameToken;
