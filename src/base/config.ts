@@ -8,6 +8,7 @@ import { parse, TomlError } from "smol-toml";
 import type { Host } from "./env.ts";
 import { AppError } from "./errors.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
+import { Secret } from "./secret.ts";
 
 export interface Config {
   proxy: {
@@ -27,16 +28,28 @@ export interface Config {
     clientId: string;
   };
   codex: { home: string };
+  seal: {
+    /** What guards the logins of a new store; a store that has a guard keeps it. */
+    guard: SealGuardChoice;
+    /** From the environment. Never from this file, which is no place for it. */
+    passphrase: Secret | null;
+    /** A file (0600) whose first line is the passphrase. */
+    passphraseFile: string | null;
+  };
   log: { level: LogLevel };
   /** `[setting]` entries and ROTOR_SETTING_* variables, as text by key; the settings catalogue judges them. */
   settings: { fromEnv: Readonly<Record<string, string>>; fromFile: Readonly<Record<string, string>> };
 }
+
+const SEAL_GUARD_CHOICES = ["auto", "keychain", "passphrase", "key_file"] as const;
+type SealGuardChoice = (typeof SEAL_GUARD_CHOICES)[number];
 
 type Keys = Readonly<Record<string, readonly string[]>>;
 const KNOWN_KEYS: Keys = {
   proxy: ["host", "port", "allowed_hosts"],
   upstream: ["base_url", "issuer", "client_id"],
   codex: ["home"],
+  seal: ["guard", "passphrase_file"],
   log: ["level"],
 };
 
@@ -60,6 +73,11 @@ export function loadConfig(path: string, host: Host): Config {
       clientId: text(table, "upstream", "client_id", path) ?? "app_EMoamEEZ73f0CkXaXp7hrann",
     },
     codex: { home: text(table, "codex", "home", path) ?? (env.CODEX_HOME || join(host.homeDir, ".codex")) },
+    seal: {
+      guard: guardChoice(env.ROTOR_SEAL_GUARD ?? text(table, "seal", "guard", path) ?? "auto", at("seal.guard")),
+      passphrase: env.ROTOR_PASSPHRASE ? new Secret(env.ROTOR_PASSPHRASE) : null,
+      passphraseFile: env.ROTOR_PASSPHRASE_FILE ?? text(table, "seal", "passphrase_file", path) ?? null,
+    },
     log: { level: logLevel(env.ROTOR_LOG ?? text(table, "log", "level", path) ?? "info", at("log.level")) },
     settings: { fromEnv: settingsFromEnv(host), fromFile: settingsFromFile(table, path) },
   };
@@ -157,6 +175,12 @@ function port(table: Table, path: string): number | undefined {
 function logLevel(value: string, key: string): LogLevel {
   if ((LOG_LEVELS as readonly string[]).includes(value)) return value as LogLevel;
   throw new AppError("config_invalid", `${key} must be one of ${LOG_LEVELS.join(", ")}`);
+}
+
+function guardChoice(value: string, key: string): SealGuardChoice {
+  const choice = SEAL_GUARD_CHOICES.find((name) => name === value);
+  if (choice !== undefined) return choice;
+  throw new AppError("config_invalid", `${key} must be one of ${SEAL_GUARD_CHOICES.join(", ")}`);
 }
 
 /** https everywhere, http on loopback only (contracts §14): a login must not cross a network in the clear. */

@@ -177,7 +177,10 @@ export const ERROR_TABLE = {
   address_in_use: row("unavailable", 503, "server_error", 1, "operator", "rotor up --port 0"),
   forbidden_peer: row("permission_denied", 403, "server_error", 5, "operator"),
   not_ready: row("failed_precondition", 503, "server_error", 1, "operator", "rotor status"),
-  store_locked: row("failed_precondition", 503, "server_error", 1, "operator", "rotor doctor"),
+  /** The seal: its keys are not in memory, so that logins can be neither read nor kept. */
+  store_locked: row("failed_precondition", 503, "server_error", 1, "operator", "rotor seal unlock"),
+  /** Another program holds the file. */
+  store_busy: row("unavailable", 503, "server_error", 1, "operator", "rotor doctor"),
   store_damaged: row("data_loss", 503, "server_error", 1, "operator", "rotor doctor"),
   store_newer: row(
     "failed_precondition",
@@ -187,14 +190,8 @@ export const ERROR_TABLE = {
     "operator",
     "install the newer rotor that wrote this store",
   ),
-  seal_key_missing: row(
-    "failed_precondition",
-    503,
-    "server_error",
-    1,
-    "operator",
-    "restore the key file that rotor path shows",
-  ),
+  seal_key_missing: row("failed_precondition", 503, "server_error", 1, "operator", "rotor seal show"),
+  guard_unavailable: row("failed_precondition", 409, "server_error", 5, "operator", "rotor seal show"),
   internal: row("internal", 500, "server_error", 1, "self", "rotor log"),
 } as const satisfies Record<string, ErrorRow>;
 

@@ -17,6 +17,7 @@ import { keyCommands } from "./commands/key.ts";
 import { logCommands } from "./commands/log.ts";
 import { loginCommands } from "./commands/login.ts";
 import { poolCommands } from "./commands/pool.ts";
+import { sealCommands } from "./commands/seal.ts";
 import { settingCommands } from "./commands/setting.ts";
 
 export const COMMANDS: readonly Command[] = [
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   ...logCommands,
   ...doctorCommands,
   ...settingCommands,
+  ...sealCommands,
   ...completionCommands,
   ...faceCommands,
   ...helpCommands,

@@ -15,6 +15,7 @@ import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
 import { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
 import { LoginService } from "../gen/rotor/v1/login_service_pb.ts";
 import { PoolService } from "../gen/rotor/v1/pool_service_pb.ts";
+import { SealService } from "../gen/rotor/v1/seal_service_pb.ts";
 import { SettingService } from "../gen/rotor/v1/setting_service_pb.ts";
 import { failureOf } from "./failure.ts";
 import type { CliIo } from "./io.ts";
@@ -35,6 +36,7 @@ export interface DaemonLink {
   readonly logins: Client<typeof LoginService>;
   readonly settings: Client<typeof SettingService>;
   readonly audit: Client<typeof AuditService>;
+  readonly seal: Client<typeof SealService>;
   /** The same services without a deadline, for watches. */
   readonly watch: {
     readonly pool: Client<typeof PoolService>;
@@ -189,6 +191,7 @@ async function openLink(socket: string, io: CliIo): Promise<DaemonLink> {
       logins: createClient(LoginService, unary),
       settings: createClient(SettingService, unary),
       audit: createClient(AuditService, unary),
+      seal: createClient(SealService, unary),
       watch: {
         pool: createClient(PoolService, endless),
         exchanges: createClient(ExchangeService, endless),

@@ -18,7 +18,14 @@ const POLL_MS = 25;
 const RIVAL_GRACE_MS = 3_000;
 
 /** Variables that name files: a daemon with another working folder must still mean the same ones. */
-const PATH_VARIABLES = ["ROTOR_HOME", "ROTOR_CONFIG", "ROTOR_SOCKET", "ROTOR_LOG_FILE", "CODEX_HOME"] as const;
+const PATH_VARIABLES = [
+  "ROTOR_HOME",
+  "ROTOR_CONFIG",
+  "ROTOR_SOCKET",
+  "ROTOR_LOG_FILE",
+  "ROTOR_PASSPHRASE_FILE",
+  "CODEX_HOME",
+] as const;
 
 export interface StartOptions {
   /** Further arguments of the daemon face. */

@@ -26,6 +26,8 @@ export interface CliIo {
   readStdin(): Promise<Uint8Array>;
   /** Asks and returns the line that was typed or piped; empty when there is none, or when `signal` ends the waiting. */
   ask(question: string, signal?: AbortSignal): Promise<string>;
+  /** Asks like {@link ask} on a terminal, and shows nothing of what is typed. */
+  askSecret(question: string): Promise<string>;
   /** Opens an address in the person's browser. Resolves with false when that failed; may stay open as long as the browser. */
   openUrl(url: string): Promise<boolean>;
   /** Resolves when everything written has left the process; call it before exiting. */

@@ -169,6 +169,7 @@ function endsAll(code: string): boolean {
     "daemon_unreachable",
     "not_ready",
     "store_locked",
+    "store_busy",
     "upstream_unreachable",
     "internal",
   ].includes(code);

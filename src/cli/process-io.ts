@@ -2,6 +2,7 @@
  * The ctl's surroundings in a real process: its streams, its signals, its host. Only the entry of the program calls it; everything else is handed a {@link CliIo}.
  */
 import { createInterface } from "node:readline";
+import { Writable } from "node:stream";
 import { systemClock } from "../base/clock.ts";
 import { readHost } from "../base/env.ts";
 import { VERSION } from "../base/version.ts";
@@ -67,6 +68,28 @@ export function createProcessIo(): CliIo {
         lines.question(question, (answer) => {
           answered = true;
           resolve(answer);
+          lines.close();
+        });
+      });
+    },
+    askSecret(question) {
+      process.stderr.write(question);
+      // readline echoes what is typed to its output: this one leads nowhere.
+      const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+      const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true, historySize: 0 });
+      return new Promise((resolve) => {
+        let typed = "";
+        lines.once("close", () => {
+          process.stderr.write("\n");
+          resolve(typed);
+        });
+        lines.once("SIGINT", () => {
+          onSignal();
+          lines.close();
+        });
+        interrupt.signal.addEventListener("abort", () => lines.close(), { once: true });
+        lines.question("", (answer) => {
+          typed = answer;
           lines.close();
         });
       });

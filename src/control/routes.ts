@@ -17,6 +17,7 @@ import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
 import { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
 import { LoginService } from "../gen/rotor/v1/login_service_pb.ts";
 import { PoolService } from "../gen/rotor/v1/pool_service_pb.ts";
+import { SealService } from "../gen/rotor/v1/seal_service_pb.ts";
 import { SettingService } from "../gen/rotor/v1/setting_service_pb.ts";
 import type { Engine } from "../pool/engine.ts";
 import { createAccountService } from "./account-service.ts";
@@ -31,12 +32,15 @@ import { createKeyService } from "./key-service.ts";
 import { createLoginService } from "./login-service.ts";
 import { createPoolService } from "./pool-service.ts";
 import { createReflection } from "./reflection.ts";
+import type { SealDesk } from "./seal-desk.ts";
+import { createSealService } from "./seal-service.ts";
 import { createSettingService } from "./setting-service.ts";
 
 export interface ControlDeps {
   /** null until the store is open. */
   readonly engine: () => Engine | null;
   readonly facts: DaemonFacts;
+  readonly seal: SealDesk;
   readonly clock: Clock;
   readonly log: Log;
   /** The door that these routes are behind; absent: the socket. */
@@ -54,7 +58,7 @@ const ENGINE_SERVICES: readonly DescService[] = [
   SettingService,
 ];
 /** Services that work in every state. */
-const STANDING_SERVICES: readonly DescService[] = [DaemonService, Health, ReflectionV1, ReflectionV1Alpha];
+const STANDING_SERVICES: readonly DescService[] = [DaemonService, SealService, Health, ReflectionV1, ReflectionV1Alpha];
 
 export const CONTROL_SERVICES: readonly DescService[] = [...ENGINE_SERVICES, ...STANDING_SERVICES];
 
@@ -82,6 +86,7 @@ export function createControlRoutes(deps: ControlDeps): (router: ConnectRouter) 
       .service(PoolService, createPoolService(engine, clock), gated)
       .service(SettingService, createSettingService(engine), gated)
       .service(DaemonService, createDaemonService({ engine: readyEngine, facts, clock, log }), audited)
+      .service(SealService, createSealService(deps.seal), audited)
       .service(Health, createHealth(facts, health, clock), standing)
       .service(ReflectionV1, reflection.v1, standing)
       .service(ReflectionV1Alpha, reflection.v1alpha, standing);
@@ -99,5 +104,9 @@ function createReadyInterceptor(engine: () => Engine): Interceptor {
 function refuseAsNotReady(facts: DaemonFacts): never {
   const { state, stateReason } = facts.snapshot();
   const message = state === "ready" ? "the daemon is still starting" : `the daemon is ${state}`;
-  throw new AppError("not_ready", stateReason === null ? message : `${message}: ${stateReason}`, { facts: { state } });
+  throw new AppError(
+    state === "locked" ? "store_locked" : "not_ready",
+    stateReason === null ? message : `${message}: ${stateReason}`,
+    { facts: { state } },
+  );
 }

@@ -41,7 +41,7 @@ async function serve(given: { host: Host; paths: Paths; config: Config; log: Log
   const daemon = await startDaemon({
     paths,
     config,
-    uid: host.uid,
+    host,
     clock: systemClock,
     dice: systemDice,
     log,

@@ -8,9 +8,14 @@ import { fromUnknown } from "../base/errors.ts";
 import type { Paths } from "../base/paths.ts";
 import type { Finding } from "../control/daemon-facts.ts";
 import type { Engine } from "../pool/engine.ts";
+import type { SealKeeper } from "../store/seal-keeper.ts";
+import { sealFindings } from "./diagnose-seal.ts";
+import { error, ok, warning } from "./finding.ts";
 
 export interface DiagnoseInput {
   readonly engine: Engine | null;
+  /** null while no store can be read. */
+  readonly seal: SealKeeper | null;
   readonly state: { readonly name: string; readonly reason: string | null };
   readonly proxyUrl: string | null;
   readonly paths: Paths;
@@ -25,6 +30,7 @@ export async function diagnose(input: DiagnoseInput): Promise<readonly Finding[]
     proxyFinding(input),
     clockFinding(input.clock),
   ];
+  if (input.seal !== null) findings.push(...(await sealFindings(input.seal, input.paths)));
   if (input.engine !== null)
     findings.push(
       ...(await storeFindings(input.engine)),
@@ -34,23 +40,17 @@ export async function diagnose(input: DiagnoseInput): Promise<readonly Finding[]
   return findings;
 }
 
-const ok = (check: string, message: string): Finding => ({ check, level: "ok", message, hint: null });
-const warning = (check: string, message: string, hint: string | null): Finding => ({
-  check,
-  level: "warning",
-  message,
-  hint,
-});
-const error = (check: string, message: string, hint: string | null): Finding => ({
-  check,
-  level: "error",
-  message,
-  hint,
-});
-
 function stateFinding({ state }: DiagnoseInput): Finding {
   if (state.name === "ready") return ok("daemon.state", "the daemon is ready");
-  return error("daemon.state", `the daemon is ${state.name}: ${state.reason ?? "no reason given"}`, "rotor log");
+  return error(
+    "daemon.state",
+    `the daemon is ${state.name}: ${state.reason ?? "no reason given"}`,
+    stateHint(state.name),
+  );
+}
+
+function stateHint(name: string): string {
+  return name === "locked" ? "rotor seal unlock" : "rotor log";
 }
 
 function fileFindings(paths: Paths): Finding[] {
@@ -91,7 +91,7 @@ function clockFinding(clock: Clock): Finding {
 async function storeFindings(engine: Engine): Promise<Finding[]> {
   try {
     const check = await engine.checkStore();
-    const size = `${(check.sizeBytes / 1e6).toFixed(1)} MB, schema ${check.schemaVersion}, sealed by ${check.seal.replace("_", " ")}`;
+    const size = `${(check.sizeBytes / 1e6).toFixed(1)} MB, schema ${check.schemaVersion}`;
     const findings =
       check.integrity === "ok"
         ? [ok("store.integrity", `the store is whole (${size})`)]

@@ -4,14 +4,16 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
-import { type AppError, fromUnknown } from "../base/errors.ts";
+import type { Host } from "../base/env.ts";
+import { AppError, fromUnknown } from "../base/errors.ts";
 import type { Dice } from "../base/id.ts";
 import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
+import type { Secret } from "../base/secret.ts";
 import type { DaemonStateName } from "../control/daemon-facts.ts";
 import { createEngine, type RunningEngine } from "../pool/create-engine.ts";
-import { openSqliteStore } from "../store/sqlite-store.ts";
-import type { Store } from "../store/store.ts";
+import type { SealKeeper } from "../store/seal-keeper.ts";
+import { isShut, openSqliteStore, type SealedStore } from "../store/sqlite-store.ts";
 import { createUpstream } from "../upstream/codex-client.ts";
 import { createIssuer } from "../upstream/oauth-issuer.ts";
 import { CALLBACK_PORTS, createLoginIssuer } from "../upstream/oauth-login.ts";
@@ -20,6 +22,7 @@ import { createCallbackDoor } from "./callback-door.ts";
 export interface EngineRoomOptions {
   readonly paths: Paths;
   readonly config: Config;
+  readonly host: Pick<Host, "env" | "platform">;
   readonly clock: Clock;
   readonly dice: Dice;
   readonly log: Log;
@@ -30,12 +33,17 @@ export interface RoomCondition {
   readonly reason: string | null;
 }
 
+/** A wrong passphrase is answered this much later, one at a time: guessing over the socket is slow, a slip of a finger is not. */
+const WRONG_PASSPHRASE_MS = 1_000;
+
 export class EngineRoom {
   readonly #options: EngineRoomOptions;
   readonly #watchers = new Set<() => void>();
   #condition: RoomCondition = { state: "migrating", reason: "the store is being opened" };
-  #store: Store | null = null;
+  #store: SealedStore | null = null;
   #engine: RunningEngine | null = null;
+  /** Closed by a lock; what was still being answered then is written down when it has ended. */
+  #locked: RunningEngine | null = null;
   #turn: Promise<void> = Promise.resolve();
 
   constructor(options: EngineRoomOptions) {
@@ -81,6 +89,54 @@ export class EngineRoom {
     });
   }
 
+  /** The seal of the store, for looking at; null while there is none that can be read. */
+  seal(): SealKeeper | null {
+    return this.#store?.seal ?? null;
+  }
+
+  /** Changes to the seal, one at a time and never beside a lock or a restore. Rejects with `store_locked` or `not_ready`. */
+  withSeal<T>(work: (seal: SealKeeper) => Promise<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      const { state, reason } = this.#condition;
+      if (this.#store === null || state !== "ready") throw refusal(state, reason);
+      return await work(this.#store.seal);
+    });
+  }
+
+  /** Opens the seal and serves. Rejects with what keeps it shut. */
+  unlock(given: Secret | null): Promise<void> {
+    return this.#inTurn(async () => {
+      const { state, reason } = this.#condition;
+      if (state === "ready") return;
+      if (this.#store === null || state !== "locked") throw refusal(state, reason);
+      try {
+        await this.#locked?.close();
+        this.#locked = null;
+        await this.#store.seal.unlock(given);
+        await this.#serve(this.#store);
+      } catch (thrown) {
+        this.#refuse(thrown);
+        if (fromUnknown(thrown).code === "passphrase_wrong") await this.#options.clock.sleep(WRONG_PASSPHRASE_MS);
+        throw thrown;
+      }
+    });
+  }
+
+  /** New requests are refused at once; renewals under way reach the disk; then the keys are forgotten. */
+  lock(): Promise<void> {
+    return this.#inTurn(async () => {
+      const { state, reason } = this.#condition;
+      if (state === "locked") return;
+      if (this.#store === null || state !== "ready") throw refusal(state, reason);
+      this.#become({ state: "locked", reason: "the seal was locked by order" });
+      this.#locked = this.#engine;
+      this.#engine = null;
+      await this.#locked?.close();
+      this.#store.seal.forget();
+      this.#options.log.info("seal.locked", {});
+    });
+  }
+
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(work);
     this.#turn = done.then(
@@ -91,38 +147,54 @@ export class EngineRoom {
   }
 
   async #open(): Promise<void> {
-    const { paths, config, clock, dice, log } = this.#options;
+    const { paths, config, host, clock, dice, log } = this.#options;
+    const { guard: choice, passphrase, passphraseFile: file } = config.seal;
+    const guards = { choice, source: { passphrase, file }, env: host.env, platform: host.platform };
     try {
-      this.#store = await openSqliteStore({ paths, dice, clock, log });
-      await proveSeal(this.#store);
-      const { issuer, clientId, baseUrl } = config.upstream;
-      this.#engine = await createEngine({
-        store: this.#store,
-        upstream: createUpstream({ baseUrl, clock, log }),
-        issuer: createIssuer({ issuer, clientId, clock, log }),
-        loginIssuer: createLoginIssuer({ issuer, clientId, clock, dice, log }),
-        openCallbackListener: createCallbackDoor({ ports: CALLBACK_PORTS, clock, log }),
-        issuerUrl: issuer,
-        settings: config.settings,
-        clock,
-        dice,
-        log,
-      });
-      this.#become({ state: "ready", reason: null });
+      this.#store = await openSqliteStore({ paths, dice, clock, log, guards });
+      await this.#store.seal.ready();
+      await this.#serve(this.#store);
     } catch (thrown) {
-      const error = fromUnknown(thrown);
-      const state = stateAfter(error);
-      if (state === null) throw error;
-      log.error("store.unusable", { error });
-      this.#become({ state, reason: error.message });
+      if (!this.#refuse(thrown)) throw thrown;
     }
   }
 
+  async #serve(store: SealedStore): Promise<void> {
+    const { config, clock, dice, log } = this.#options;
+    await proveSeal(store);
+    const { issuer, clientId, baseUrl } = config.upstream;
+    this.#engine = await createEngine({
+      store,
+      upstream: createUpstream({ baseUrl, clock, log }),
+      issuer: createIssuer({ issuer, clientId, clock, log }),
+      loginIssuer: createLoginIssuer({ issuer, clientId, clock, dice, log }),
+      openCallbackListener: createCallbackDoor({ ports: CALLBACK_PORTS, clock, log }),
+      issuerUrl: issuer,
+      settings: config.settings,
+      clock,
+      dice,
+      log,
+    });
+    this.#become({ state: "ready", reason: null });
+  }
+
+  /** Takes on the state that a failure of the store means; false = it is not of the store's making. */
+  #refuse(thrown: unknown): boolean {
+    const error = fromUnknown(thrown);
+    const state = stateAfter(error);
+    if (state === null) return false;
+    this.#options.log.error("store.unusable", { error });
+    this.#become({ state, reason: error.message });
+    return true;
+  }
+
   async #close(): Promise<void> {
-    const [engine, store] = [this.#engine, this.#store];
+    const [engine, locked, store] = [this.#engine, this.#locked, this.#store];
     this.#engine = null;
+    this.#locked = null;
     this.#store = null;
     await engine?.close();
+    await locked?.close();
     await store?.close();
   }
 
@@ -132,14 +204,19 @@ export class EngineRoom {
   }
 }
 
+function refusal(state: DaemonStateName, reason: string | null): AppError {
+  const code = state === "locked" ? "store_locked" : "not_ready";
+  return new AppError(code, `the daemon is ${state}${reason === null ? "" : `: ${reason}`}`);
+}
+
 /** null = not of the store's making. */
 function stateAfter(error: AppError): DaemonStateName | null {
-  if (error.code === "seal_key_missing") return "locked";
+  if (isShut(error.code)) return "locked";
   return error.code === "store_damaged" || error.code === "store_newer" ? "damaged" : null;
 }
 
 /** A store whose logins cannot be opened is locked, not ready: it must say so before the first request finds out. */
-async function proveSeal(store: Store): Promise<void> {
+async function proveSeal(store: SealedStore): Promise<void> {
   const [first] = (await store.loadPool()).accounts;
   if (first !== undefined) await store.loadCredentials(first.id);
 }

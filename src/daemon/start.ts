@@ -5,6 +5,7 @@
 import { mkdirSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
+import type { Host } from "../base/env.ts";
 import { AppError, fromUnknown } from "../base/errors.ts";
 import { createHttpGuard } from "../base/http-guard.ts";
 import type { Dice } from "../base/id.ts";
@@ -21,11 +22,12 @@ import { readDaemonPid, removeDaemonFile, writeDaemonFile } from "./daemon-file.
 import { diagnose } from "./diagnose.ts";
 import { EngineRoom } from "./engine-room.ts";
 import { createIdleStop } from "./idle-stop.ts";
+import { createSealDesk } from "./seal-order.ts";
 
 export interface DaemonOptions {
   readonly paths: Paths;
   readonly config: Config;
-  readonly uid: number;
+  readonly host: Pick<Host, "uid" | "env" | "platform">;
   readonly clock: Clock;
   readonly dice: Dice;
   readonly log: Log;
@@ -61,8 +63,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const room = new EngineRoom(options);
   const daemon = new DaemonState(options, room);
   try {
-    const routes = createControlRoutes({ engine: () => room.engine, facts: daemon, clock, log });
-    const control = await listenControl({ path: paths.socket, routes, ownUid: options.uid, clock, log });
+    const seal = createSealDesk(room);
+    const routes = createControlRoutes({ engine: () => room.engine, facts: daemon, seal, clock, log });
+    const control = await listenControl({ path: paths.socket, routes, ownUid: options.host.uid, clock, log });
     undo.push(() => control.close(CONTROL_GRACE_MS));
     undo.push(() => room.close());
     await room.open();
@@ -175,6 +178,7 @@ class DaemonState implements DaemonFacts {
     const { state: name, reason } = this.#room.condition();
     return diagnose({
       engine: this.#room.engine,
+      seal: this.#room.seal(),
       state: { name, reason },
       proxyUrl: this.proxyUrl,
       paths,

@@ -84,7 +84,10 @@ export function refuse(deps: ProxyDeps, error: AppError, about: { surface: Surfa
 
 function notReady(deps: ProxyDeps): AppError {
   const { state, reason } = deps.state();
-  return new AppError("not_ready", reason === "" ? `Rotor is ${state}` : `Rotor is ${state}: ${reason}`);
+  return new AppError(
+    state === "locked" ? "store_locked" : "not_ready",
+    reason === "" ? `Rotor is ${state}` : `Rotor is ${state}: ${reason}`,
+  );
 }
 
 export function splitUrl(url: string): { path: string; query: string } {

@@ -4,7 +4,6 @@
 import type { Account, AccountId } from "../domain/account.ts";
 import type { Connection } from "./database.ts";
 import { bytesOf, numberOf, textOf, wholeMs, wholeMsOrNull } from "./row.ts";
-import type { WrappedKey } from "./seal.ts";
 import type { RefreshIntent } from "./store.ts";
 
 export function insertCredential(db: Connection, account: Account, envelope: Uint8Array): void {
@@ -76,27 +75,14 @@ export function readIntents(db: Connection): RefreshIntent[] {
   }));
 }
 
-/** The newest; there is one unless a guard is being changed. */
-export function readWrappedKey(db: Connection): WrappedKey | null {
-  const row = db.first("SELECT * FROM data_key ORDER BY id DESC LIMIT 1");
-  if (row === null) return null;
-  return {
-    id: numberOf(row, "id"),
-    guard: "key_file",
-    fingerprint: textOf(row, "fingerprint"),
-    wrapped: bytesOf(row, "wrapped"),
-  };
+/** Every envelope, for a new data key. */
+export function readEnvelopes(db: Connection): { accountId: AccountId; envelope: Uint8Array }[] {
+  return db.all("SELECT account_id, envelope FROM credential").map((row) => ({
+    accountId: textOf(row, "account_id") as AccountId,
+    envelope: bytesOf(row, "envelope"),
+  }));
 }
 
-/** Takes the place of every other one: called only while nothing is sealed. */
-export function replaceWrappedKey(db: Connection, key: WrappedKey, nowMs: number): void {
-  db.run("DELETE FROM data_key");
-  db.run(
-    "INSERT INTO data_key (id, guard, fingerprint, wrapped, created_at_ms) VALUES (?, ?, ?, ?, ?)",
-    key.id,
-    key.guard,
-    key.fingerprint,
-    key.wrapped,
-    wholeMs(nowMs),
-  );
+export function writeEnvelope(db: Connection, id: AccountId, envelope: Uint8Array): void {
+  db.run("UPDATE credential SET envelope = ? WHERE account_id = ?", envelope, id);
 }

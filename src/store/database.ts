@@ -161,7 +161,7 @@ function meaningOf(cause: SQLiteError, path: string): unknown {
   if (code.startsWith("SQLITE_NOTADB") || code.startsWith("SQLITE_CORRUPT"))
     return new AppError("store_damaged", `${path} is damaged`, { cause });
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED"))
-    return new AppError("store_locked", `another program holds ${path}`, { cause });
+    return new AppError("store_busy", `another program holds ${path}`, { cause });
   if (code === "SQLITE_FULL")
     return new AppError("internal", `the disk of ${path} is full`, { cause, hint: "make room on that disk" });
   if (/^SQLITE_(CANTOPEN|READONLY|IOERR|PERM)/.test(code)) return unreachable(path, cause);

@@ -1,98 +1,55 @@
 /**
- * What guards the data key: now a key file beside the configuration; a keychain or a passphrase can take its place.
- * Honestly said: a key file protects a copied or backed-up data folder, not a machine that somebody else is logged in to.
+ * What guards the data key: a key file, a passphrase, or the keychain of the operating system. Each guard knows how to find, make, keep
+ * and take away 256-bit keys that wrap data keys; none of them knows what is wrapped. Never prints a key, never gives one to another guard.
  */
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
-import { dirname } from "node:path";
-import { AppError } from "../base/errors.ts";
-import { type Dice, randomToken } from "../base/id.ts";
-import { syncFolder, tighten } from "./database.ts";
+import type { Dice } from "../base/id.ts";
+import { sha256Hex } from "../base/id.ts";
+import type { Secret } from "../base/secret.ts";
 
-export interface KeyGuard {
-  readonly kind: "key_file";
-  /** Where the operator finds it; safe to show. */
-  readonly place: string;
-  /** The 256-bit key that wraps data keys, or null when there is none. Rejects with `seal_key_missing` when it cannot be read. */
-  load(): Promise<Uint8Array | null>;
-  /** Makes the key, durably, and returns it. Never replaces one. */
-  create(dice: Dice): Promise<Uint8Array>;
-}
+export const GUARD_KINDS = ["key_file", "passphrase", "keychain"] as const;
+export type GuardKind = (typeof GUARD_KINDS)[number];
 
 export const KEY_BYTES = 32;
 
-const KEY_LINE = /^rotor-key-v1 ([A-Za-z0-9_-]{43})$/m;
-const PREFACE =
-  "# Rotor's key file. The logins in rotor.db can be read with it and with nothing else: keep a copy, apart from copies of rotor.db.\n";
-
-export function createKeyFileGuard(path: string): KeyGuard {
-  return {
-    kind: "key_file",
-    place: path,
-    async load() {
-      const text = readIfPresent(path);
-      if (text === null) return null;
-      tighten(path);
-      const encoded = KEY_LINE.exec(text)?.[1];
-      const key = encoded === undefined ? null : new Uint8Array(Buffer.from(encoded, "base64url"));
-      if (key?.length !== KEY_BYTES) throw new AppError("seal_key_missing", `the key file ${path} is damaged`);
-      return key;
-    },
-    async create(dice) {
-      const key = Uint8Array.from(dice.bytes(KEY_BYTES));
-      const text = `${PREFACE}rotor-key-v1 ${Buffer.from(key).toString("base64url")}\n`;
-      try {
-        writeOnce(path, text, randomToken(dice, 6));
-      } catch (cause) {
-        const hint = "check who owns that folder, and the disk";
-        throw new AppError("start_failed", `the key file ${path} cannot be written`, { cause, hint });
-      }
-      return key;
-    },
-  };
+/** Which key is wanted: what the store keeps of it, all of it harmless. */
+export interface WantedKey {
+  /** Tells keys apart without saying anything about them. */
+  readonly fingerprint: string;
+  /** How the key is made again; empty where it is kept and not made. */
+  readonly recipe: string;
 }
 
-function readIfPresent(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw new AppError("seal_key_missing", `the key file ${path} cannot be read`, { cause });
-  }
+export interface MadeKey {
+  readonly key: Uint8Array;
+  readonly recipe: string;
 }
 
-/** The whole file or none, on the disk before its name is, and never over another one: half a key would lock every login away. */
-function writeOnce(path: string, text: string, unique: string): void {
-  const folder = dirname(path);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const draft = `${path}.${unique}`;
-  const handle = openSync(draft, "wx", 0o600);
-  try {
-    writeSync(handle, text);
-    fsyncSync(handle);
-    publish(draft, path);
-  } finally {
-    closeSync(handle);
-    rmSync(draft, { force: true });
-  }
-  syncFolder(folder);
+/** `absent`: the guard can be asked and does not have it, said in words. */
+export type FoundKey =
+  | { readonly kind: "key"; readonly key: Uint8Array }
+  | { readonly kind: "absent"; readonly words: string };
+
+export interface KeyGuard {
+  readonly kind: GuardKind;
+  /** Where the operator finds it; safe to show. */
+  readonly place: string;
+  /** Why it cannot be used here and now, in words; null when it can. */
+  refusal(): Promise<string | null>;
+  /** `given` is a passphrase from whoever unlocks. Rejects with `seal_key_missing`, `passphrase_required`, `passphrase_wrong` or `store_damaged`. */
+  load(wanted: WantedKey, given: Secret | null): Promise<FoundKey>;
+  /** Rejects with what would keep `make` from making one. */
+  check(given: Secret | null): Promise<void>;
+  /** A new key, kept nowhere yet. */
+  make(dice: Dice, given: Secret | null): Promise<MadeKey>;
+  /** Keeps a key, durably, beside whatever keys are there. Idempotent. */
+  keep(key: Uint8Array, dice: Dice): Promise<void>;
+  /** Takes away one key and no other. Idempotent. */
+  forget(fingerprint: string, dice: Dice): Promise<void>;
 }
 
-function publish(draft: string, path: string): void {
-  try {
-    linkSync(draft, path);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "EEXIST") throw cause;
-    // Some file systems (exFAT, some network ones) have no links; the daemon's lock keeps a second writer away there.
-    renameSync(draft, path);
-  }
+export type Guards = Readonly<Record<GuardKind, KeyGuard>>;
+
+/** 64 bits of a digest of 256 random bits: enough to tell keys apart, no help in finding one. */
+export function fingerprintOf(key: Uint8Array): string {
+  return sha256Hex(Buffer.concat([Buffer.from("rotor/fingerprint/v1"), key])).slice(0, 16);
 }

@@ -42,8 +42,16 @@ CREATE TABLE data_key (
   id INTEGER PRIMARY KEY,
   guard TEXT NOT NULL,
   fingerprint TEXT NOT NULL,
+  recipe TEXT NOT NULL,
   wrapped BLOB NOT NULL,
-  created_at_ms INTEGER NOT NULL
+  created_at_ms INTEGER NOT NULL,
+  guarded_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE spare_key (
+  guard TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  PRIMARY KEY (guard, fingerprint)
 ) STRICT;
 
 CREATE TABLE credential (

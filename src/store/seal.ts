@@ -5,9 +5,9 @@
  */
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { AppError } from "../base/errors.ts";
-import { type Dice, sha256Hex } from "../base/id.ts";
+import type { Dice } from "../base/id.ts";
 import type { AccountId } from "../domain/account.ts";
-import { KEY_BYTES, type KeyGuard } from "./key-guard.ts";
+import { type GuardKind, KEY_BYTES } from "./key-guard.ts";
 import type { Credentials } from "./store.ts";
 
 /** Layout 1: version (1 byte), data key id (4 bytes, big endian), nonce, tag, ciphertext. */
@@ -16,13 +16,18 @@ const HEAD_BYTES = 5;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** The data key at rest. */
+/** The data key at rest, and by what it is guarded. */
 export interface WrappedKey {
   readonly id: number;
-  readonly guard: KeyGuard["kind"];
+  readonly guard: GuardKind;
   /** Tells which guard key opens it, without saying anything about that key. */
   readonly fingerprint: string;
+  /** How the guard makes that key again; empty where it keeps it. */
+  readonly recipe: string;
   readonly wrapped: Uint8Array;
+  readonly createdAtMs: number;
+  /** Since when this guard's key wraps it. */
+  readonly guardedAtMs: number;
 }
 
 export interface Seal {
@@ -57,49 +62,25 @@ export function createSeal(keyId: number, dataKey: Uint8Array, dice: Dice): Seal
   };
 }
 
-/**
- * Opens the seal that `saved` describes, or makes the first one. `mayStartAnew` says that nothing sealed would be lost by a new
- * key; without it a missing or foreign guard key is told (`seal_key_missing`), never replaced. A new key is given to `save`,
- * which must have it on the disk before it returns.
- */
-export async function openSeal(options: {
-  guard: KeyGuard;
-  saved: WrappedKey | null;
-  mayStartAnew: boolean;
-  dice: Dice;
-  save: (key: WrappedKey) => void;
-}): Promise<Seal> {
-  const { guard, saved, dice } = options;
-  const guardKey = await guard.load();
-  if (saved !== null && guardKey !== null && fingerprintOf(guardKey) === saved.fingerprint) {
-    const dataKey = decrypt(guardKey, Buffer.from(saved.wrapped), wrapContext(saved.id));
-    if (dataKey?.length !== KEY_BYTES) throw new AppError("store_damaged", "the wrapped data key does not open");
-    return createSeal(saved.id, dataKey, dice);
-  }
-  if (saved !== null && !options.mayStartAnew) {
-    throw new AppError(
-      "seal_key_missing",
-      guardKey === null
-        ? `the key file ${guard.place} is missing: the logins in the store cannot be opened without it`
-        : `the key file ${guard.place} is not the one that the logins in the store were sealed with`,
-      { facts: { keyFile: guard.place, wanted: saved.fingerprint } },
-    );
-  }
-  const wrappingKey = guardKey ?? (await guard.create(dice));
-  const id = (saved?.id ?? 0) + 1;
-  const dataKey = Uint8Array.from(dice.bytes(KEY_BYTES));
-  const wrapped = encrypt(wrappingKey, Buffer.from(dataKey), wrapContext(id), dice);
-  options.save({ id, guard: guard.kind, fingerprint: fingerprintOf(wrappingKey), wrapped });
-  return createSeal(id, dataKey, dice);
+/** A data key wrapped by a guard's key, to lie beside what it seals. */
+export function wrapKey(keyId: number, dataKey: Uint8Array, guardKey: Uint8Array, dice: Dice): Uint8Array {
+  return encrypt(
+    guardKey,
+    Buffer.from(dataKey.buffer, dataKey.byteOffset, dataKey.byteLength),
+    wrapContext(keyId),
+    dice,
+  );
+}
+
+/** Throws `store_damaged` for bytes that were not wrapped by this key under this number. */
+export function unwrapKey(keyId: number, wrapped: Uint8Array, guardKey: Uint8Array): Uint8Array {
+  const dataKey = decrypt(guardKey, Buffer.from(wrapped), wrapContext(keyId));
+  if (dataKey?.length !== KEY_BYTES) throw new AppError("store_damaged", "the wrapped data key does not open");
+  return Uint8Array.from(dataKey);
 }
 
 const credentialContext = (accountId: AccountId) => Buffer.from(`rotor/cred/v1${accountId}`);
 const wrapContext = (keyId: number) => Buffer.from(`rotor/datakey/v1${keyId}`);
-
-/** 64 bits of a digest of 256 random bits: enough to tell keys apart, no help in finding one. */
-function fingerprintOf(key: Uint8Array): string {
-  return sha256Hex(Buffer.concat([Buffer.from("rotor/fingerprint/v1"), key])).slice(0, 16);
-}
 
 /** A fresh random nonce each time: far below the 2^32 uses of one key up to which that is safe. */
 function encrypt(key: Uint8Array, plain: Buffer, context: Buffer, dice: Dice): Buffer {

@@ -5,7 +5,7 @@
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Clock } from "../base/clock.ts";
-import { AppError } from "../base/errors.ts";
+import { AppError, type ErrorCode, fromUnknown } from "../base/errors.ts";
 import type { Dice } from "../base/id.ts";
 import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
@@ -15,10 +15,11 @@ import { insertAudit, readAudit } from "./audit-table.ts";
 import * as credentials from "./credential-table.ts";
 import { isLoose, openDatabase, type StoreDatabase } from "./database.ts";
 import { createExchangeTable, type ExchangeTable } from "./exchange-table.ts";
-import { createKeyFileGuard } from "./key-guard.ts";
+import { chooseGuard, createGuards, type GuardOptions } from "./guards.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
+import { NO_PASSPHRASE } from "./passphrase-guard.ts";
 import * as pool from "./pool-table.ts";
-import { openSeal, type Seal } from "./seal.ts";
+import { createSealKeeper, type SealKeeper } from "./seal-keeper.ts";
 import type { Store, StoreCheck } from "./store.ts";
 
 export interface SqliteStoreOptions {
@@ -26,6 +27,13 @@ export interface SqliteStoreOptions {
   readonly dice: Dice;
   readonly clock: Clock;
   readonly log: Log;
+  /** Absent: the key file alone. */
+  readonly guards?: Pick<GuardOptions, "choice" | "source" | "platform" | "env">;
+}
+
+/** A store with the seal that its logins are under. */
+export interface SealedStore extends Store {
+  readonly seal: SealKeeper;
 }
 
 /** What the parts of an open store share. */
@@ -33,15 +41,19 @@ interface Room {
   readonly db: StoreDatabase;
   readonly log: Log;
   readonly exchanges: ExchangeTable;
-  /** The open seal; rejects with `seal_key_missing`, and tries again the next time: the operator may have put the key back. */
-  seal(): Promise<Seal>;
+  /** Tried again whenever it is needed and not open: the operator may have put the key back. */
+  readonly seal: SealKeeper;
 }
 
-/**
- * Opens the store, creating or migrating it. Rejects with `store_damaged` or `store_newer`. A missing key file does not keep it from
- * opening: everything works but what needs credentials.
- */
-export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+/** The seal stays shut for these: the store opens, and everything works but what needs credentials. */
+const SHUT: readonly ErrorCode[] = ["seal_key_missing", "passphrase_required", "passphrase_wrong"];
+
+export function isShut(code: ErrorCode): boolean {
+  return SHUT.includes(code);
+}
+
+/** Opens the store, creating or migrating it. Rejects with `store_damaged` or `store_newer`; a seal that stays shut is no reason. */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<SealedStore> {
   const { paths, log } = options;
   const db = openDatabase(paths.database);
   try {
@@ -52,20 +64,25 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       db,
       log,
       exchanges: createExchangeTable(db.relaxed, log),
-      seal: createSealKeeper(db, options),
+      seal: openSealKeeper(db, options),
     };
-    await room.seal().catch((cause: unknown) => {
-      if (!(cause instanceof AppError && cause.code === "seal_key_missing")) throw cause;
-      log.error("seal.key_missed", { message: cause.message });
+    await room.seal.ready().catch((cause: unknown) => {
+      const { code, message } = fromUnknown(cause);
+      if (!isShut(code)) throw cause;
+      log.error("seal.stays_shut", { code, message });
     });
     return {
+      seal: room.seal,
       ...accountPart(room),
       ...credentialPart(room),
       ...poolPart(room),
       ...exchangePart(room),
       ...auditPart(room),
-      check: async () => checkStore(db, paths),
-      close: async () => db.close(),
+      check: () => checkStore(room, paths),
+      async close() {
+        room.seal.forget();
+        db.close();
+      },
     };
   } catch (cause) {
     db.close();
@@ -73,25 +90,19 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 }
 
-function createSealKeeper(db: StoreDatabase, options: SqliteStoreOptions): () => Promise<Seal> {
-  const guard = createKeyFileGuard(options.paths.keyFile);
-  let opened: Promise<Seal> | null = null;
-  const open = () =>
-    openSeal({
-      guard,
-      saved: credentials.readWrappedKey(db.durable),
-      mayStartAnew: !credentials.hasCredentials(db.durable),
-      dice: options.dice,
-      save: (key) =>
-        db.durable.transaction(() => credentials.replaceWrappedKey(db.durable, key, options.clock.nowMs())),
-    });
-  return () => {
-    opened ??= open().catch((cause: unknown) => {
-      opened = null;
-      throw cause;
-    });
-    return opened;
-  };
+function openSealKeeper(db: StoreDatabase, options: SqliteStoreOptions): SealKeeper {
+  const { dice, clock, log, paths } = options;
+  const keyFileOnly = { choice: "key_file", source: NO_PASSPHRASE, platform: "linux", env: {} } as const;
+  const guarding: GuardOptions = { ...(options.guards ?? keyFileOnly), keyFile: paths.keyFile, clock };
+  const guards = createGuards(guarding);
+  return createSealKeeper({
+    db: db.durable,
+    guards,
+    choose: () => chooseGuard(guards, guarding, log),
+    dice,
+    clock,
+    log,
+  });
 }
 
 function accountPart({ db, log, seal }: Room) {
@@ -106,8 +117,8 @@ function accountPart({ db, log, seal }: Room) {
       };
     },
     async addAccounts(batch) {
-      const opened = await seal();
-      const sealed = batch.map((entry) => ({ ...entry, envelope: opened.seal(entry.account.id, entry.credentials) }));
+      await seal.ready();
+      const sealed = batch.map((entry) => ({ ...entry, envelope: seal.seal(entry.account.id, entry.credentials) }));
       durable.transaction(() => {
         for (const { account, envelope } of sealed) {
           accounts.insertAccount(durable, account);
@@ -140,7 +151,8 @@ function credentialPart({ db, seal }: Room) {
   ) => {
     if (account.credentials.generation !== expectedGeneration + 1)
       throw new AppError("internal", "new credentials must carry the generation after the expected one");
-    const envelope = (await seal()).seal(account.id, fresh);
+    await seal.ready();
+    const envelope = seal.seal(account.id, fresh);
     return durable.transaction(() => {
       accounts.requireAccount(durable, account.id);
       const result = credentials.swapCredential(durable, account, expectedGeneration, envelope);
@@ -155,10 +167,10 @@ function credentialPart({ db, seal }: Room) {
       swap(account, expectedGeneration, fresh, accounts.updateRefreshedAccount),
     async loadCredentials(id) {
       if (credentials.readCredential(durable, id) === null) throw accounts.accountNotFound();
-      const opened = await seal();
+      await seal.ready();
       const found = credentials.readCredential(durable, id);
       if (found === null) throw accounts.accountNotFound();
-      return { credentials: opened.open(id, found.envelope), generation: found.generation };
+      return { credentials: seal.open(id, found.envelope), generation: found.generation };
     },
     async beginRefresh(intent) {
       durable.transaction(() => {
@@ -237,13 +249,14 @@ function integrityOf(db: StoreDatabase, pragma: string): string {
   return rows.map((row) => String(Object.values(row)[0])).join("; ");
 }
 
-function checkStore(db: StoreDatabase, paths: SqliteStoreOptions["paths"]): StoreCheck {
+async function checkStore({ db, seal }: Room, paths: SqliteStoreOptions["paths"]): Promise<StoreCheck> {
+  const { guard, fingerprint } = await seal.facts();
   const bytes = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
   return {
     schemaVersion: schemaVersion(db.durable),
     integrity: wholeIntegrityOf(db),
     sizeBytes: db.files.reduce((sum, file) => sum + bytes(file), 0),
-    seal: "key_file",
+    seal: { guard, fingerprint },
     looseFiles: [dirname(paths.database), ...db.files, paths.keyFile].filter(isLoose),
   };
 }

@@ -14,6 +14,7 @@ import type { Exchange, ExchangeId } from "../domain/exchange.ts";
 import type { Pin } from "../domain/pin.ts";
 import type { SettingKey, SettingValue } from "../domain/setting.ts";
 import type { StrategyName } from "../domain/strategy.ts";
+import type { GuardKind } from "./key-guard.ts";
 
 export type { Credentials };
 
@@ -95,7 +96,7 @@ export interface Store {
    */
   saveObservations(accounts: readonly Account[]): Promise<void>;
 
-  /** Opens the seal. Rejects with `account_not_found` or `seal_key_missing`. */
+  /** Opens the seal. Rejects with `account_not_found`, or with what keeps the seal shut (`seal_key_missing`, `store_locked`, …). */
   loadCredentials(id: AccountId): Promise<{ credentials: Credentials; generation: number }>;
   /** Written before a refresh is sent; one per account, the latest counts. Durable. Rejects with `account_not_found`. */
   beginRefresh(intent: RefreshIntent): Promise<void>;
@@ -138,8 +139,8 @@ export interface StoreCheck {
   readonly schemaVersion: number;
   readonly integrity: "ok" | string;
   readonly sizeBytes: number;
-  /** How the data key is guarded: "key_file" for now. */
-  readonly seal: "key_file";
+  /** Which guard opens the logins in it, and by which key; the fingerprint is null until the first key is made. */
+  readonly seal: { readonly guard: GuardKind; readonly fingerprint: string | null };
   /** Files whose mode lets others in. */
   readonly looseFiles: readonly string[];
 }

@@ -39,6 +39,7 @@ const DEFAULTS: Config = {
     clientId: "app_EMoamEEZ73f0CkXaXp7hrann",
   },
   codex: { home: "/home/ada/.codex" },
+  seal: { guard: "auto", passphrase: null, passphraseFile: null },
   log: { level: "info" },
   settings: { fromEnv: {}, fromFile: {} },
 };
@@ -61,6 +62,9 @@ test("every key can be set", () => {
     client_id = "app_test"
     [codex]
     home = "/srv/codex"
+    [seal]
+    guard = "passphrase"
+    passphrase_file = "/srv/passphrase"
     [log]
     level = "debug"
     [setting]
@@ -71,6 +75,7 @@ test("every key can be set", () => {
     proxy: { host: "0.0.0.0", port: 0, allowedHosts: ["rotor.lan"] },
     upstream: { baseUrl: "http://127.0.0.1:9/backend-api", issuer: "https://issuer.example", clientId: "app_test" },
     codex: { home: "/srv/codex" },
+    seal: { guard: "passphrase", passphrase: null, passphraseFile: "/srv/passphrase" },
     log: { level: "debug" },
     settings: { fromEnv: {}, fromFile: { wait_seconds: "5", affinity: "false" } },
   });
@@ -90,6 +95,20 @@ test("the environment wins over the file", () => {
   expect(config.upstream.issuer).toBe("http://localhost:1455");
   expect(config.log.level).toBe("error");
   expect(config.settings.fromEnv).toEqual({ wait_seconds: "7" });
+});
+
+test("what guards a new store: a name that is known, a passphrase that no print shows", () => {
+  const env = { ROTOR_SEAL_GUARD: "key_file", ROTOR_PASSPHRASE: "open sesame", ROTOR_PASSPHRASE_FILE: "/env/file" };
+  const { seal } = load('[seal]\nguard = "keychain"\npassphrase_file = "/file/file"\n', env);
+  expect([seal.guard, seal.passphrase?.reveal(), seal.passphraseFile]).toEqual([
+    "key_file",
+    "open sesame",
+    "/env/file",
+  ]);
+  expect(JSON.stringify(seal)).not.toContain("sesame");
+  expect(load("", { ROTOR_PASSPHRASE: "" }).seal.passphrase).toBeNull();
+  expect(refusal('[seal]\nguard = "magic"\n')).toMatch(/seal\.guard must be one of auto, keychain/);
+  expect(refusal('[seal]\npassphrase = "here"\n')).toMatch(/unknown key seal\.passphrase/);
 });
 
 test("the Codex home is the file's, else CODEX_HOME, else ~/.codex", () => {

@@ -69,6 +69,10 @@ export function createIo(home: string, options: RunOptions): { io: CliIo; texts:
       // A person who says nothing: the question stands until it is taken back.
       return await new Promise((resolve) => signal.addEventListener("abort", () => resolve(""), { once: true }));
     },
+    async askSecret(question) {
+      texts.err += `${question}\n`;
+      return answers.shift() ?? "";
+    },
     async openUrl(url) {
       return (await options.onOpen?.(url)) ?? true;
     },

@@ -20,6 +20,7 @@ import {
 } from "../../src/gen/rotor/v1/login_service_pb.ts";
 import { createFakeFacts, openDoor, recordingLog, until } from "../control/harness.ts";
 import { createFakeEngine, type FakeEngine } from "../support/fake-engine.ts";
+import { createFakeSeal } from "../support/fake-seal.ts";
 import { T0 } from "../support/manual-clock.ts";
 import { type Run, type RunOptions, runIn, tempHome } from "./harness.ts";
 
@@ -69,7 +70,13 @@ export async function openLoginStage(): Promise<LoginStage> {
   const logins = new Map<string, Login>();
   const listeners = new Set<() => void>();
   const log = recordingLog([]);
-  const deps = { engine: () => engine, facts: createFakeFacts("/none"), clock: systemClock, log };
+  const deps = {
+    engine: () => engine,
+    facts: createFakeFacts("/none"),
+    seal: createFakeSeal(),
+    clock: systemClock,
+    log,
+  };
   const home = tempHome();
   const routes = (router: ConnectRouter) => {
     createControlRoutes(deps)(withoutLogins(router));

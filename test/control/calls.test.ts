@@ -188,7 +188,7 @@ test("outside state ready only the daemon answers, and says so", async () => {
     expect(error.code).toBe(Code.FailedPrecondition);
     expect(error.rawMessage).toBe("the daemon is locked: the key file is missing");
     const [detail] = error.findDetails(ErrorDetailSchema);
-    expect([detail?.code, detail?.facts.state]).toEqual(["not_ready", "locked"]);
+    expect([detail?.code, detail?.facts.state]).toEqual(["store_locked", "locked"]);
     for (const method of [
       "PoolService/GetPool",
       "KeyService/ListKeys",

@@ -14,6 +14,7 @@ import type { ControlDeps } from "../../src/control/routes.ts";
 import { createControlRoutes } from "../../src/control/routes.ts";
 import { type ControlOptions, type ControlServer, listenControl } from "../../src/control/server.ts";
 import { createFakeEngine, type FakeEngine } from "../support/fake-engine.ts";
+import { createFakeSeal, type FakeSeal } from "../support/fake-seal.ts";
 import { T0 } from "../support/manual-clock.ts";
 
 export const OWN_UID = process.getuid!();
@@ -82,6 +83,7 @@ export interface Door {
   readonly path: string;
   readonly engine: FakeEngine;
   readonly facts: FakeFacts;
+  readonly seal: FakeSeal;
   readonly log: LogLine[];
   readonly server: ControlServer;
   /** Closes the server and removes the folder. */
@@ -102,7 +104,8 @@ export async function openDoor(
   const facts = createFakeFacts(path);
   const lines: LogLine[] = [];
   const log = recordingLog(lines);
-  const deps = { engine: () => engine, facts, clock: { ...systemClock, nowMs: () => T0 }, log, ...changes.deps };
+  const seal = createFakeSeal();
+  const deps = { engine: () => engine, facts, seal, clock: { ...systemClock, nowMs: () => T0 }, log, ...changes.deps };
   const server = await listenControl({
     path,
     routes: createControlRoutes(deps),
@@ -116,6 +119,7 @@ export async function openDoor(
     path,
     engine,
     facts,
+    seal,
     log: lines,
     server,
     async close() {

@@ -44,6 +44,7 @@ async function expectStanding(
 ): Promise<void> {
   const about = await daemon.control.daemon();
   expect(about.state).toBe(`DAEMON_STATE_${state.toUpperCase()}`);
+  const code = state === "locked" ? "store_locked" : "not_ready";
   expect(about.stateReason).toMatch(reason);
   for (const method of [
     "AccountService/ListAccounts",
@@ -59,8 +60,9 @@ async function expectStanding(
       () => expect.unreachable(`${method} answered`),
       (error) => error,
     );
-    expect(`${method} ${refused.code} ${refused.connectCode}`).toBe(`${method} not_ready failed_precondition`);
+    expect(`${method} ${refused.code} ${refused.connectCode}`).toBe(`${method} ${code} failed_precondition`);
     expect(refused.message).toMatch(reason);
+    if (state === "locked") expect(refused.hint).toBe("rotor seal unlock");
   }
   const { findings } = await daemon.control.call<{ findings: { check: string; level: string }[] }>(
     "DaemonService/RunDiagnostics",
@@ -71,7 +73,7 @@ async function expectStanding(
     const received = await client.ask(dress);
     expect(received.status).toBe(400);
     const { error } = JSON.parse(received.text) as { error: { code: string; message: string } };
-    expect(error.code).toBe("not_ready");
+    expect(error.code).toBe(code);
     expect(error.message).toMatch(reason);
   }
   expect((await client.get("/health")).status).toBe(200);

@@ -414,7 +414,10 @@ describe("states and listener", () => {
         const response = await locked.post(path, TURN);
         expect(response.status).toBe(400);
         expect(await response.json()).toMatchObject({
-          error: { code: "not_ready", message: "Rotor is locked: the seal key is missing (to mend it: rotor status)" },
+          error: {
+            code: "store_locked",
+            message: "Rotor is locked: the seal key is missing (to mend it: rotor seal unlock)",
+          },
         });
       }
     } finally {

@@ -106,6 +106,7 @@ function layOut(folder: string, simulator: RunningSimulator): Record<string, str
     TMPDIR: join(folder, "tmp"),
     TZ: "UTC",
     ROTOR_HOME: join(folder, "rotor"),
+    ROTOR_SEAL_GUARD: "key_file",
     CODEX_HOME: join(folder, "codex"),
     ROTOR_UPSTREAM_BASE_URL: simulator.url,
     ROTOR_UPSTREAM_ISSUER: simulator.issuer,

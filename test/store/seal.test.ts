@@ -1,14 +1,10 @@
-/** The seal: what it gives back, what it refuses, and that a lost key is told and never replaced. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** Envelopes and wrapped keys: what they give back, and that nothing else opens them. */
+import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { systemDice } from "../../src/base/id.ts";
 import type { AccountId } from "../../src/domain/account.ts";
-import { createKeyFileGuard } from "../../src/store/key-guard.ts";
-import { createSeal, openSeal, type WrappedKey } from "../../src/store/seal.ts";
-import { expectCode } from "../contract/store.suite.ts";
+import { fingerprintOf } from "../../src/store/key-guard.ts";
+import { createSeal, unwrapKey, wrapKey } from "../../src/store/seal.ts";
 import { credentialsLike } from "../support/store-samples.ts";
 
 const ALICE = "01AAAAAAAAAAAAAAAAAAAAAAAA" as AccountId;
@@ -73,89 +69,31 @@ describe("envelopes", () => {
   });
 });
 
-describe("key file", () => {
-  let folder: string;
-  let path: string;
-  let saved: WrappedKey | null;
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), "rotor-seal-"));
-    path = join(folder, "config", "rotor.key");
-    saved = null;
-  });
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+describe("wrapped data keys", () => {
+  const guardKey = systemDice.bytes(32);
+  const wrapped = wrapKey(1, dataKey, guardKey, systemDice);
 
-  const open = (mayStartAnew = false) =>
-    openSeal({
-      guard: createKeyFileGuard(path),
-      saved,
-      mayStartAnew,
-      dice: systemDice,
-      save: (key) => {
-        saved = key;
-      },
-    });
-
-  test("is made once, ours alone, and opens the same seal again", async () => {
-    const envelope = (await open()).seal(ALICE, credentialsLike(1));
-    expect(readdirSync(join(folder, "config"))).toEqual(["rotor.key"]);
-    expect(statSync(path).mode & 0o777).toBe(0o600);
-    const text = readFileSync(path, "utf8");
-    const key = saved;
-    expect((await open()).open(ALICE, envelope)).toEqual(credentialsLike(1));
-    expect(readFileSync(path, "utf8")).toBe(text);
-    expect(saved).toBe(key);
+  test("open with the key and the number that they were wrapped with", () => {
+    expect(unwrapKey(1, wrapped, guardKey)).toEqual(dataKey);
+    expect(refusal(() => unwrapKey(2, wrapped, guardKey))).toBe("store_damaged");
+    expect(refusal(() => unwrapKey(1, wrapped, systemDice.bytes(32)))).toBe("store_damaged");
   });
 
-  test("missing, foreign or damaged it is told, and nothing is replaced", async () => {
-    await open();
-    const text = readFileSync(path, "utf8");
-    const key = saved;
-    rmSync(path);
-    const missing = await expectCode(open(), "seal_key_missing");
-    expect(missing.message).toContain(path);
-    expect(readdirSync(join(folder, "config"))).toEqual([]);
-    await createKeyFileGuard(path).create(systemDice);
-    const foreign = readFileSync(path, "utf8");
-    expect((await expectCode(open(), "seal_key_missing")).message).toContain("not the one");
-    expect(readFileSync(path, "utf8")).toBe(foreign);
-    writeFileSync(path, text.slice(0, -10));
-    expect((await expectCode(open(true), "seal_key_missing")).message).toContain("damaged");
-    expect(saved).toBe(key);
-    writeFileSync(path, text);
-    await open();
+  test("with any byte changed or missing do not open", () => {
+    fc.assert(
+      fc.property(fc.nat(wrapped.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+        const altered = Uint8Array.from(wrapped);
+        altered[at]! ^= change;
+        expect(refusal(() => unwrapKey(1, altered, guardKey))).toBe("store_damaged");
+        expect(refusal(() => unwrapKey(1, wrapped.slice(0, at), guardKey))).toBe("store_damaged");
+      }),
+    );
   });
 
-  test("with nothing sealed a new one may start, under another key id", async () => {
-    const envelope = (await open()).seal(ALICE, credentialsLike(1));
-    rmSync(path);
-    const fresh = await open(true);
-    expect(saved!.id).toBe(2);
-    expect(refusal(() => fresh.open(ALICE, envelope))).toBe("store_damaged");
-    expect((await open()).open(ALICE, fresh.seal(ALICE, credentialsLike(2)))).toEqual(credentialsLike(2));
-  });
-
-  test("a second creation does not overwrite it", async () => {
-    const guard = createKeyFileGuard(path);
-    const key = await guard.create(systemDice);
-    await expectCode(guard.create(systemDice), "start_failed");
-    expect(await guard.load()).toEqual(key);
-  });
-
-  test("a wrapped key that was altered is damage, not a missing key", async () => {
-    await open();
-    const wrapped = Uint8Array.from(saved!.wrapped);
-    wrapped[20]! ^= 1;
-    saved = { ...saved!, wrapped };
-    await expectCode(open(), "store_damaged");
-    saved = { ...saved!, id: 7 };
-    await expectCode(open(), "store_damaged");
-  });
-
-  test("neither the data key nor the guard key is in what is kept of them", async () => {
-    await open();
-    const key = await createKeyFileGuard(path).load();
-    expect(Buffer.from(saved!.wrapped).includes(Buffer.from(key!))).toBe(false);
-    expect(saved!.fingerprint).toMatch(/^[0-9a-f]{16}$/);
-    expect(Buffer.from(key!).toString("hex")).not.toContain(saved!.fingerprint);
+  test("neither key is in what is kept of them", () => {
+    expect(Buffer.from(wrapped).includes(Buffer.from(dataKey))).toBe(false);
+    expect(Buffer.from(wrapped).includes(Buffer.from(guardKey))).toBe(false);
+    expect(fingerprintOf(guardKey)).toMatch(/^[0-9a-f]{16}$/);
+    expect(Buffer.from(guardKey).toString("hex")).not.toContain(fingerprintOf(guardKey));
   });
 });

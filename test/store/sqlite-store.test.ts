@@ -148,7 +148,7 @@ describe("the key file", () => {
     rmSync(temp.paths.keyFile);
     const { log, lines } = recordingLog();
     const locked = await temp.open(log);
-    expect(lines.filter((line) => line.includes("seal.key_missed"))).toHaveLength(1);
+    expect(lines.filter((line) => line.includes("seal.stays_shut"))).toHaveLength(1);
     expect((await locked.loadPool()).accounts).toEqual([accountLike(1)]);
     await expectCode(locked.loadCredentials(accountLike(1).id), "seal_key_missing");
     await expectCode(locked.addAccounts([first(2)]), "seal_key_missing");

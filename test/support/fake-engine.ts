@@ -278,7 +278,13 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
     catalogue: { models: () => Promise.reject(new Error("the fake engine has no models")) },
     audit: createAudit(nowMs, settings),
     counters: () => COUNTERS,
-    checkStore: async () => ({ schemaVersion: 1, integrity: "ok", sizeBytes: 0, seal: "key_file", looseFiles: [] }),
+    checkStore: async () => ({
+      schemaVersion: 1,
+      integrity: "ok",
+      sizeBytes: 0,
+      seal: { guard: "key_file", fingerprint: null },
+      looseFiles: [],
+    }),
   };
   return fake;
 }

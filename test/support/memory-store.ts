@@ -49,7 +49,13 @@ export function createMemoryStore(): Store {
   return {
     ...parts,
     async check() {
-      return { schemaVersion: 1, integrity: "ok", sizeBytes: 0, seal: "key_file", looseFiles: [] };
+      return {
+        schemaVersion: 1,
+        integrity: "ok",
+        sizeBytes: 0,
+        seal: { guard: "key_file", fingerprint: null },
+        looseFiles: [],
+      };
     },
     async close() {
       state.closed = true;

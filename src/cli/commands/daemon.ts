@@ -183,12 +183,16 @@ function daemonFacts(daemon: Daemon, full: boolean, nowMs: number): [string, str
   const facts: [string, string][] = [["daemon", `rotor ${daemon.version}, pid ${daemon.pid}${since}`]];
   const reason = daemon.stateReason === "" ? "" : `: ${printable(daemon.stateReason)}`;
   facts.push(["state", `${enumText(DaemonStateSchema, daemon.state)}${reason}`]);
-  if (daemon.state !== DaemonState.READY) facts.push(["", "try: rotor doctor"]);
+  if (daemon.state !== DaemonState.READY) facts.push(["", `try: ${mending(daemon.state)}`]);
   facts.push(["proxy", daemon.proxyUrl || "does not listen"]);
   if (!full) return facts;
   facts.push(["socket", daemon.socketPath], ["data", daemon.dataDir], ["config", daemon.configFile]);
   facts.push(["log", daemon.logFile], ["upstream", daemon.upstreamUrl], ["issuer", daemon.issuer]);
   return facts;
+}
+
+function mending(state: DaemonState): string {
+  return state === DaemonState.LOCKED ? "rotor seal unlock" : "rotor doctor";
 }
 
 function counterFacts(counters: Counters): [string, string][] {

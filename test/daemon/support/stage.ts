@@ -65,6 +65,8 @@ export async function openStage(scenario: Scenario = {}): Promise<Stage> {
       HOME: folder,
       TZ: "UTC",
       ROTOR_HOME: stage.home(options.home),
+      // Never the keychain of whoever runs the tests.
+      ROTOR_SEAL_GUARD: "key_file",
       ROTOR_UPSTREAM_BASE_URL: sim.url,
       ROTOR_UPSTREAM_ISSUER: sim.issuer,
       ...options.env,

@@ -1,0 +1,41 @@
+/**
+ * The seal as the control door sees it: orders go through the engine room, which alone may open and close what they are about.
+ */
+import { AppError } from "../base/errors.ts";
+import type { SealDesk } from "../control/seal-desk.ts";
+import { GUARD_KINDS, type GuardKind } from "../store/key-guard.ts";
+import type { EngineRoom } from "./engine-room.ts";
+
+export function createSealDesk(room: EngineRoom): SealDesk {
+  const looked = () => {
+    const seal = room.seal();
+    const { state, reason } = room.condition();
+    if (seal === null) throw new AppError("not_ready", `the daemon is ${state}${reason === null ? "" : `: ${reason}`}`);
+    return seal;
+  };
+  return {
+    async view() {
+      const seal = looked();
+      const facts = await seal.facts();
+      const option = async (guard: GuardKind) => ({ guard, refusal: await seal.refusal(guard) });
+      const options = await Promise.all(GUARD_KINDS.map(option));
+      return { ...facts, lockReason: facts.isOpen ? null : (room.condition().reason ?? ""), options };
+    },
+    unlock: (given) => room.unlock(given),
+    lock: () => room.lock(),
+    change: (order, dryRun) =>
+      room.withSeal(async (seal) => {
+        const before = await seal.facts();
+        if (dryRun) await seal.check(order);
+        else await seal.change(order);
+        return {
+          oldGuard: before.guard,
+          oldPlace: before.place,
+          newGuard: order.guard,
+          newPlace: seal.placeOf(order.guard),
+          oldKeyStays: order.keepOldKey && before.guard !== "passphrase",
+        };
+      }),
+    rotate: () => room.withSeal((seal) => seal.rotate()),
+  };
+}

@@ -1,0 +1,70 @@
+/** The key file: made once, ours alone, several keys side by side, and what is damaged or foreign is never overwritten. */
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemDice } from "../../src/base/id.ts";
+import { createKeyFileGuard } from "../../src/store/key-file-guard.ts";
+import { fingerprintOf } from "../../src/store/key-guard.ts";
+import { expectCode } from "../contract/store.suite.ts";
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "rotor-key-file-"));
+  path = join(folder, "config", "rotor.key");
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const guard = () => createKeyFileGuard(path);
+const load = (key: Uint8Array) => guard().load({ fingerprint: fingerprintOf(key), recipe: "" }, null);
+
+async function keep(): Promise<Uint8Array> {
+  const { key } = await guard().make(systemDice, null);
+  await guard().keep(key, systemDice);
+  return key;
+}
+
+test("is ours alone, holds keys side by side, and gives each back by its fingerprint", async () => {
+  const [one, two] = [await keep(), await keep()];
+  expect(readdirSync(join(folder, "config"))).toEqual(["rotor.key"]);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(await load(one)).toEqual({ kind: "key", key: one });
+  expect(await load(two)).toEqual({ kind: "key", key: two });
+  const text = readFileSync(path, "utf8");
+  await guard().keep(one, systemDice);
+  expect(readFileSync(path, "utf8")).toBe(text);
+});
+
+test("loses one key and no other, and goes with its last", async () => {
+  const [one, two] = [await keep(), await keep()];
+  await guard().forget(fingerprintOf(one), systemDice);
+  expect((await load(one)).kind).toBe("absent");
+  expect(await load(two)).toEqual({ kind: "key", key: two });
+  await guard().forget("0000000000000000", systemDice);
+  await guard().forget(fingerprintOf(two), systemDice);
+  await guard().forget(fingerprintOf(two), systemDice);
+  expect(readdirSync(join(folder, "config"))).toEqual([]);
+});
+
+test("missing and foreign are told apart, and so is damage, which nothing is written over", async () => {
+  const key = systemDice.bytes(32);
+  expect(await load(key)).toMatchObject({ kind: "absent", words: expect.stringContaining(`${path} is missing`) });
+  const other = await keep();
+  expect(await load(key)).toMatchObject({ kind: "absent", words: expect.stringContaining("not the one") });
+  const cut = readFileSync(path, "utf8").slice(0, -10);
+  writeFileSync(path, cut);
+  expect((await expectCode(load(other), "seal_key_missing")).message).toContain("damaged");
+  await expectCode(guard().keep(key, systemDice), "seal_key_missing");
+  expect(readFileSync(path, "utf8")).toBe(cut);
+  writeFileSync(path, "");
+  expect((await expectCode(load(other), "seal_key_missing")).message).toContain("damaged");
+});
+
+test("a folder that cannot be written is told in words", async () => {
+  writeFileSync(join(folder, "config"), "");
+  await expectCode(guard().keep(systemDice.bytes(32), systemDice), "seal_key_missing");
+  rmSync(join(folder, "config"));
+  mkdirSync(path, { recursive: true });
+  await expectCode(guard().keep(systemDice.bytes(32), systemDice), "seal_key_missing");
+});
