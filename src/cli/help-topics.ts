@@ -3,6 +3,7 @@
  */
 import { CHAT_FIELDS } from "../base/chat-fields.ts";
 import { ERROR_TABLE, type ErrorRow } from "../base/errors.ts";
+import { SEAL_TOPIC } from "./seal-topic.ts";
 import { renderTable } from "./table.ts";
 
 export interface Topic {
@@ -210,37 +211,6 @@ function chatText(): string {
     '      -d \'{"model":"gpt-5.5","messages":[{"role":"user","content":"Hello."}]}\'',
   ].join("\n");
 }
-const seal = `SEAL
-
-Every login on the disk is sealed (AES-256-GCM) under a data key, and that is
-wrapped by the key of a guard:
-
-    key-file     a file beside the configuration (rotor path key). Protects a
-                 copied or backed-up data folder, not a machine that somebody
-                 else is logged in to.
-    keychain     macOS keychain, Secret Service, Windows Credential Manager.
-    passphrase   argon2id; nothing on the disk opens it.
-
-A new store takes the passphrase that the daemon is given, else the keychain
-where one answers, else a key file; [seal] guard in config.toml decides
-otherwise. A store keeps its guard until it is changed:
-
-    rotor seal show                  the guard, and what else would work here
-    rotor seal change passphrase     asks twice, or reads standard input
-    rotor seal change keychain       the old key goes when the new one works
-    rotor seal rotate                a new data key; every login sealed again
-    rotor seal lock                  forget the keys; nothing new is served
-    rotor seal unlock                ask the guard again, or you
-
-A daemon without its passphrase is locked: clients are told so, and no login
-is read, renewed, added or lost until rotor seal unlock. To need nobody, give
-the daemon ROTOR_PASSPHRASE_FILE (0600) or ROTOR_PASSPHRASE.
-
-Backups are opened by the key that guarded the seal when they were made, which
-rotor seal change takes away unless it is told --keep-old-key. Lose the key
-file, the keychain entry or the passphrase, and the logins are gone: sign in
-again.`;
-
 const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
   ["0", "done"],
   ["1", "failed"],
@@ -286,7 +256,7 @@ export const TOPICS: readonly Topic[] = [
     name: "seal",
     aliases: ["passphrase", "keychain"],
     about: "what the logins on the disk are sealed with",
-    text: () => seal,
+    text: () => SEAL_TOPIC,
   },
   {
     name: "errors",

@@ -153,8 +153,8 @@ for (const [name, transport] of [
 
 test("needs an engine that is ready", async () => {
   door.facts.setState("locked", "the key file is missing");
-  expect(await codeOf(logins.listLogins({}))).toBe("not_ready");
-  expect(await codeOf(logins.startLogin({ method: LoginMethod.MANUAL }))).toBe("not_ready");
+  expect(await codeOf(logins.listLogins({}))).toBe("store_locked");
+  expect(await codeOf(logins.startLogin({ method: LoginMethod.MANUAL }))).toBe("store_locked");
 });
 
 test("speaks JSON", async () => {
