@@ -3,40 +3,16 @@
  * `rotor connect shell` print.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { copyFileSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
 import { listExchanges, nextAccount, showExchange, triesOf } from "./exchanges.ts";
-import { ACCOUNTS, inWorld, type World } from "./harness.ts";
-import { clientSuite, installClients } from "./install.ts";
+import { ACCOUNTS, type World } from "./harness.ts";
+import { clientSuite } from "./install.ts";
+import { RUNTIMES, type Steps, withProgram } from "./sdk-world.ts";
 import { storyOf } from "./upstream.ts";
 
 setDefaultTimeout(60_000);
 
-const RUNTIMES = [
-  ["Node", "node"],
-  ["Bun", process.execPath],
-] as const;
-
-type Steps = (...names: string[]) => Promise<Record<string, unknown>[]>;
-
-async function withSdk(runtime: string, body: (world: World, steps: Steps) => Promise<void>): Promise<void> {
-  const { nodeModules } = installClients();
-  await inWorld(async (world) => {
-    symlinkSync(nodeModules, join(world.work, "node_modules"));
-    copyFileSync(join(import.meta.dir, "programs", "sdk.mjs"), join(world.work, "sdk.mjs"));
-    const stanza = await world.ctl("connect", "shell", "--print");
-    const script = world.write("work/sdk.sh", `${stanza}exec "$@"\n`);
-    await body(world, async (...names) => {
-      const run = await world.run(["sh", script, runtime, "sdk.mjs", ...names]);
-      expect(run.err).toBe("");
-      expect(run.exit).toBe(0);
-      return run.out
-        .trimEnd()
-        .split("\n")
-        .map((line) => JSON.parse(line));
-    });
-  });
-}
+const withSdk = (runtime: string, body: (world: World, steps: Steps) => Promise<void>) =>
+  withProgram(runtime, "sdk.mjs", body);
 
 for (const [name, runtime] of RUNTIMES) {
   clientSuite(`openai on ${name}`, () => {
