@@ -27,10 +27,12 @@ export function isCodexMultiPool(doc: JsonNode): boolean {
 export function isCodexMultiFlagged(doc: JsonNode): boolean {
   const { value } = doc.get("accounts");
   if (!Array.isArray(value)) return false;
-  const nodes = doc.get("accounts").items();
-  // A list of nobody is the quarantine's, because every pool says which of its accounts is the active one.
-  if (nodes.length === 0) return doc.get("version").value === 1 && !doc.has("activeIndex");
-  return nodes.some((at) => at.has("flaggedAt"));
+  // Every pool says which of its accounts is the active one; a quarantine has none, and its oldest form has no reasons either.
+  if (doc.get("version").value === 1 && !doc.has("activeIndex")) return true;
+  return doc
+    .get("accounts")
+    .items()
+    .some((at) => at.has("flaggedAt"));
 }
 
 export function isCodexMultiWal(doc: JsonNode): boolean {

@@ -7,7 +7,7 @@ import { isSiblingPool, poolInWal, readFlagged, readPool } from "./codex-multi-a
 import {
   readBudgets,
   readClientTokens,
-  readLedgerRow,
+  readLedger,
   readPluginSettings,
   readProfiles,
   withPolicies,
@@ -61,7 +61,7 @@ export function readCodexMultiAuth(
     settings: settings === undefined ? [] : readPluginSettings(settings),
     profiles: docs.profiles.flatMap((doc) => readProfiles(doc, accounts)),
     budgets: docs.budgets.flatMap(readBudgets),
-    ledger: docs.ledger.map((row) => readLedgerRow(row, accounts)),
+    ledger: readLedger(docs.ledger, accounts),
     remarks,
   };
 }

@@ -140,7 +140,26 @@ export function isLedgerRow(at: JsonNode): boolean {
   return at.has("createdAt") && at.has("operation") && at.has("outcome");
 }
 
-export function readLedgerRow(at: JsonNode, accounts: readonly ForeignAccount[]): ForeignLedgerRow {
+/** Rows of a ledger, of which there may be a million: the accounts are hashed once. */
+export function readLedger(
+  rows: readonly JsonNode[],
+  accounts: readonly ForeignAccount[],
+): readonly ForeignLedgerRow[] {
+  const hashes = accounts.map(({ claims }) => ({
+    byId: hashOf(claims.workspaceId),
+    byEmail: claims.email === null ? null : hashOf(claims.email.trim().toLowerCase()),
+  }));
+  return rows.map((row) => readLedgerRow(row, hashes));
+}
+
+const hashOf = (value: string) => `sha256:${sha256Hex(value)}`;
+
+interface AccountHashes {
+  readonly byId: string;
+  readonly byEmail: string | null;
+}
+
+function readLedgerRow(at: JsonNode, hashes: readonly AccountHashes[]): ForeignLedgerRow {
   const tokens = at.get("tokens");
   const word = (name: string) => at.read(name, soft(text));
   const count = (name: string) => tokens.read(name, soft(number));
@@ -152,7 +171,7 @@ export function readLedgerRow(at: JsonNode, accounts: readonly ForeignAccount[])
     outcome: word("outcome"),
     model: word("model"),
     projectKey: word("projectKey"),
-    account: ledgerAccount(at.get("account"), accounts),
+    account: ledgerAccount(at.get("account"), hashes),
     requestId: word("requestId"),
     statusCode: at.read("statusCode", soft(number)),
     errorCode: word("errorCode"),
@@ -167,14 +186,13 @@ export function readLedgerRow(at: JsonNode, accounts: readonly ForeignAccount[])
 }
 
 /** By both hashes where both are there: members of one workspace differ in the second only. */
-function ledgerAccount(at: JsonNode, accounts: readonly ForeignAccount[]): number | null {
+function ledgerAccount(at: JsonNode, hashes: readonly AccountHashes[]): number | null {
   const [byId, byEmail] = [at.read("accountHash", soft(text)), at.read("emailHash", soft(text))];
-  const hashOf = (value: string) => `sha256:${sha256Hex(value)}`;
-  const isOne = ({ claims }: ForeignAccount) =>
-    (byId === null || byId === hashOf(claims.workspaceId)) &&
-    (byEmail === null || claims.email === null || byEmail === hashOf(claims.email.trim().toLowerCase()));
   if (byId === null && byEmail === null) return null;
-  const found = accounts.findIndex(isOne);
+  const found = hashes.findIndex(
+    (one) =>
+      (byId === null || byId === one.byId) && (byEmail === null || one.byEmail === null || byEmail === one.byEmail),
+  );
   return found < 0 ? null : found;
 }
 

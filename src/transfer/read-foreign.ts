@@ -170,12 +170,17 @@ function withLogins(store: ForeignStore, logins: readonly ForeignAccount[]): For
   return { ...store, accounts: mergeAccounts([...store.accounts, ...logins], store.remarks as string[]).accounts };
 }
 
+/** More of them nobody reads; a ledger of a million odd rows must not fill the memory of whoever shows them. */
+const REMARKS_MAX = 500;
+
 /** A store with nothing in it is more likely a wrong file than a wish. */
 function checked(store: ForeignStore, docs: Docs): ForeignStore {
-  const { accounts, keys, settings, profiles, budgets, ledger } = store;
-  if ([accounts, keys, settings, profiles, budgets, ledger].some((part) => part.length > 0)) return store;
-  const why = docs.cleared.length > 0 ? "; the pool was cleared on purpose" : "";
-  throw new AppError("invalid_import", `there is no login in the data${why}`, {
-    facts: { remarks: store.remarks.length },
-  });
+  const { accounts, keys, settings, profiles, budgets, ledger, remarks } = store;
+  if ([accounts, keys, settings, profiles, budgets, ledger].every((part) => part.length === 0)) {
+    const why = docs.cleared.length > 0 ? "the pool was cleared on purpose" : remarks[0];
+    throw new AppError("invalid_import", `there is no login in the data${why === undefined ? "" : `: ${why}`}`);
+  }
+  if (remarks.length <= REMARKS_MAX) return store;
+  const rest = `${remarks.length - REMARKS_MAX} more remarks of this kind`;
+  return { ...store, remarks: [...remarks.slice(0, REMARKS_MAX), rest] };
 }

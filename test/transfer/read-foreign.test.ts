@@ -374,6 +374,22 @@ describe("codex-multi-auth", () => {
     expect((await read({ version: 3, accounts, activeIndex: 0 })).accounts).toHaveLength(2);
   });
 
+  test("accounts set apart by an old release, without a reason, need a login", async () => {
+    const { email, refreshToken, workspaceId } = aLogin(4);
+    const store = await read({ version: 1, accounts: [{ email, refreshToken, accountId: workspaceId }] });
+    expect(store.accounts).toMatchObject([{ needsLogin: "flagged", claims: { workspaceId: "workspace-4" } }]);
+  });
+
+  test("nobody reads a thousand remarks: what is beyond is counted", async () => {
+    const ledger = codexMultiBundle().find((file) => file.name.includes("ledger"))!;
+    const [row] = new TextDecoder().decode(ledger.bytes).split("\n");
+    const odd = Array.from({ length: 600 }, () => row!.replace('"durationMs":5123', '"durationMs":"long"'));
+    const { remarks, ...store } = await read(odd.join("\n"), codexMultiV3());
+    expect(store.ledger).toHaveLength(600);
+    expect(remarks).toHaveLength(501);
+    expect(remarks.at(-1)).toMatch(/^\d+ more remarks/);
+  });
+
   test("version 2 is refused with a way out", async () => {
     expect((await failure(read({ ...codexMultiV3(), version: 2 }))).message).toContain(
       "start the newest oc-codex-multi-auth once",
@@ -444,6 +460,11 @@ describe("refuses, naming file and place", () => {
       "accounts[0].enabled must be true or false",
     ],
     ["nobody in it", [{ version: 3, activeIndex: 0, accounts: [] }], "there is no login"],
+    [
+      "nothing but a key",
+      [{ accounts: { k: { authType: "api", apiKey: "x" } }, rotationIndex: 0 }],
+      "no login in the data: store.json: accounts[0] is an API key",
+    ],
     ["an envelope with a broken salt", [{ encrypted: true, salt: "!", iv: "", tag: "", data: "" }], "salt"],
   ] as const) {
     test(name, async () => {
