@@ -25,6 +25,10 @@ export const COOLDOWN_FIRST_MS = 30_000;
 export const COOLDOWN_LONGEST_MS = 600_000;
 /** A refresh that failed for a passing reason: 60 s, doubling, same ceiling; contracts §15. */
 export const REFRESH_COOLDOWN_FIRST_MS = 60_000;
+/** A login that another program renews and has not: it does so when it is next used, so we look again after 5 s, doubling. */
+export const OWNER_LATE_FIRST_MS = 5_000;
+/** A login file is a few kilobytes; what is larger is not one. */
+export const LOGIN_FILE_MAX_BYTES = 1024 * 1024;
 /** An upstream reset further away than this is taken for nonsense (a month-long window is 31 days). */
 export const RESET_LONGEST_MS = 366 * 24 * 3_600_000;
 

@@ -17,6 +17,7 @@ import { LoginService } from "../gen/rotor/v1/login_service_pb.ts";
 import { PoolService } from "../gen/rotor/v1/pool_service_pb.ts";
 import { SealService } from "../gen/rotor/v1/seal_service_pb.ts";
 import { SettingService } from "../gen/rotor/v1/setting_service_pb.ts";
+import { TransferService } from "../gen/rotor/v1/transfer_service_pb.ts";
 import { failureOf } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 
@@ -37,6 +38,7 @@ export interface DaemonLink {
   readonly settings: Client<typeof SettingService>;
   readonly audit: Client<typeof AuditService>;
   readonly seal: Client<typeof SealService>;
+  readonly transfers: Client<typeof TransferService>;
   /** The same services without a deadline, for watches. */
   readonly watch: {
     readonly pool: Client<typeof PoolService>;
@@ -192,6 +194,7 @@ async function openLink(socket: string, io: CliIo): Promise<DaemonLink> {
       settings: createClient(SettingService, unary),
       audit: createClient(AuditService, unary),
       seal: createClient(SealService, unary),
+      transfers: createClient(TransferService, unary),
       watch: {
         pool: createClient(PoolService, endless),
         exchanges: createClient(ExchangeService, endless),

@@ -30,7 +30,7 @@ export function createAccountService(engine: () => Engine, clock: Clock): Servic
       return { account: converter()(removed) };
     },
     async importAccounts(request) {
-      const options = { dryRun: request.dryRun, alias: request.alias === "" ? null : request.alias };
+      const options = { dryRun: request.dryRun, alias: request.alias || null, sourcePath: request.sourcePath || null };
       const logins = await engine().accounts.importLogins(request.data, options);
       const convert = converter();
       return { accounts: logins.map((login) => importedMessage(login, convert)) };

@@ -19,6 +19,7 @@ import { LoginService } from "../gen/rotor/v1/login_service_pb.ts";
 import { PoolService } from "../gen/rotor/v1/pool_service_pb.ts";
 import { SealService } from "../gen/rotor/v1/seal_service_pb.ts";
 import { SettingService } from "../gen/rotor/v1/setting_service_pb.ts";
+import { TransferService } from "../gen/rotor/v1/transfer_service_pb.ts";
 import type { Engine } from "../pool/engine.ts";
 import { createAccountService } from "./account-service.ts";
 import { createAuditInterceptor, type Door } from "./audit-interceptor.ts";
@@ -35,6 +36,7 @@ import { createReflection } from "./reflection.ts";
 import type { SealDesk } from "./seal-desk.ts";
 import { createSealService } from "./seal-service.ts";
 import { createSettingService } from "./setting-service.ts";
+import { createTransferService } from "./transfer-service.ts";
 
 export interface ControlDeps {
   /** null until the store is open. */
@@ -56,6 +58,7 @@ const ENGINE_SERVICES: readonly DescService[] = [
   LoginService,
   PoolService,
   SettingService,
+  TransferService,
 ];
 /** Services that work in every state. */
 const STANDING_SERVICES: readonly DescService[] = [DaemonService, SealService, Health, ReflectionV1, ReflectionV1Alpha];
@@ -85,6 +88,7 @@ export function createControlRoutes(deps: ControlDeps): (router: ConnectRouter) 
       .service(LoginService, createLoginService(engine, clock), gated)
       .service(PoolService, createPoolService(engine, clock), gated)
       .service(SettingService, createSettingService(engine), gated)
+      .service(TransferService, createTransferService(engine, clock), gated)
       .service(DaemonService, createDaemonService({ engine: readyEngine, facts, clock, log }), audited)
       .service(SealService, createSealService(deps.seal), audited)
       .service(Health, createHealth(facts, health, clock), standing)

@@ -18,11 +18,14 @@ import { createUpstream } from "../upstream/codex-client.ts";
 import { createIssuer } from "../upstream/oauth-issuer.ts";
 import { CALLBACK_PORTS, createLoginIssuer } from "../upstream/oauth-login.ts";
 import { createCallbackDoor } from "./callback-door.ts";
+import { createLoginFilePort } from "./login-file-port.ts";
 
 export interface EngineRoomOptions {
   readonly paths: Paths;
   readonly config: Config;
   readonly host: Pick<Host, "env" | "platform">;
+  /** Whose files are ours. */
+  readonly uid: number;
   readonly clock: Clock;
   readonly dice: Dice;
   readonly log: Log;
@@ -169,6 +172,7 @@ export class EngineRoom {
       issuer: createIssuer({ issuer, clientId, clock, log }),
       loginIssuer: createLoginIssuer({ issuer, clientId, clock, dice, log }),
       openCallbackListener: createCallbackDoor({ ports: CALLBACK_PORTS, clock, log }),
+      filePort: createLoginFilePort({ uid: this.#options.uid, clock, dice }),
       issuerUrl: issuer,
       settings: config.settings,
       clock,

@@ -83,7 +83,13 @@ export interface Cooldown {
   readonly failures: number;
 }
 
-export type CooldownReason = "rate_limited" | "refresh_failed" | "upstream_failing";
+/** `owner_must_refresh`: its access token has ended and the program that renews the login has not done so yet. */
+export type CooldownReason = "rate_limited" | "refresh_failed" | "upstream_failing" | "owner_must_refresh";
+
+/** Of those that new credentials mend. */
+export function isLoginCooldown(reason: CooldownReason | undefined): boolean {
+  return reason === "refresh_failed" || reason === "owner_must_refresh";
+}
 
 export interface UnsupportedModel {
   readonly model: string;

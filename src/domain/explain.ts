@@ -8,6 +8,7 @@ const COOLDOWN_TEXTS: Readonly<Record<CooldownReason, string>> = {
   rate_limited: "upstream asked for a slower pace",
   refresh_failed: "its login could not be renewed for a passing reason",
   upstream_failing: "upstream failed on it several times",
+  owner_must_refresh: "its access token has ended, and the program that renews this login has not done so yet",
 };
 
 /** One reason, as half a sentence without a full stop. */

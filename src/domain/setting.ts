@@ -111,6 +111,17 @@ export const SETTINGS = {
     default: true,
     why: "an idle account keeps its login alive, and no request waits for a refresh",
   },
+  auth_file_watch: {
+    type: "boolean",
+    default: true,
+    why: "a login that another program renews is of use here only when it is seen at once",
+  },
+  auth_file_adopt: {
+    type: "choice",
+    default: "offer",
+    values: ["offer", "adopt"],
+    why: "a sign-in of another program joins the pool when its owner says so",
+  },
   exchanges_kept: {
     type: "integer",
     default: 10_000,

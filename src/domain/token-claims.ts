@@ -44,6 +44,12 @@ export function readLoginClaims(idToken: string | null, accessToken: string): To
   };
 }
 
+/** Which sign-in an access token comes from, the same through all of its refreshes (`session_id`); null when it does not say. */
+export function loginFamily(accessToken: string): string | null {
+  const payload = payloadOf(accessToken);
+  return payload === null ? null : textAt(payload, "session_id");
+}
+
 type Json = Record<string, unknown>;
 
 function payloadOf(jwt: string): Json | null {

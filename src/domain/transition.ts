@@ -7,6 +7,7 @@ import {
   type Cooldown,
   type CooldownReason,
   countExchange,
+  isLoginCooldown,
   type Orders,
   type RefreshOwner,
   type UseFacts,
@@ -38,6 +39,8 @@ export type AccountEvent =
     }
   | { readonly kind: "login_rejected"; readonly atMs: number; readonly generation: number; readonly reason: string }
   | { readonly kind: "refresh_failed"; readonly atMs: number }
+  /** The access token is of no use, and whoever renews this login has not renewed it. */
+  | { readonly kind: "owner_late"; readonly atMs: number }
   | { readonly kind: "cooldown_cleared" }
   | {
       readonly kind: "edited";
@@ -69,6 +72,7 @@ export interface Ladders {
   readonly cooldownFirstMs: number;
   readonly cooldownLongestMs: number;
   readonly refreshFirstMs: number;
+  readonly ownerLateFirstMs: number;
   readonly modelUnsupportedMs: number;
 }
 
@@ -88,6 +92,10 @@ export function transition(account: Account, event: AccountEvent, ladders: Ladde
       return loginRejected(account, event.atMs, event.generation, event.reason);
     case "refresh_failed":
       return coolDown(account, "refresh_failed", event.atMs, null, ladders.refreshFirstMs, ladders.cooldownLongestMs);
+    case "owner_late": {
+      const { ownerLateFirstMs, cooldownLongestMs } = ladders;
+      return coolDown(account, "owner_must_refresh", event.atMs, null, ownerLateFirstMs, cooldownLongestMs);
+    }
     case "cooldown_cleared":
       return account.cooldown === null
         ? { account, effects: [] }
@@ -268,7 +276,7 @@ function credentialsRenewed(
     tier: event.tier ?? account.tier,
     email: event.email ?? account.email,
     login: { kind: "ok" },
-    cooldown: account.cooldown?.reason === "refresh_failed" ? null : account.cooldown,
+    cooldown: isLoginCooldown(account.cooldown?.reason) ? null : account.cooldown,
     credentials: {
       generation: event.generation,
       accessExpiresAtMs: event.accessExpiresAtMs,

@@ -3,17 +3,19 @@
  */
 import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { type Account, defaultAlias, isSameIdentity } from "../domain/account.ts";
+import { type Account, defaultAlias, isSameIdentity, OWNED_HERE, type RefreshOwner } from "../domain/account.ts";
 import { holdsOn } from "../domain/hold.ts";
 import { type FoundLogin, readCodexAuth } from "../transfer/codex-auth.ts";
 import { checkAlias, type IntakeDeps, newAccount, replaceLogin } from "./account-intake.ts";
 import type { AffinityTable } from "./affinity-table.ts";
 import type { AccountDesk, ImportedLogin } from "./engine.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
+import type { WatchDesk } from "./watch-desk.ts";
 
 export interface AccountDeskDeps extends IntakeDeps {
   readonly leases: LeaseDesk;
   readonly affinity: AffinityTable;
+  readonly files: Pick<WatchDesk, "accept" | "watch">;
   readonly log: Log;
 }
 
@@ -45,9 +47,12 @@ export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {
       return account;
     },
     async refresh(id) {
-      const { alias } = keeper.require(id);
+      const { alias, credentials: before } = keeper.require(id);
       audit.say({ action: "account.refresh", subjects: [{ id, name: alias }], text: "" });
       const end = await credentials.refresh(id, "forced", null);
+      const now = keeper.require(id);
+      if (now.refreshOwner.kind === "file" && now.credentials.generation === before.generation)
+        throw leftToOwner(now, now.refreshOwner.path);
       if (end.kind === "rejected")
         throw new AppError("login_rejected", `${alias}: the issuer refuses this login (${end.reason})`);
       if (end.kind === "failed")
@@ -59,7 +64,12 @@ export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {
       audit.say({ action: "account.clear_cooldown", subjects: [{ id, name: account.alias }], text: "" });
       return account;
     },
-    importLogins: async (data, options) => importLogins(deps, readCodexAuth(data), options),
+    async importLogins(data, options) {
+      const { sourcePath, dryRun, alias } = options;
+      const logins = readCodexAuth(data);
+      const owner = sourcePath == null ? OWNED_HERE : await ownerOf(deps, sourcePath, dryRun);
+      return importLogins(deps, logins, { dryRun, alias, owner });
+    },
   };
 }
 
@@ -71,6 +81,16 @@ function actionOf(changes: { alias?: string; enabled?: boolean }): string {
 
 function editText(before: Account, after: Account): string {
   return before.alias === after.alias ? "" : `${before.alias} → ${after.alias}`;
+}
+
+/** The file is watched from the moment in which an account of ours depends on it. */
+async function ownerOf({ files }: AccountDeskDeps, sourcePath: string, dryRun: boolean): Promise<RefreshOwner> {
+  return { kind: "file", path: dryRun ? files.accept(sourcePath) : (await files.watch(sourcePath)).path };
+}
+
+function leftToOwner({ alias }: Account, path: string): AppError {
+  const message = `${alias} is renewed by the program that uses ${path}; Rotor takes over what that program renews, and there is nothing newer yet`;
+  return new AppError("owner_must_refresh", message, { hint: `rotor account take ${alias}` });
 }
 
 /** Switching off the last account that can serve is more often a slip than a wish. */
@@ -88,9 +108,9 @@ type Decision = ImportedLogin & { readonly login: FoundLogin; readonly known: Ac
 async function importLogins(
   deps: AccountDeskDeps,
   logins: readonly FoundLogin[],
-  options: { dryRun: boolean; alias: string | null },
+  options: { dryRun: boolean; alias: string | null; owner: RefreshOwner },
 ): Promise<readonly ImportedLogin[]> {
-  const decisions = decide(deps, logins, options.alias);
+  const decisions = decide(deps, logins, options);
   if (!options.dryRun) {
     const added = decisions.filter((decision) => decision.action === "add");
     const subjects = added.map(({ account }) => ({ id: account!.id, name: account!.alias }));
@@ -101,7 +121,7 @@ async function importLogins(
       deps.keeper.adopt(batch.map((one) => one.account));
     }
     for (const { action, known, login } of decisions)
-      if (action === "replace") await replaceLogin(deps, known!.id, login, 1);
+      if (action === "replace") await replaceLogin(deps, known!.id, login, options.owner, 1);
     for (const { account } of added) deps.credentials.replaced(account!.id);
     deps.log.info("accounts.imported", { added: added.length, of: decisions.length });
   }
@@ -113,7 +133,11 @@ async function importLogins(
   }));
 }
 
-function decide(deps: AccountDeskDeps, logins: readonly FoundLogin[], alias: string | null): readonly Decision[] {
+function decide(
+  deps: AccountDeskDeps,
+  logins: readonly FoundLogin[],
+  { alias, owner }: { alias: string | null; owner: RefreshOwner },
+): readonly Decision[] {
   const { keeper } = deps;
   if (alias !== null) {
     if (logins.length !== 1) throw new AppError("invalid_import", `one alias cannot name ${logins.length} accounts`);
@@ -142,7 +166,7 @@ function decide(deps: AccountDeskDeps, logins: readonly FoundLogin[], alias: str
       seen.push(known);
       return { ...judgeKnown(known, login), alias: known.alias, account: known, login, known };
     }
-    const account = newAccount(deps, login, alias ?? defaultAlias(login.claims.tier ?? "account", taken));
+    const account = newAccount(deps, login, alias ?? defaultAlias(login.claims.tier ?? "account", taken), owner);
     taken.add(account.alias);
     seen.push(account);
     return { action: "add", reason: "not known yet", alias: account.alias, account, login, known: null };

@@ -9,9 +9,10 @@ import {
   type AccountId,
   defaultAlias,
   isAlias,
+  isLoginCooldown,
   isSameIdentity,
   NO_ORDERS,
-  OWNED_HERE,
+  type RefreshOwner,
 } from "../domain/account.ts";
 import type { Credentials } from "../domain/credentials.ts";
 import type { TokenClaims } from "../domain/token-claims.ts";
@@ -43,6 +44,8 @@ export interface IntakeWish {
   readonly alias: string | null;
   /** Renew this account and no other. */
   readonly accountId: AccountId | null;
+  /** Whoever renews this login from now on. */
+  readonly owner: RefreshOwner;
 }
 
 export function checkAlias(keeper: Keeper, alias: string, id: AccountId | null): void {
@@ -60,7 +63,7 @@ export function checkAlias(keeper: Keeper, alias: string, id: AccountId | null):
 /** An import or another login may take the same identity or alias while ours is being written; then we look again. */
 const ADD_TRIES = 4;
 /** A refresh that ends at the same moment moves the generation on by one. */
-const REPLACE_TRIES = 4;
+export const REPLACE_TRIES = 4;
 
 /** A login of this moment: newer than anything that is stored, and it heals an account that needs one. The operator's switch stays. */
 export async function adoptLogin(
@@ -71,12 +74,12 @@ export async function adoptLogin(
   const { keeper, store, credentials } = deps;
   if (wish.accountId !== null) {
     checkIdentity(keeper.require(wish.accountId), login);
-    return { account: await replaceLogin(deps, wish.accountId, login, REPLACE_TRIES), added: false };
+    return { account: await replaceLogin(deps, wish.accountId, login, wish.owner, REPLACE_TRIES), added: false };
   }
   for (let tries = 1; ; tries++) {
     const known = findKnown(deps, login);
-    if (known) return { account: await replaceLogin(deps, known.id, login, REPLACE_TRIES), added: false };
-    const account = newAccount(deps, login, freeAlias(keeper, login, wish.alias));
+    if (known) return { account: await replaceLogin(deps, known.id, login, wish.owner, REPLACE_TRIES), added: false };
+    const account = newAccount(deps, login, freeAlias(keeper, login, wish.alias), wish.owner);
     try {
       await store.addAccounts([{ account, credentials: login.credentials }]);
     } catch (thrown) {
@@ -96,17 +99,18 @@ export async function replaceLogin(
   deps: IntakeDeps,
   id: AccountId,
   login: IncomingLogin,
+  refreshOwner: RefreshOwner,
   tries: number,
 ): Promise<Account> {
   const { keeper, store, clock } = deps;
   for (let tried = 1; ; tried++) {
     const before = keeper.require(id);
     const generation = tried === 1 ? before.credentials.generation : (await store.loadCredentials(id)).generation;
-    const after = withLogin(before, login, generation + 1, clock.nowMs());
+    const after = withLogin({ ...before, refreshOwner }, login, generation + 1, clock.nowMs());
     if ((await store.replaceCredentials(after, generation, login.credentials)) === "committed") {
       // What was learnt or ordered while the disk was busy is not undone.
       const meanwhile = keeper.require(id);
-      const account = withLogin(meanwhile, login, generation + 1, clock.nowMs());
+      const account = withLogin({ ...meanwhile, refreshOwner }, login, generation + 1, clock.nowMs());
       keeper.adopt([account]);
       deps.credentials.replaced(id);
       if (meanwhile !== before) await store.saveAccount(account);
@@ -137,7 +141,7 @@ function freeAlias(keeper: Keeper, { claims }: IncomingLogin, wanted: string | n
   return wanted !== null && !taken.has(wanted) ? wanted : defaultAlias(claims.tier ?? "account", taken);
 }
 
-export function newAccount(deps: IntakeDeps, login: IncomingLogin, alias: string): Account {
+export function newAccount(deps: IntakeDeps, login: IncomingLogin, alias: string, refreshOwner: RefreshOwner): Account {
   const nowMs = deps.clock.nowMs();
   const blank: Account = {
     id: createUlid(nowMs, deps.dice) as AccountId,
@@ -151,7 +155,7 @@ export function newAccount(deps: IntakeDeps, login: IncomingLogin, alias: string
     createdAtMs: nowMs,
     enabled: true,
     orders: NO_ORDERS,
-    refreshOwner: OWNED_HERE,
+    refreshOwner,
     login: { kind: "ok" },
     credentials: { generation: 0, accessExpiresAtMs: null, refreshedAtMs: nowMs },
     windows: [],
@@ -169,7 +173,7 @@ function withLogin(account: Account, login: IncomingLogin, generation: number, n
     userId: account.userId ?? login.claims.userId,
     tier: login.claims.tier ?? account.tier,
     login: { kind: "ok" },
-    cooldown: account.cooldown?.reason === "refresh_failed" ? null : account.cooldown,
+    cooldown: isLoginCooldown(account.cooldown?.reason) ? null : account.cooldown,
     credentials: {
       generation,
       accessExpiresAtMs: login.claims.expiresAtMs,

@@ -13,10 +13,11 @@ import { createAffinityTable } from "./affinity-table.ts";
 import { createAuditBook } from "./audit-book.ts";
 import type { OpenCallbackListener } from "./callback-listener.ts";
 import { createCatalogue } from "./catalogue.ts";
-import { createCredentialKeeper } from "./credential-keeper.ts";
+import { createCustody } from "./create-custody.ts";
 import type { Engine } from "./engine.ts";
 import { runExchange } from "./exchange.ts";
 import { createExchangeBook, type ExchangeBook } from "./exchange-book.ts";
+import type { FilePort } from "./file-port.ts";
 import { createKeeper } from "./keeper.ts";
 import { createKeyDesk } from "./key-desk.ts";
 import { createLeaseDesk } from "./lease-desk.ts";
@@ -39,13 +40,15 @@ export async function createEngine(deps: {
   issuer: Issuer;
   loginIssuer: LoginIssuer;
   openCallbackListener: OpenCallbackListener;
+  filePort: FilePort;
   issuerUrl: string;
+  clientId: string;
   settings: { fromEnv: Readonly<Record<string, string>>; fromFile: Readonly<Record<string, string>> };
   clock: Clock;
   dice: Dice;
   log: Log;
 }): Promise<RunningEngine> {
-  const { store, upstream, issuer, issuerUrl, clock, dice, log } = deps;
+  const { store, upstream, issuerUrl, clock, dice, log } = deps;
   const stored = await store.loadPool();
   const scheduler = createScheduler(clock);
   const audit = createAuditBook({ store, clock, dice, settings: () => settingDesk.now(), log });
@@ -59,11 +62,13 @@ export async function createEngine(deps: {
   }
   const keeper = createKeeper({ stored: { ...stored, accounts }, store, clock, scheduler, audit, log });
   const leases = createLeaseDesk({ keeper, clock, dice, settings });
-  const credentials = createCredentialKeeper({ keeper, store, issuer, issuerUrl, clock, scheduler, settings, log });
+  const { watchedFiles } = stored;
+  const custody = createCustody({ ...deps, watchedFiles, keeper, scheduler, settings, audit });
+  const { intake, watch } = custody;
+  const { credentials } = intake;
   const affinity = createAffinityTable();
   const book = createExchangeBook({ store, clock, scheduler, settings, log });
   const keys = createKeyDesk({ stored: stored.keys, store, clock, dice, scheduler, audit, log });
-  const intake = { keeper, credentials, store, issuerUrl, clock, dice, audit };
   const { loginIssuer, openCallbackListener } = deps;
   const logins = createLoginDesk({ ...intake, loginIssuer, openCallbackListener, scheduler, log });
   const counters = { exchanges: 0, served: 0, failovers: 0, clientsGone: 0 };
@@ -84,9 +89,11 @@ export async function createEngine(deps: {
   };
   const run: Engine["exchanges"]["run"] = (request) => runExchange(exchangeDeps, request);
   await credentials.start();
+  watch.start();
 
   return {
-    accounts: createAccountDesk({ ...intake, leases, affinity, log }),
+    accounts: createAccountDesk({ ...intake, leases, affinity, files: watch, log }),
+    files: custody.fileDesk,
     logins,
     selection: createSelectionDesk({ keeper, leases, audit, log, settings, nowMs: () => clock.nowMs() }),
     exchanges: { run, open: book.open, list: book.list, get: book.get, watch: book.watch },
@@ -103,6 +110,7 @@ export async function createEngine(deps: {
     async close() {
       await logins.close();
       await ended(book, clock);
+      await watch.close();
       await credentials.close();
       scheduler.close();
       await Promise.all([keeper.flush(), book.flush(), keys.flush(), audit.flush()]);

@@ -1,6 +1,7 @@
 /**
- * The only refresher of logins. One refresh per account at a time; new tokens are on disk before they are used; an older reply never
- * overwrites a newer one; a crash at any instant loses none that the upstream's grace window can save (contracts §15).
+ * The only refresher of logins that are ours to refresh. One refresh per account at a time; new tokens are on disk before they are used;
+ * an older reply never overwrites a newer one; a crash at any instant loses none that the upstream's grace window can save; what another
+ * program renews is adopted, not renewed (contracts §15).
  * Keeps access tokens in memory, refresh tokens only while a refresh runs.
  */
 import type { Clock } from "../base/clock.ts";
@@ -14,7 +15,9 @@ import type { Settings } from "../domain/setting.ts";
 import { readLoginClaims } from "../domain/token-claims.ts";
 import type { Store } from "../store/store.ts";
 import type { FreshTokens, Issuer, RefreshReason } from "../upstream/upstream.ts";
+import type { BorrowedLogins } from "./borrowed-login.ts";
 import type { Keeper } from "./keeper.ts";
+import { createLoginTurns } from "./login-turns.ts";
 import { createRefreshCalendar } from "./refresh-calendar.ts";
 import { createRenewalDesk, type Renewal } from "./renewal-desk.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -43,6 +46,8 @@ export interface CredentialKeeper {
    * when a newer one is there already, that is the answer and nothing is sent.
    */
   refresh(id: AccountId, reason: RefreshReason, usedGeneration: number | null): Promise<RefreshEnd>;
+  /** Runs `work` while nobody renews this login: for whoever moves it between the store and a file. Must not ask for a refresh itself. */
+  alone<T>(id: AccountId, work: () => Promise<T>): Promise<T>;
   /** New credentials came from outside (an import); the ones in memory are void. */
   replaced(id: AccountId): void;
   /** Tries the old token once more for every refresh that a crash cut short, then plans the proactive ones. */
@@ -55,6 +60,7 @@ export interface CredentialKeeper {
 export function createCredentialKeeper(deps: {
   keeper: Keeper;
   store: Store;
+  borrowed: BorrowedLogins;
   issuer: Issuer;
   issuerUrl: string;
   clock: Clock;
@@ -62,9 +68,9 @@ export function createCredentialKeeper(deps: {
   settings: () => Settings;
   log: Log;
 }): CredentialKeeper {
-  const { keeper, store, issuer, clock, scheduler, log } = deps;
+  const { keeper, store, borrowed, issuer, clock, scheduler, log } = deps;
   const held = new Map<AccountId, Access>();
-  const running = new Map<AccountId, Promise<RefreshEnd>>();
+  const turns = createLoginTurns<RefreshEnd>();
   const renewals = createRenewalDesk({ keeper, store, clock, log });
   const calendar = createRefreshCalendar({
     scheduler,
@@ -105,19 +111,14 @@ export function createCredentialKeeper(deps: {
     return hold(account, credentials, generation);
   };
 
-  const refresh = (id: AccountId, reason: RefreshReason, usedGeneration: number | null): Promise<RefreshEnd> => {
-    const already = running.get(id);
-    if (already) return already;
-    const run = renew(id, reason, usedGeneration)
-      .catch((thrown): RefreshEnd => {
+  const refresh = (id: AccountId, reason: RefreshReason, usedGeneration: number | null): Promise<RefreshEnd> =>
+    turns.join(id, () =>
+      renew(id, reason, usedGeneration).catch((thrown): RefreshEnd => {
         const error = fromUnknown(thrown);
         log.error("credentials.refresh_broke", { account: keeper.get(id)?.alias, error });
         return { kind: "failed", message: error.message };
-      })
-      .finally(() => running.delete(id));
-    running.set(id, run);
-    return run;
-  };
+      }),
+    );
 
   const renew = async (id: AccountId, reason: RefreshReason, usedGeneration: number | null): Promise<RefreshEnd> => {
     const account = keeper.require(id);
@@ -127,6 +128,9 @@ export function createCredentialKeeper(deps: {
     const { credentials, generation } = await store.loadCredentials(id);
     if (usedGeneration !== null && generation > usedGeneration)
       return { kind: "renewed", access: hold(keeper.require(id), credentials, generation) };
+    // Another program may have renewed it meanwhile: then ours is spent, and showing it again would be a replay.
+    if (await borrowed.adoptRenewed(id, credentials)) return useAdopted(id);
+    if (account.refreshOwner.kind === "file") return waitForOwner(id, reason);
     await store.beginRefresh({
       accountId: id,
       generation,
@@ -144,11 +148,27 @@ export function createCredentialKeeper(deps: {
     return reject(id, generation, result.code);
   };
 
+  /** What was taken over, when it is good for a request now. */
+  const useAdopted = async (id: AccountId): Promise<RefreshEnd> => {
+    const access = await load(id);
+    return isExpired(access) ? waitForOwner(id, "proactive_expiry") : { kind: "renewed", access };
+  };
+
+  /** Nothing is sent: renewing it here would cut off the program that it belongs to. */
+  const waitForOwner = async (id: AccountId, reason: RefreshReason): Promise<RefreshEnd> => {
+    const access = await load(id);
+    if (reason !== "unauthorized_recovery" && !isExpired(access)) return { kind: "renewed", access };
+    const owned = keeper.apply(id, { kind: "owner_late", atMs: clock.nowMs() });
+    const path = owned?.refreshOwner.kind === "file" ? owned.refreshOwner.path : "its file";
+    return { kind: "failed", message: `the program that uses ${path} renews this login and has not done so yet` };
+  };
+
   /** Refused for good. First look again: another process may have renewed it meanwhile. */
   const reject = async (id: AccountId, generation: number, reason: string): Promise<RefreshEnd> => {
     const now = await store.loadCredentials(id);
     if (now.generation > generation)
       return { kind: "renewed", access: hold(keeper.require(id), now.credentials, now.generation) };
+    if (await borrowed.adoptAfterRefusal(id, now.credentials)) return useAdopted(id);
     held.delete(id);
     calendar.drop(id);
     await keeper.commit(id, { kind: "login_rejected", atMs: clock.nowMs(), generation, reason });
@@ -198,7 +218,7 @@ export function createCredentialKeeper(deps: {
       const access = held.get(id);
       if (access === undefined || isExpired(access)) return null;
       // Due but still good: renew beside the request, not in its way.
-      if (isDue(access) && !running.has(id)) void refresh(id, "proactive_expiry", access.generation);
+      if (isDue(access) && !turns.isRenewed(id)) void refresh(id, "proactive_expiry", access.generation);
       return access;
     },
     async access(id) {
@@ -209,6 +229,7 @@ export function createCredentialKeeper(deps: {
       return refresh(id, "proactive_expiry", access.generation);
     },
     refresh,
+    alone: turns.alone,
     replaced(id) {
       held.delete(id);
       renewals.forget(id);
@@ -229,7 +250,7 @@ export function createCredentialKeeper(deps: {
     },
     counters: () => ({ ...counters }),
     async close() {
-      await Promise.all([...running.values()]);
+      await turns.idle();
       // The last chance of tokens that the disk would not take before.
       await renewals.saveAll();
       stopping.abort(new AppError("canceled", "the daemon is stopping"));

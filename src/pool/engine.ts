@@ -1,5 +1,5 @@
 /**
- * What the doors see of the engine room: seven desks. Doors translate and call; they decide nothing.
+ * What the doors see of the engine room: its desks. Doors translate and call; they decide nothing.
  * Every method that changes something resolves after the change is durable, and rejects with an AppError.
  */
 
@@ -10,6 +10,7 @@ import type { Account, AccountId } from "../domain/account.ts";
 import type { Actor, AuditChange, AuditEntry } from "../domain/audit.ts";
 import type { ClientKey } from "../domain/client-key.ts";
 import type { Exchange, ExchangeId, Surface } from "../domain/exchange.ts";
+import type { FileNotice } from "../domain/file-verdict.ts";
 import type { Hold } from "../domain/hold.ts";
 import type { Login, LoginMethod } from "../domain/login.ts";
 import type { Pin } from "../domain/pin.ts";
@@ -26,6 +27,7 @@ export interface Engine {
   readonly selection: SelectionDesk;
   readonly exchanges: ExchangeDesk;
   readonly keys: KeyDesk;
+  readonly files: FileDesk;
   readonly settings: SettingDesk;
   readonly catalogue: CatalogueDesk;
   readonly audit: AuditDesk;
@@ -40,9 +42,16 @@ export interface AccountDesk {
   openLeases(id: AccountId): number;
   update(id: AccountId, changes: { alias?: string; enabled?: boolean; force: boolean }): Promise<Account>;
   remove(id: AccountId): Promise<Account>;
-  importLogins(data: Uint8Array, options: { dryRun: boolean; alias: string | null }): Promise<readonly ImportedLogin[]>;
+  importLogins(data: Uint8Array, options: ImportOptions): Promise<readonly ImportedLogin[]>;
   refresh(id: AccountId): Promise<Account>;
   clearCooldown(id: AccountId): Promise<Account>;
+}
+
+export interface ImportOptions {
+  readonly dryRun: boolean;
+  readonly alias: string | null;
+  /** The live file of a program that goes on using and renewing these logins; without it they are ours to renew. */
+  readonly sourcePath?: string | null;
 }
 
 export interface ImportedLogin {
@@ -165,6 +174,60 @@ export interface KeyDesk {
   revoke(id: string): Promise<ClientKey>;
   /** The key that a client showed, if it is one of ours and valid. No disk, no slow hash. */
   verify(text: string): ClientKey | null;
+}
+
+/** A watched file and what the last look at it has shown. */
+export interface FileView {
+  readonly path: string;
+  readonly addedAtMs: number;
+  readonly lookedAtMs: number | null;
+  readonly state: FileState;
+  /** Why it is of no use, in words; null when it holds a login. */
+  readonly reason: string | null;
+  /** Account whose login it holds; null = none of ours, or no login. */
+  readonly accountId: AccountId | null;
+  /** `offered`: a login that is not here. `two_owners`: Rotor and another program both renew it. null = nothing to say. */
+  readonly notice: FileNotice | null;
+}
+
+export type FileState = "login" | "empty" | "broken" | "absent" | "refused";
+
+export interface SyncedFile {
+  readonly view: FileView;
+  readonly action: "add" | "renew" | "hand_over" | "nothing";
+  readonly reason: string;
+  /** Alias of the account that it belongs to now, or would; "" when there is none. */
+  readonly alias: string;
+}
+
+/** What a switch did, or would do. */
+export interface SwitchReport {
+  readonly path: string;
+  readonly account: Account;
+  /** The account whose login the file held before; null = none. */
+  readonly previous: Account | null;
+  /** The previous login was only in the file and became an account of the pool, or renewed one. */
+  readonly previousKept: "nothing_there" | "in_store" | "adopted" | "backed_up";
+  /** Copy of the file as it was; null when nothing in it would be lost. */
+  readonly backupPath: string | null;
+  /** False when the file held this very login already. */
+  readonly written: boolean;
+}
+
+export interface FileDesk {
+  list(): readonly FileView[];
+  /** Watched files in which this account's login lies. */
+  holding(id: AccountId): readonly FileView[];
+  /** Registers a file. Throws `invalid_login_file`. */
+  watch(path: string): Promise<FileView>;
+  /** Throws `file_not_watched`, and `file_in_use` while an account depends on it. */
+  unwatch(path: string): Promise<void>;
+  /** Looks now and takes over what it finds; null = every watched file. */
+  sync(path: string | null, dryRun: boolean): Promise<readonly SyncedFile[]>;
+  /** Makes a file hold this account's login; its program renews it from then on. */
+  switchTo(id: AccountId, path: string, dryRun: boolean): Promise<SwitchReport>;
+  /** Rotor renews this login from now on. */
+  take(id: AccountId): Promise<Account>;
 }
 
 export interface SettingChange {

@@ -2,7 +2,12 @@
  * Owns the state of the pool: accounts, strategy, pin, burst. The only place that changes them: events go in, `domain/transition`
  * says what becomes of it, and the effects are carried out here. Writes behind what may be late, at once what may not.
  */
-import { COOLDOWN_FIRST_MS, COOLDOWN_LONGEST_MS, REFRESH_COOLDOWN_FIRST_MS } from "../base/bounds.ts";
+import {
+  COOLDOWN_FIRST_MS,
+  COOLDOWN_LONGEST_MS,
+  OWNER_LATE_FIRST_MS,
+  REFRESH_COOLDOWN_FIRST_MS,
+} from "../base/bounds.ts";
 import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -51,6 +56,7 @@ export const LADDERS: Ladders = {
   cooldownFirstMs: COOLDOWN_FIRST_MS,
   cooldownLongestMs: COOLDOWN_LONGEST_MS,
   refreshFirstMs: REFRESH_COOLDOWN_FIRST_MS,
+  ownerLateFirstMs: OWNER_LATE_FIRST_MS,
   modelUnsupportedMs: 6 * 3_600_000,
 };
 

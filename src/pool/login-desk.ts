@@ -6,6 +6,7 @@ import { LOGINS_ENDED_MAX, LOGINS_OPEN_MAX } from "../base/bounds.ts";
 import { AppError, fromUnknown } from "../base/errors.ts";
 import { createUlid, type Dice } from "../base/id.ts";
 import type { Log } from "../base/log.ts";
+import { OWNED_HERE } from "../domain/account.ts";
 import type { Actor } from "../domain/audit.ts";
 import type { Login } from "../domain/login.ts";
 import { readCallback } from "../upstream/oauth-callback.ts";
@@ -119,8 +120,9 @@ export function createLoginDesk(deps: LoginDeskDeps): ClosableLoginDesk {
         const found = await loginIssuer.exchange(grant, flow.abort.signal);
         if (!isOpen(flow)) return;
         flow.isAdopting = true;
+        const wish = { ...flow.request, owner: OWNED_HERE };
         const { account, added } = await deps.audit.as(flow.actor, () =>
-          adoptLogin(deps, { ...found, refreshedAtMs: null }, flow.request),
+          adoptLogin(deps, { ...found, refreshedAtMs: null }, wish),
         );
         end(flow, { state: "completed", accountId: account.id, added });
       } catch (thrown) {

@@ -26,8 +26,8 @@ export function createRefreshCalendar(deps: {
   const plan = (account: Account) => {
     const { accessExpiresAtMs } = account.credentials;
     const now = settings();
-    if (!now.refresh_proactively || accessExpiresAtMs === null || account.login.kind !== "ok")
-      return scheduler.drop(keyOf(account.id));
+    const isOurs = account.refreshOwner.kind === "rotor" && account.login.kind === "ok";
+    if (!now.refresh_proactively || accessExpiresAtMs === null || !isOurs) return scheduler.drop(keyOf(account.id));
     const stagger = Number.parseInt(sha256Hex(account.id).slice(0, 6), 16) % STAGGER_MS;
     const dueAtMs = accessExpiresAtMs - now.refresh_minutes_before_expiry * 60_000 - stagger;
     scheduler.at(keyOf(account.id), Math.max(dueAtMs, account.cooldown?.untilMs ?? 0), () => {

@@ -89,6 +89,12 @@ CREATE TABLE client_key (
 ) STRICT;
 CREATE UNIQUE INDEX client_key_name ON client_key (name) WHERE revoked_at_ms IS NULL;
 
+CREATE TABLE watched_file (
+  position INTEGER PRIMARY KEY,
+  path TEXT NOT NULL UNIQUE,
+  added_at_ms INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE setting (
   key TEXT PRIMARY KEY,
   value TEXT NOT NULL

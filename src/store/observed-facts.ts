@@ -46,10 +46,12 @@ const WINDOW_SOURCES = { header: 0, event: 0, error: 0, usage_endpoint: 0, impor
   WindowSource,
   0
 >;
-const COOLDOWN_REASONS = { rate_limited: 0, refresh_failed: 0, upstream_failing: 0 } satisfies Record<
-  CooldownReason,
-  0
->;
+const COOLDOWN_REASONS = {
+  rate_limited: 0,
+  refresh_failed: 0,
+  upstream_failing: 0,
+  owner_must_refresh: 0,
+} satisfies Record<CooldownReason, 0>;
 
 function isWindow(value: unknown): value is Window {
   return (

@@ -1,4 +1,4 @@
-/** Strategy and pin, client keys and saved settings in SQL. What cannot be understood (another version wrote it) is told and left out. */
+/** Strategy and pin, client keys, watched files and saved settings in SQL. What cannot be understood (another version wrote it) is told and left out. */
 import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { AccountId } from "../domain/account.ts";
@@ -6,6 +6,7 @@ import type { ClientKey } from "../domain/client-key.ts";
 import type { Pin } from "../domain/pin.ts";
 import { isSettingKey, readSetting, SETTINGS, type SettingKey, type SettingValue } from "../domain/setting.ts";
 import { DEFAULT_STRATEGY, isStrategyName, type StrategyName } from "../domain/strategy.ts";
+import type { WatchedFile } from "../domain/watched-file.ts";
 import { type Connection, isUniqueViolation } from "./database.ts";
 import { numberOf, numberOrNull, textOf, textOrNull, wholeMs, wholeMsOrNull } from "./row.ts";
 
@@ -107,6 +108,22 @@ function refusingTakenName<T>(key: ClientKey, write: () => T): T {
     if (!isUniqueViolation(cause)) throw cause;
     throw new AppError("key_exists", `there is already a key named ${key.name}`, { cause });
   }
+}
+
+/** In the order in which they were added. */
+export function readWatchedFiles(db: Connection): WatchedFile[] {
+  return db
+    .all("SELECT * FROM watched_file ORDER BY position")
+    .map((row) => ({ path: textOf(row, "path"), addedAtMs: numberOf(row, "added_at_ms") }));
+}
+
+export function insertWatchedFile(db: Connection, file: WatchedFile): void {
+  const sql = "INSERT INTO watched_file (path, added_at_ms) VALUES (?, ?) ON CONFLICT (path) DO NOTHING";
+  db.run(sql, file.path, wholeMs(file.addedAtMs));
+}
+
+export function deleteWatchedFile(db: Connection, path: string): void {
+  db.run("DELETE FROM watched_file WHERE path = ?", path);
 }
 
 export function readSettings(db: Connection, log: Log): Partial<Record<SettingKey, SettingValue>> {

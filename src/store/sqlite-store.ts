@@ -114,6 +114,7 @@ function accountPart({ db, log, seal }: Room) {
         ...pool.readPool(relaxed, log),
         keys: pool.readKeys(relaxed, log),
         settings: pool.readSettings(relaxed, log),
+        watchedFiles: pool.readWatchedFiles(relaxed),
       };
     },
     async addAccounts(batch) {
@@ -207,6 +208,12 @@ function poolPart({ db }: Room) {
         for (const [id, atMs] of lastUsed) pool.touchKey(relaxed, id, atMs);
       });
     },
+    async addWatchedFile(file) {
+      durable.transaction(() => pool.insertWatchedFile(durable, file));
+    },
+    async removeWatchedFile(path) {
+      durable.transaction(() => pool.deleteWatchedFile(durable, path));
+    },
     async saveSettings(changes) {
       durable.transaction(() => {
         for (const [key, value] of changes) pool.writeSetting(durable, key, value);
@@ -233,7 +240,16 @@ function auditPart({ db: { durable, relaxed }, log }: Room) {
 }
 
 /** The tables that serving needs are looked through at every start; history, which may be large, only by {@link checkStore}. */
-const VITAL_TABLES = ["account", "credential", "refresh_intent", "data_key", "pool", "client_key", "setting"];
+const VITAL_TABLES = [
+  "account",
+  "credential",
+  "refresh_intent",
+  "data_key",
+  "pool",
+  "client_key",
+  "watched_file",
+  "setting",
+];
 
 function refuseDamage(db: StoreDatabase): void {
   for (const table of VITAL_TABLES) {

@@ -14,6 +14,7 @@ import type { Exchange, ExchangeId } from "../domain/exchange.ts";
 import type { Pin } from "../domain/pin.ts";
 import type { SettingKey, SettingValue } from "../domain/setting.ts";
 import type { StrategyName } from "../domain/strategy.ts";
+import type { WatchedFile } from "../domain/watched-file.ts";
 import type { GuardKind } from "./key-guard.ts";
 
 export type { Credentials };
@@ -24,6 +25,8 @@ export interface StoredPool {
   readonly pin: Pin | null;
   readonly keys: readonly ClientKey[];
   readonly settings: Readonly<Partial<Record<SettingKey, SettingValue>>>;
+  /** In the order in which they were added. */
+  readonly watchedFiles: readonly WatchedFile[];
 }
 
 /** A refresh that was about to be sent when the process ended: the old token is to be tried once more (contracts §15). */
@@ -118,6 +121,10 @@ export interface Store {
   saveKey(key: ClientKey): Promise<void>;
   /** Last uses by key id, written behind; never moves one back. */
   touchKeys(lastUsed: ReadonlyMap<string, number>): Promise<void>;
+  /** A path that is there already stays as it is. Durable. */
+  addWatchedFile(file: WatchedFile): Promise<void>;
+  /** No such path is no error. Durable. */
+  removeWatchedFile(path: string): Promise<void>;
   /** null takes the saved value away. All or none. Durable. */
   saveSettings(changes: ReadonlyMap<SettingKey, SettingValue | null>): Promise<void>;
 

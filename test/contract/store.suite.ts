@@ -37,6 +37,7 @@ export function storeContract(name: string, makeStore: () => Promise<{ store: St
     pool(current);
     keys(current);
     settings(current);
+    watchedFiles(current);
     exchanges(current);
     audit(current);
     closing(current);
@@ -69,6 +70,7 @@ function adding(store: Current): void {
       pin: null,
       keys: [],
       settings: {},
+      watchedFiles: [],
     });
   });
 
@@ -358,6 +360,17 @@ function keys(store: Current): void {
       ]),
     );
     expect(await lastUse()).toBe(500);
+  });
+}
+
+function watchedFiles(store: Current): void {
+  test("watched files stay in their order; one that is there already stays as it is", async () => {
+    await store().addWatchedFile({ path: "/home/me/.codex/auth.json", addedAtMs: 1_000 });
+    await store().addWatchedFile({ path: "/home/me/other.json", addedAtMs: 1_001 });
+    await store().addWatchedFile({ path: "/home/me/.codex/auth.json", addedAtMs: 1_002 });
+    await store().removeWatchedFile("/home/me/other.json");
+    await store().removeWatchedFile("/home/me/never.json");
+    expect((await store().loadPool()).watchedFiles).toEqual([{ path: "/home/me/.codex/auth.json", addedAtMs: 1_000 }]);
   });
 }
 

@@ -12,6 +12,7 @@ const LADDERS: Ladders = {
   cooldownFirstMs: 30_000,
   cooldownLongestMs: 600_000,
   refreshFirstMs: 60_000,
+  ownerLateFirstMs: 5_000,
   modelUnsupportedMs: 3_600_000,
 };
 const on = (account: Account, event: AccountEvent) => transition(account, event, LADDERS);

@@ -27,6 +27,7 @@ import { scarcityOf } from "../../src/domain/threshold.ts";
 import { createAuditBook } from "../../src/pool/audit-book.ts";
 import type { Counters, Engine, ImportedLogin, SettingChange } from "../../src/pool/engine.ts";
 import { anAsk } from "./builders.ts";
+import { createFakeFiles, type FakeFiles } from "./fake-files.ts";
 import { createFakeLogins, type FakeLogins } from "./fake-logins.ts";
 import { T0 } from "./manual-clock.ts";
 import { createMemoryStore } from "./memory-store.ts";
@@ -34,6 +35,7 @@ import { recordingLog } from "./recording-log.ts";
 
 export interface FakeEngine extends Engine {
   readonly logins: FakeLogins;
+  readonly files: FakeFiles;
   /** Adds or replaces an account and tells watchers. */
   put(account: Account): void;
   /** Adds or replaces an exchange and tells watchers. */
@@ -163,6 +165,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
     refreshesAsked: 0,
     nextFailure: null,
     logins: createFakeLogins(nowMs),
+    files: createFakeFiles(nowMs, find, put),
     put: (account) => void put(account),
     record(exchange) {
       exchanges.set(exchange.id, exchange);

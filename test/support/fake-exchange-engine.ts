@@ -17,6 +17,7 @@ import type {
   ExchangeAnswer,
   ExchangeDesk,
   ExchangeRequest,
+  FileDesk,
   KeyDesk,
   LoginDesk,
   SelectionDesk,
@@ -55,6 +56,7 @@ export function createFakeEngine(): FakeEngine {
     engine: {
       accounts: only<AccountDesk>({ list: () => fake.accounts }),
       logins: only<LoginDesk>({}),
+      files: only<FileDesk>({}),
       selection: only<SelectionDesk>({}),
       exchanges: only<ExchangeDesk>({
         run: async (request: ExchangeRequest) => {

@@ -10,6 +10,7 @@ import type { Exchange, ExchangeId } from "../../src/domain/exchange.ts";
 import type { Pin } from "../../src/domain/pin.ts";
 import type { SettingKey, SettingValue } from "../../src/domain/setting.ts";
 import { DEFAULT_STRATEGY, type StrategyName } from "../../src/domain/strategy.ts";
+import type { WatchedFile } from "../../src/domain/watched-file.ts";
 import type { Credentials, RefreshIntent, Store } from "../../src/store/store.ts";
 
 interface State {
@@ -19,6 +20,7 @@ interface State {
   readonly intents: Map<AccountId, RefreshIntent>;
   readonly keys: Map<string, ClientKey>;
   readonly settings: Map<SettingKey, SettingValue>;
+  readonly watchedFiles: Map<string, WatchedFile>;
   readonly exchanges: Map<ExchangeId, Exchange>;
   audit: AuditEntry[];
   strategy: StrategyName;
@@ -33,6 +35,7 @@ export function createMemoryStore(): Store {
     intents: new Map(),
     keys: new Map(),
     settings: new Map(),
+    watchedFiles: new Map(),
     exchanges: new Map(),
     audit: [],
     strategy: DEFAULT_STRATEGY,
@@ -193,6 +196,7 @@ function poolPart(state: State) {
         pin: state.pin,
         keys: [...state.keys.values()],
         settings: Object.fromEntries(state.settings),
+        watchedFiles: [...state.watchedFiles.values()],
       });
     },
     async savePool({ strategy, pin }) {
@@ -219,6 +223,14 @@ function poolPart(state: State) {
         const key = state.keys.get(id);
         if (key && (key.lastUsedAtMs ?? 0) < lastUsedAtMs) state.keys.set(id, { ...key, lastUsedAtMs });
       }
+    },
+    async addWatchedFile(file) {
+      open(state);
+      if (!state.watchedFiles.has(file.path)) state.watchedFiles.set(file.path, structuredClone(file));
+    },
+    async removeWatchedFile(path) {
+      open(state);
+      state.watchedFiles.delete(path);
     },
     async saveSettings(changes) {
       open(state);

@@ -27,6 +27,7 @@ import {
   type FakeLoginIssuer,
 } from "./fake-login-issuer.ts";
 import { createManualClock, type ManualClock } from "./manual-clock.ts";
+import { createMemoryFiles, type MemoryFiles } from "./memory-files.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { tokenFor } from "./tokens.ts";
 
@@ -52,6 +53,7 @@ export interface PoolRoom {
   readonly refreshed: string[];
   readonly loginIssuer: FakeLoginIssuer;
   readonly callbacks: FakeCallbackDoor;
+  readonly files: MemoryFiles;
   readonly logged: { level: string; event: string; fields: Record<string, unknown> }[];
   ask(change?: Partial<ExchangeRequest>): Promise<ExchangeAnswer>;
 }
@@ -64,6 +66,7 @@ export interface RoomOptions {
   readonly issuer?: (refreshToken: string) => RefreshResult | Promise<RefreshResult>;
   readonly settings?: Record<string, string>;
   readonly store?: Store;
+  readonly files?: MemoryFiles;
   readonly clock?: ManualClock;
   readonly seed?: number;
 }
@@ -110,20 +113,23 @@ export async function createPoolRoom(options: RoomOptions = {}): Promise<PoolRoo
   ) as unknown as Log;
   const loginIssuer = createFakeLoginIssuer();
   const callbacks = createFakeCallbackDoor();
+  const files = options.files ?? createMemoryFiles();
   const engine = await createEngine({
     store,
     loginIssuer,
     openCallbackListener: callbacks.open,
     upstream: scriptedUpstream(options, seen),
     issuer: scriptedIssuer(options, refreshed),
+    filePort: files,
     issuerUrl: ISSUER,
+    clientId: "client",
     settings: { fromEnv: options.settings ?? {}, fromFile: {} },
     clock,
     dice: seededDice(options.seed ?? 1),
     log,
   });
   const ask: PoolRoom["ask"] = (change) => engine.exchanges.run(aRequest(change));
-  return { engine, store, clock, seen, refreshed, loginIssuer, callbacks, logged, ask };
+  return { engine, store, clock, seen, refreshed, loginIssuer, callbacks, files, logged, ask };
 }
 
 export function aRequest(change: Partial<ExchangeRequest> = {}): ExchangeRequest {

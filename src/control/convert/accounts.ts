@@ -41,6 +41,7 @@ const LEVELS: Readonly<Record<Level, accountPb.WindowLevel>> = {
 /** Accounts as they are now, with the holds for an ask without a model: the same function that selection calls. */
 export function accountConverter(engine: Engine, nowMs: number) {
   return (account: Account): MessageInitShape<typeof accountPb.AccountSchema> => {
+    const files = engine.files.holding(account.id);
     const openLeases = engine.accounts.openLeases(account.id);
     const holds = engine.selection.holdsOn(account);
     return {
@@ -55,6 +56,9 @@ export function accountConverter(engine: Engine, nowMs: number) {
       weight: account.orders.weight,
       priority: account.orders.priority,
       refreshOwnerFile: account.refreshOwner.kind === "file" ? account.refreshOwner.path : "",
+      onDevice: files.length > 0,
+      deviceFiles: files.map((file) => file.path),
+      twoOwners: files.some((file) => file.notice === "two_owners"),
       tier: account.tier,
       issuer: account.issuer,
       enabled: account.enabled,
@@ -78,7 +82,12 @@ export function accountConverter(engine: Engine, nowMs: number) {
 }
 
 export function holdMessage(hold: Hold): MessageInitShape<typeof accountPb.HoldSchema> {
-  return { kind: HOLD_KINDS[hold.kind], endTime: instant(hold.untilMs), text: holdText(hold) };
+  return {
+    kind: HOLD_KINDS[hold.kind],
+    endTime: instant(hold.untilMs),
+    text: holdText(hold),
+    reason: "reason" in hold ? hold.reason : "",
+  };
 }
 
 function windowMessage(window: Window, level: Level, nowMs: number): MessageInitShape<typeof accountPb.WindowSchema> {
