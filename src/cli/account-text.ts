@@ -25,6 +25,7 @@ const HOLD_WORDS: Readonly<Record<HoldKind, string>> = {
 export function mendingCommand(hold: Hold, alias: string): string | null {
   if (hold.kind === HoldKind.DISABLED) return `rotor account enable ${alias}`;
   if (hold.kind === HoldKind.PAUSED || hold.kind === HoldKind.DRAINING) return `rotor account resume ${alias}`;
+  if (hold.reason === "owner_must_refresh") return `rotor account take ${alias}`;
   if (hold.kind === HoldKind.NEEDS_LOGIN) return `rotor account relogin ${alias}`;
   return null;
 }
@@ -88,7 +89,7 @@ function agoText(atMs: number | null, nowMs: number): string {
 
 const ACCOUNT_COLUMNS: readonly Column[] = [
   { header: "#", align: "right" },
-  { header: "ALIAS", max: 16 },
+  { header: "ALIAS", max: 18 },
   { header: "TIER", max: 10 },
   { header: "WINDOWS", max: 32 },
   { header: "USED" },
@@ -103,14 +104,16 @@ export function accountTable(
   const { nowMs, width, style } = view;
   const rows = accounts.map((account, i) => [
     String(i + 1),
-    account.alias,
+    account.onDevice ? `${account.alias} *` : account.alias,
     account.tier === "" ? "–" : printable(account.tier),
     windowsText(account.windows),
     agoText(toMs(account.lastLeaseTime), nowMs),
     loginText(account, nowMs),
     styledState(account, nowMs, style),
   ]);
-  return renderTable(ACCOUNT_COLUMNS, rows, { width, header: style.bold });
+  const lines = renderTable(ACCOUNT_COLUMNS, rows, { width, header: style.bold });
+  const files = new Set(accounts.flatMap((account) => account.deviceFiles));
+  return files.size === 0 ? lines : [...lines, `* on this device: ${[...files].map(printable).join(", ")}`];
 }
 
 /** Everything about one account, line by line. */
@@ -138,6 +141,7 @@ export function accountFacts(account: Account, nowMs: number, width: number | nu
     facts.push(["not for", `${printable(refused.model)}${until}`]);
   }
   facts.push(...loginFacts(account, nowMs));
+  facts.push(...ownerFacts(account));
   facts.push(["open now", String(account.openLeases)], ["last 7 days", `${account.exchangesLastWeek} exchanges`]);
   facts.push(["last used", agoText(toMs(account.lastLeaseTime), nowMs)]);
   facts.push(["last served", agoText(toMs(account.lastServedTime), nowMs)]);
@@ -151,6 +155,18 @@ const LEVEL_WORDS: Readonly<Record<WindowLevel, string>> = {
   [WindowLevel.LOW]: " (low)",
   [WindowLevel.CRITICAL]: " (critical)",
 };
+
+/** Who renews the login, and which other programs of this device have it. Nothing to say when it is Rotor's alone. */
+function ownerFacts(account: Account): [string, string][] {
+  const { refreshOwnerFile: owner, deviceFiles, twoOwners, alias } = account;
+  const facts: [string, string][] = deviceFiles.map((file) => ["on device", printable(file)]);
+  if (owner !== "") {
+    const gone = deviceFiles.includes(owner) ? "" : ", which holds it no more";
+    facts.push(["renewed by", `the program that uses ${printable(owner)}${gone}`]);
+    facts.push(["", `let Rotor renew it: rotor account take ${alias}`]);
+  } else if (twoOwners) facts.push(["renewed by", "Rotor, and the program on this device too: rotor help sharing"]);
+  return facts;
+}
 
 function windowFact(window: Window, nowMs: number): string {
   const resetMs = toMs(window.resetTime);

@@ -11,6 +11,7 @@ import { demoCommands } from "./commands/demo.ts";
 import { doctorCommands } from "./commands/doctor.ts";
 import { exchangeCommands } from "./commands/exchange.ts";
 import { faceCommands } from "./commands/face.ts";
+import { fileCommands } from "./commands/file.ts";
 import { helpCommands } from "./commands/help.ts";
 import { importCommands } from "./commands/import.ts";
 import { keyCommands } from "./commands/key.ts";
@@ -19,6 +20,7 @@ import { loginCommands } from "./commands/login.ts";
 import { poolCommands } from "./commands/pool.ts";
 import { sealCommands } from "./commands/seal.ts";
 import { settingCommands } from "./commands/setting.ts";
+import { switchCommands } from "./commands/switch.ts";
 
 export const COMMANDS: readonly Command[] = [
   ...daemonCommands,
@@ -27,6 +29,8 @@ export const COMMANDS: readonly Command[] = [
   ...connectCommands,
   ...demoCommands,
   ...accountCommands,
+  ...switchCommands,
+  ...fileCommands,
   ...keyCommands,
   ...poolCommands,
   ...exchangeCommands,

@@ -4,6 +4,7 @@
 import { CHAT_FIELDS } from "../base/chat-fields.ts";
 import { ERROR_TABLE, type ErrorRow } from "../base/errors.ts";
 import { SEAL_TOPIC } from "./seal-topic.ts";
+import { SHARING_TOPIC } from "./sharing-topic.ts";
 import { renderTable } from "./table.ts";
 
 export interface Topic {
@@ -144,9 +145,9 @@ An account is a person in a workspace: the same e-mail address in two
 workspaces gives two accounts. The alias is made up, never from the address;
 change it with rotor account rename.
 
-From then on Rotor renews the login. When another program renews it too, one
-of the two becomes invalid; let that program go through Rotor instead
-(rotor help clients).`;
+One login must be renewed by one program. The Codex CLI's own login is left to
+the Codex CLI unless you say --take; all others are Rotor's to renew unless you
+say --share (rotor help sharing).`;
 
 const clients = `CLIENTS
 
@@ -257,6 +258,12 @@ export const TOPICS: readonly Topic[] = [
     aliases: ["passphrase", "keychain"],
     about: "what the logins on the disk are sealed with",
     text: () => SEAL_TOPIC,
+  },
+  {
+    name: "sharing",
+    aliases: ["share", "auth.json"],
+    about: "logins that another program uses too",
+    text: () => SHARING_TOPIC,
   },
   {
     name: "errors",

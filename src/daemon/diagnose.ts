@@ -36,6 +36,7 @@ export async function diagnose(input: DiagnoseInput): Promise<readonly Finding[]
       ...(await storeFindings(input.engine)),
       ...settingFindings(input.engine),
       ...accountFindings(input.engine),
+      ...loginFileFindings(input.engine),
     );
   return findings;
 }
@@ -109,6 +110,26 @@ function settingFindings(engine: Engine): Finding[] {
   const problems = engine.settings.problems();
   if (problems.length === 0) return [ok("settings", "every setting can be read")];
   return problems.map((problem) => warning("settings", problem, "rotor setting list"));
+}
+
+/** Files in which other programs keep their logins. */
+function loginFileFindings(engine: Engine): Finding[] {
+  const findings = engine.files.list().map(({ path, state, reason, accountId, notice }): Finding => {
+    const alias = (accountId === null ? null : engine.accounts.get(accountId))?.alias ?? "an account";
+    const sync = `rotor account sync '${path}'`;
+    if (notice === "two_owners")
+      return warning("files.login", `${alias}: Rotor and the program that uses ${path} both renew its login`, sync);
+    if (notice === "offered") return warning("files.login", `${path} holds a login that is not here`, sync);
+    if (state === "broken" || state === "refused")
+      return warning("files.login", `${path}: ${reason}`, "rotor file list");
+    return ok("files.login", state === "login" ? `${path} holds the login of ${alias}` : `${path}: ${reason}`);
+  });
+  const late = engine.accounts.list().filter((account) => account.cooldown?.reason === "owner_must_refresh");
+  for (const { alias } of late) {
+    const message = `${alias}: its access token has ended, and the program that renews this login has not done so yet`;
+    findings.push(warning("accounts.owner", message, `rotor account take ${alias}`));
+  }
+  return findings;
 }
 
 function accountFindings(engine: Engine): Finding[] {

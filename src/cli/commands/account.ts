@@ -15,7 +15,8 @@ import { accountFacts, accountTable, loginText, stateText } from "../account-tex
 import type { Argument, Command, Context, Input } from "../command.ts";
 import { confirm, YES_OPTION } from "../confirm.ts";
 import type { DaemonLink } from "../daemon-link.ts";
-import { importLogins } from "../import-logins.ts";
+import { fileNotes } from "../file-text.ts";
+import { importLogins, OWNER_OPTIONS, ownerWish } from "../import-logins.ts";
 import { runLogin } from "../login-flow.ts";
 import { chosenMethod, METHOD_OPTIONS } from "../login-method.ts";
 import { resolveAccount } from "../resolve.ts";
@@ -27,7 +28,10 @@ export const ACCOUNT_ARGUMENT: Argument = {
 };
 
 /** The account that the argument means, with all of them. */
-async function accountArgument(link: DaemonLink, input: Input): Promise<{ account: Account; accounts: Account[] }> {
+export async function accountArgument(
+  link: DaemonLink,
+  input: Input,
+): Promise<{ account: Account; accounts: Account[] }> {
   const { accounts } = await link.accounts.listAccounts({});
   return { account: resolveAccount(accounts, input.arg(0) ?? ""), accounts };
 }
@@ -40,14 +44,17 @@ const list: Command = {
   ],
   starts: true,
   async run({ daemon, print, nowMs }) {
-    const response = await (await daemon()).accounts.listAccounts({});
+    const link = await daemon();
+    const response = await link.accounts.listAccounts({});
     if (print.asJson(ListAccountsResponseSchema, response)) return;
+    const { files } = await link.transfers.listWatchedFiles({});
     if (response.accounts.length === 0) {
       print.note("no accounts yet; sign in with: rotor login");
       return;
     }
     const view = { nowMs: nowMs(), width: print.columns, style: print.style };
     for (const line of accountTable(response.accounts, view)) print.line(line);
+    for (const note of fileNotes(files, response.accounts)) print.warning(note);
   },
 };
 
@@ -70,13 +77,22 @@ const add: Command = {
   summary: "add the logins of a file",
   details: [
     "The file holds one auth.json of the Codex CLI, a JSON array of them, or one per line. Without a file: the auth.json of the Codex CLI on this machine. Nothing is sent anywhere. A login that is known already takes the newer credentials.",
-    "Rotor renews the logins from then on; another program that renews the same login makes one of the two invalid.",
+    "One login must be renewed by one program. The login of the Codex CLI is left to the Codex CLI, and Rotor takes over what that renews, unless you say --take; logins of any other file are Rotor's to renew, unless you say --share. More: rotor help sharing.",
   ],
   args: [{ name: "FILE", about: "path, or - for standard input", optional: true, completes: "file" }],
-  options: [{ name: "alias", value: "ALIAS", about: "name for the account, when the file holds one" }],
-  examples: ["rotor account add --alias work", "rotor account add ~/logins.json"],
+  options: [
+    { name: "alias", value: "ALIAS", about: "name for the account, when the file holds one" },
+    ...OWNER_OPTIONS,
+  ],
+  examples: ["rotor account add --alias work", "rotor account add --take", "rotor account add ~/logins.json"],
   starts: true,
-  run: (context, input) => importLogins(context, { source: input.arg(0), alias: input.value("alias"), dryRun: false }),
+  run: (context, input) =>
+    importLogins(context, {
+      source: input.arg(0),
+      alias: input.value("alias"),
+      dryRun: false,
+      owner: ownerWish(input),
+    }),
 };
 
 /** `enable` and `disable` differ in one bit. */

@@ -23,6 +23,7 @@ import { findDaemon } from "../daemon-link.ts";
 import { runForeground, startDaemon } from "../daemon-start.ts";
 import { exchangeTable } from "../exchange-text.ts";
 import type { ExitCode } from "../failure.ts";
+import { fileNotes } from "../file-text.ts";
 import { poolLines } from "../plan-text.ts";
 import { printable } from "../print.ts";
 import { isAlive } from "../process-table.ts";
@@ -154,9 +155,13 @@ const status: Command = {
   starts: false,
   async run(context, input) {
     const { print, nowMs } = context;
-    const response = await (await context.daemon()).daemons.getStatus({});
+    const link = await context.daemon();
+    const response = await link.daemons.getStatus({});
     if (print.asJson(GetStatusResponseSchema, response)) return;
     for (const line of statusLines(response, { context, full: input.has("full"), nowMs: nowMs() })) print.line(line);
+    if (response.daemon?.state !== DaemonState.READY) return;
+    const { files } = await link.transfers.listWatchedFiles({});
+    for (const note of fileNotes(files, response.accounts)) print.warning(note);
   },
 };
 
