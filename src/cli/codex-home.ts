@@ -1,9 +1,9 @@
 /**
  * Where the Codex CLI keeps its login on this machine, and whether it keeps it in a file at all. Reads; never writes there.
  */
-import { readFileSync, realpathSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { parse } from "smol-toml";
+import { type CredentialStore, codexCredentialStore } from "../base/codex-config.ts";
 import { loadConfig } from "../base/config.ts";
 import type { Context } from "./command.ts";
 
@@ -11,23 +11,13 @@ export interface CodexHome {
   readonly folder: string;
   readonly authFile: string;
   /** `cli_auth_credentials_store` of its config.toml; "file" when it says nothing. */
-  readonly store: "file" | "keyring" | "auto" | "ephemeral";
+  readonly store: CredentialStore;
 }
 
 /** `[codex] home` in our config, else $CODEX_HOME, else ~/.codex. */
 export function findCodexHome({ paths, io }: Context): CodexHome {
   const folder = resolve(loadConfig(paths.configFile, io.host).codex.home);
-  return { folder, authFile: join(folder, "auth.json"), store: storeOf(join(folder, "config.toml")) };
-}
-
-/** An unreadable config is the Codex CLI's to complain about. */
-function storeOf(configFile: string): CodexHome["store"] {
-  try {
-    const value = parse(readFileSync(configFile, "utf8")).cli_auth_credentials_store;
-    return value === "keyring" || value === "auto" || value === "ephemeral" ? value : "file";
-  } catch {
-    return "file";
-  }
+  return { folder, authFile: join(folder, "auth.json"), store: codexCredentialStore(join(folder, "config.toml")) };
 }
 
 /** What a person has to know about a login that is not in the file; null when it is there that the Codex CLI looks. */

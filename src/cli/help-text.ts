@@ -10,7 +10,7 @@ const WIDTH = 80;
 /** Headings of the overview, in the order in which a newcomer needs them. */
 const SECTIONS: readonly (readonly [string, readonly string[]])[] = [
   ["Get going", ["login", "up", "down", "status", "import", "connect", "demo"]],
-  ["Accounts and keys", ["account", "key"]],
+  ["Accounts and keys", ["account", "file", "key"]],
   ["What happens", ["pool", "exchange", "audit", "log", "doctor"]],
   ["Set up", ["setting", "seal", "path", "version", "completion", "simulate", "help"]],
 ];

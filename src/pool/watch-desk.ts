@@ -4,7 +4,6 @@
  */
 import type { Clock, Timer } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
-import { sha256Hex } from "../base/id.ts";
 import type { Log } from "../base/log.ts";
 import type { Account, AccountId } from "../domain/account.ts";
 import { ROTOR } from "../domain/audit.ts";
@@ -38,8 +37,6 @@ interface Seen {
   readonly reason: string | null;
   readonly accountId: AccountId | null;
   readonly notice: FileNotice | null;
-  /** Of the bytes: whether anything is new, without keeping them. */
-  readonly mark: string;
 }
 
 interface Judged {
@@ -102,17 +99,11 @@ export function createWatchDesk(
       reason: sight.kind === "login" ? null : sight.reason,
       accountId: judged?.account?.id ?? null,
       notice: judged === null ? null : noticeOf(judged.verdict, judged.account),
-      mark: "bytes" in sight ? sha256Hex(sight.bytes) : sight.kind,
     };
     seen.set(path, now);
     const isNews = before?.state !== now.state || before.notice !== now.notice || before.accountId !== now.accountId;
     if (!isNews) return;
-    const facts = { path, account: judged?.account?.alias ?? null };
-    if (now.notice === "offered") log.warn("file.login_offered", { path });
-    else if (now.notice === "two_owners") log.warn("file.two_owners", facts);
-    else if (now.state === "broken" || now.state === "refused")
-      log.warn("file.unreadable", { path, reason: now.reason });
-    else log.info("file.seen", { ...facts, state: now.state });
+    sayNews(log, path, now, judged?.account?.alias ?? null);
     keeper.announce();
   };
 
@@ -248,6 +239,14 @@ export function createWatchDesk(
       await turn;
     },
   };
+}
+
+/** A transition, said once. */
+function sayNews(log: Log, path: string, now: Seen, account: string | null): void {
+  if (now.notice === "offered") log.warn("file.login_offered", { path });
+  else if (now.notice === "two_owners") log.warn("file.two_owners", { path, account });
+  else if (now.state === "broken" || now.state === "refused") log.warn("file.unreadable", { path, reason: now.reason });
+  else log.info("file.seen", { path, account, state: now.state });
 }
 
 /** What of the accounts bears on files; the same objects until it changes. */

@@ -36,7 +36,7 @@ async function call(service: (typeof OURS)[number], method: DescMethod): Promise
 }
 
 test("the proto says of every method whose name is a question that it changes nothing", () => {
-  const asking = /^(Get|List|Watch|Explain|Preview|Query|Forecast|Run(?=Diagnostics))/;
+  const asking = /^(Get|List|Watch(?!File)|Explain|Preview|Query|Forecast|Run(?=Diagnostics))/;
   const odd = METHODS.filter(({ method }) => asking.test(method.name) === isOrder(method));
   expect(odd.map(({ method }) => method.name)).toEqual([]);
 });

@@ -22,7 +22,7 @@ const DRY_RUN = { name: "dry-run", about: "say what would happen and change noth
 
 const switchTo: Command = {
   path: ["account", "switch"],
-  summary: "sign another program in to this account: write its login to the program's auth.json",
+  summary: "sign another program in: write this login to its auth.json",
   details: [
     "The file is written whole or not at all, mode 0600; what else stands in it stays, and a link is followed. A login that is only in the file joins the pool first; anything else that would be lost is copied beside it.",
     "From then on that program renews the login. Rotor serves with it too, takes over what the program renews, and renews nothing itself until: rotor account take ALIAS.",
