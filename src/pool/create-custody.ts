@@ -33,7 +33,6 @@ export function createCustody(deps: {
   store: Store;
   issuer: Issuer;
   issuerUrl: string;
-  clientId: string;
   filePort: FilePort;
   scheduler: Scheduler;
   settings: () => Settings;
@@ -55,7 +54,7 @@ export function createCustody(deps: {
   const intake: IntakeDeps = { keeper, credentials, store, issuerUrl, clock, dice, audit };
   const fileDeps = { ...intake, files, port, scheduler, settings, log };
   const watch = createWatchDesk(fileDeps);
-  const switches = createSwitchDesk({ ...fileDeps, watch, clientId: deps.clientId });
+  const switches = createSwitchDesk({ ...fileDeps, watch });
   const { list, holding, unwatch, sync } = watch;
   return { intake, watch, fileDesk: { list, holding, watch: watch.watch, unwatch, sync, ...switches } };
 }

@@ -42,7 +42,6 @@ export async function createEngine(deps: {
   openCallbackListener: OpenCallbackListener;
   filePort: FilePort;
   issuerUrl: string;
-  clientId: string;
   settings: { fromEnv: Readonly<Record<string, string>>; fromFile: Readonly<Record<string, string>> };
   clock: Clock;
   dice: Dice;

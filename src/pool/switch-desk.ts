@@ -6,7 +6,8 @@ import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { type Account, type AccountId, OWNED_HERE, type RefreshOwner } from "../domain/account.ts";
 import type { FoundLogin } from "../transfer/codex-auth.ts";
-import { writeCodexAuth } from "../transfer/codex-auth-writer.ts";
+import { accountToCarry } from "../transfer/foreign-account.ts";
+import { writeLoginFile } from "../transfer/login-file.ts";
 import { adoptLogin, type IntakeDeps, REPLACE_TRIES, replaceLogin } from "./account-intake.ts";
 import { compare, isOf } from "./borrowed-login.ts";
 import type { FileDesk, SwitchReport } from "./engine.ts";
@@ -18,8 +19,6 @@ export interface SwitchDeskDeps extends IntakeDeps {
   readonly files: LoginFiles;
   readonly port: FilePort;
   readonly watch: WatchDesk;
-  /** OAuth client that the logins were issued to. */
-  readonly clientId: string;
   readonly log: Log;
 }
 
@@ -103,13 +102,7 @@ async function switchOnce(deps: SwitchDeskDeps, id: AccountId, path: string, dry
     const before = await keepPrevious(deps, path, sight, dryRun);
     if (dryRun) return { ...base, ...before, written: true };
     const bytes = "bytes" in sight ? sight.bytes : null;
-    const next = writeCodexAuth(bytes, {
-      credentials: mine.credentials,
-      workspaceId: account.workspaceId,
-      issuer: account.issuer,
-      clientId: deps.clientId,
-      refreshedAtMs: account.credentials.refreshedAtMs,
-    });
+    const next = writeLoginFile(path, bytes, accountToCarry(account, mine.credentials));
     // First nobody renews it, then the other program does: the other order would have two at it for a moment.
     const handed = await own(deps, id, { kind: "file", path });
     const end = await port.write(path, next, bytes).catch(async (error) => {

@@ -122,7 +122,6 @@ export async function createPoolRoom(options: RoomOptions = {}): Promise<PoolRoo
     issuer: scriptedIssuer(options, refreshed),
     filePort: files,
     issuerUrl: ISSUER,
-    clientId: "client",
     settings: { fromEnv: options.settings ?? {}, fromFile: {} },
     clock,
     dice: seededDice(options.seed ?? 1),
