@@ -23,9 +23,7 @@ import { createLoginFilePort } from "./login-file-port.ts";
 export interface EngineRoomOptions {
   readonly paths: Paths;
   readonly config: Config;
-  readonly host: Pick<Host, "env" | "platform">;
-  /** Whose files are ours. */
-  readonly uid: number;
+  readonly host: Pick<Host, "uid" | "env" | "platform">;
   readonly clock: Clock;
   readonly dice: Dice;
   readonly log: Log;
@@ -172,7 +170,7 @@ export class EngineRoom {
       issuer: createIssuer({ issuer, clientId, clock, log }),
       loginIssuer: createLoginIssuer({ issuer, clientId, clock, dice, log }),
       openCallbackListener: createCallbackDoor({ ports: CALLBACK_PORTS, clock, log }),
-      filePort: createLoginFilePort({ uid: this.#options.uid, clock, dice }),
+      filePort: createLoginFilePort({ uid: this.#options.host.uid, clock, dice }),
       issuerUrl: issuer,
       settings: config.settings,
       clock,

@@ -37,8 +37,7 @@ function readCodex(node: JsonNode, data: Uint8Array): LoginFileContent {
 function readOpencode(node: JsonNode): LoginFileContent {
   const entry = node.get("openai");
   if (entry.isNothing) return { kind: "empty", reason: "it holds no login to ChatGPT" };
-  if (entry.get("type").value !== "oauth")
-    return { kind: "empty", reason: "it holds an API key, not a ChatGPT login" };
+  if (entry.get("type").value !== "oauth") return { kind: "empty", reason: "it holds an API key, not a ChatGPT login" };
   const { accounts } = readOpencodeAuth([node]);
   const [login] = accounts;
   if (accounts.length !== 1 || login === undefined)
