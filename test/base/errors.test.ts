@@ -82,6 +82,7 @@ test("what an operator can mend has a hint, or says enough by itself", () => {
     "forbidden_peer",
     "invalid_alias",
     "invalid_import",
+    "invalid_login_file",
   ]);
 });
 
