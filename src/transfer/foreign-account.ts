@@ -142,6 +142,11 @@ export function mergeAccounts(found: readonly ForeignAccount[], remarks: string[
     const place = accounts.findIndex((one) => isSameLogin(one, account));
     const known = accounts[place];
     if (known === undefined) {
+      const sharer = accounts.find((one) => one.credentials.refreshToken === account.credentials.refreshToken);
+      if (sharer)
+        remarks.push(
+          `${account.place} has the refresh token of ${sharer.place}, which works once: one of them will need a login`,
+        );
       placeOf.push(accounts.push(account) - 1);
       continue;
     }

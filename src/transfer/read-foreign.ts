@@ -71,15 +71,15 @@ export async function readForeign(files: readonly ForeignFile[], passphrase: str
   }
   const remarks: string[] = [];
   const docs = Object.fromEntries(KINDS.map(([kind]) => [kind, [] as JsonNode[]])) as Record<Kind, JsonNode[]>;
-  const logins: ForeignAccount[] = [];
   const formats = new Set<ForeignFormat>();
+  const logins: AuthFile[] = [];
   for (const file of files) {
-    const name = files.length > 1 || file.name !== "" ? shownName(file.name) : "";
+    const name = shownName(file.name);
     for (const doc of await documentsOf(file, name, remarks, passphrase)) {
       const found = KINDS.find(([, , isIt]) => isIt(doc));
       if (found === undefined) throw doc.wrong("is in none of the formats that Rotor reads");
       const [kind, format] = found;
-      if (kind === "codexAuth") logins.push(...readCodexAuth(file.bytes, name).map(accountOfLogin));
+      if (kind === "codexAuth" || kind === "opencodeAuth") logins.push({ kind, doc, bytes: file.bytes });
       else formats.add(format);
       docs[kind].push(doc);
     }
@@ -90,8 +90,40 @@ export async function readForeign(files: readonly ForeignFile[], passphrase: str
       `these files are of several products (${[...formats].join(", ")}); import one at a time`,
     );
   }
-  const [format = "codex-auth"] = formats;
-  return checked(assemble(format, docs, logins, remarks), docs);
+  const [format = null] = formats;
+  const store = format === null ? authFilesOnly(logins, remarks) : assemble(format, docs, copiesIn(logins), remarks);
+  return checked(store, docs);
+}
+
+/** The `auth.json` of Codex or OpenCode: a store of its own, or another program's copy of the logins in a pool. */
+interface AuthFile {
+  readonly kind: "codexAuth" | "opencodeAuth";
+  readonly doc: JsonNode;
+  readonly bytes: Uint8Array;
+}
+
+const accountsIn = ({ kind, doc, bytes }: AuthFile): readonly ForeignAccount[] =>
+  kind === "codexAuth" ? readCodexAuth(bytes, doc.file).map(accountOfLogin) : readOpencodeAuth([doc]).accounts;
+
+function authFilesOnly(files: readonly AuthFile[], remarks: string[]): ForeignStore {
+  const accounts = files.flatMap(accountsIn);
+  const isCodex = files.every((file) => file.kind === "codexAuth");
+  // Twins in an auth.json of many are the import desk's to report, entry by entry.
+  if (isCodex) return { ...EMPTY_STORE, format: "codex-auth", accounts, remarks };
+  return { ...EMPTY_STORE, format: "opencode-auth", accounts: mergeAccounts(accounts, remarks).accounts, remarks };
+}
+
+/** Beside a pool these files are looked at for fresher tokens; that one of them holds no login to ChatGPT is nobody's fault. */
+function copiesIn(files: readonly AuthFile[]): readonly ForeignAccount[] {
+  return files.flatMap((file): readonly ForeignAccount[] => {
+    const { kind, doc } = file;
+    const isLogin =
+      kind === "codexAuth"
+        ? Array.isArray(doc.value) || doc.has("tokens")
+        : doc.get("openai").get("type").value === "oauth";
+    if (!isLogin) doc.note("holds no login to ChatGPT and is left out");
+    return isLogin ? accountsIn(file).map((account) => ({ ...account, isCurrent: false })) : [];
+  });
 }
 
 /** The documents of a file, decrypted. A JSON file is one; JSON lines are several. */
@@ -150,21 +182,16 @@ function assemble(
     case "opencode-multi-auth":
       for (const doc of docs.sticky) doc.note("is not carried over: conversations find their account anew");
       return readOpencodeMultiAuth({ maps: docs.map, arrays: docs.array, metrics: docs.metrics }, logins, remarks);
-    case "opencode-auth":
-      return withLogins(readOpencodeAuth(docs.opencodeAuth), logins);
     case "pr97":
       return withLogins(readPr97(docs.pr97), logins);
     case "cliproxyapi":
       return withLogins(readCliProxyApi(docs.cliProxyApi), logins);
-    case "codex-lb":
-      return withLogins(readCodexLb(docs.codexLb), logins);
     default:
-      // Twins in such a file are the import desk's to report, entry by entry.
-      return { ...EMPTY_STORE, format: "codex-auth", accounts: logins, remarks };
+      return withLogins(readCodexLb(docs.codexLb), logins);
   }
 }
 
-/** The same logins as the official client keeps them: theirs may be the fresher tokens. */
+/** The same logins as other programs keep them: theirs may be the fresher tokens. */
 function withLogins(store: ForeignStore, logins: readonly ForeignAccount[]): ForeignStore {
   if (logins.length === 0) return store;
   return { ...store, accounts: mergeAccounts([...store.accounts, ...logins], store.remarks as string[]).accounts };

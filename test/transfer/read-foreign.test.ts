@@ -350,6 +350,27 @@ describe("codex-multi-auth", () => {
     ]);
   });
 
+  test("OpenCode's copy of a login counts too; copies without a login to ChatGPT are nobody's fault", async () => {
+    const fresh = aLogin(3, "c", T0 + 9 * DAY_MS);
+    const keys = [{ auth_mode: "apikey", OPENAI_API_KEY: "none" }, { openai: { type: "api", key: "none" } }];
+    const store = await read(codexMultiV3(), opencodeAuth(fresh), ...keys);
+    expect(store.format).toBe("codex-multi-auth");
+    expect(store.accounts.map((one) => one.isCurrent)).toEqual([true, false, false]);
+    expect(store.accounts[2]!.credentials.refreshToken).toBe(fresh.refreshToken);
+    expect(store.accounts[2]!.needsLogin).toBeNull();
+    expect(store.remarks.filter((remark) => remark.includes("holds no login to ChatGPT"))).toHaveLength(2);
+  });
+
+  test("two workspaces on one refresh token are told: it works once", async () => {
+    const { refreshToken } = aLogin(1);
+    const accounts = ["a", "b"].map((accountId) => ({ refreshToken, accountId, accountIdSource: "manual" }));
+    const store = await read({ version: 3, accounts, activeIndex: 0 });
+    expect(store.accounts).toHaveLength(2);
+    expect(store.remarks.join("\n")).toContain(
+      "accounts[1] has the refresh token of store.json: accounts[0], which works once",
+    );
+  });
+
   test("the write-ahead file counts when the pool is gone, with its checksum, and not after a clearing", async () => {
     const content = JSON.stringify(codexMultiV3());
     const wal = {
