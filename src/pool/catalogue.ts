@@ -18,6 +18,7 @@ export function createCatalogue(deps: {
 }): CatalogueDesk {
   let kept: { answer: Extract<CatalogueAnswer, { kind: "models" }>; atMs: number } | null = null;
   let running: Promise<CatalogueAnswer> | null = null;
+  let lite: ReadonlyMap<string, boolean> = new Map();
 
   const fetchModels = async (request: Parameters<CatalogueDesk["models"]>[0]): Promise<CatalogueAnswer> => {
     const answer = await deps.run({
@@ -42,12 +43,14 @@ export function createCatalogue(deps: {
       };
     }
     const body = new Uint8Array(await new Response(answer.body).arrayBuffer());
+    lite = liteModels(body) ?? lite;
     const models = { kind: "models", body, etag: headerValue(answer.headers, "etag") } as const;
     kept = { answer: models, atMs: deps.clock.nowMs() };
     return models;
   };
 
   return {
+    isLite: (model) => lite.get(model) ?? LITE_BY_NAME.test(model),
     async models(request) {
       if (kept !== null && deps.clock.nowMs() - kept.atMs < FRESH_MS) return kept.answer;
       running ??= fetchModels(request).finally(() => {
@@ -58,4 +61,20 @@ export function createCatalogue(deps: {
       return answer.kind === "refused" && kept !== null ? kept.answer : answer;
     },
   };
+}
+
+/** Until a list was fetched, and for models that no list names: as they were in the official client's list of 2026-11-21 (wire §3.6). */
+const LITE_BY_NAME = /^gpt-(?:5\.6|6(?:\.\d+)?|daybreak)-|^codex-auto-review$/;
+
+/** By model, what the list says of it; null when it cannot be read. */
+function liteModels(body: Uint8Array): ReadonlyMap<string, boolean> | null {
+  let list: unknown;
+  try {
+    list = (JSON.parse(new TextDecoder().decode(body)) as { models?: unknown }).models;
+  } catch {
+    return null;
+  }
+  if (!Array.isArray(list)) return null;
+  const entries = list as readonly ({ slug?: unknown; use_responses_lite?: unknown } | null)[];
+  return new Map(entries.map((entry) => [String(entry?.slug), entry?.use_responses_lite === true]));
 }

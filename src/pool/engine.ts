@@ -248,6 +248,8 @@ export interface SettingDesk {
 export interface CatalogueDesk {
   /** Upstream's model list in its own bytes, a few minutes old at most, or the error of the exchange that tried to fetch it. */
   models(request: Pick<ExchangeRequest, "headers" | "keyId" | "signal" | "surface" | "path">): Promise<CatalogueAnswer>;
+  /** Does upstream want requests for this model in its "responses-lite" form? From the list as last fetched; asks nobody. */
+  isLite(model: string): boolean;
 }
 
 export type CatalogueAnswer =

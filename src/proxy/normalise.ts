@@ -20,12 +20,15 @@ import {
 } from "./json-members.ts";
 import { type Edit, jsonBytes, spliceElements, spliceMembers } from "./json-splice.ts";
 import { inputFromText, normaliseItems } from "./normalise-input.ts";
+import { editForLite } from "./normalise-lite.ts";
 import { type ScannedBody, textOf } from "./request-facts.ts";
 
 export interface NormalisedRequest {
   /** The client's own bytes when nothing had to change. */
   readonly bytes: Uint8Array;
   readonly model: string;
+  /** It is in the form of a lite model; a header has to say so, too. */
+  readonly lite: boolean;
   /** Did the client ask for a stream? Upstream is asked for one in any case. */
   readonly wantsStream: boolean;
 }
@@ -61,8 +64,11 @@ const EMPTY_TEXT = jsonBytes("");
 const TRUE = jsonBytes(true);
 const FALSE = jsonBytes(false);
 
-/** Throws `invalid_request` or `previous_response_not_found`, with the parameter in its facts. */
-export function normaliseRequest(body: ScannedBody): NormalisedRequest {
+/**
+ * `isLite` knows which models want the other form (normalise-lite.ts). Throws `invalid_request` or `previous_response_not_found`, with the
+ * parameter in its facts.
+ */
+export function normaliseRequest(body: ScannedBody, isLite: (model: string) => boolean): NormalisedRequest {
   const { bytes, members } = body;
   const model = textOf(body, "model");
   if (model === null || model === "") throw invalid("model", "model must be the name of a model");
@@ -75,10 +81,12 @@ export function normaliseRequest(body: ScannedBody): NormalisedRequest {
   editTools(body, edits);
   const instructions = findMember(members, "instructions");
   if (instructions === null || isNull(bytes, instructions)) edits.set("instructions", EMPTY_TEXT);
+  const lite = isLite(model);
+  if (lite) editForLite(body, edits);
   const wantsStream = readFlag(bytes, findMember(members, "stream")) === true;
   if (!wantsStream) edits.set("stream", TRUE);
   if (readFlag(bytes, findMember(members, "store")) !== false) edits.set("store", FALSE);
-  return { bytes: edits.size === 0 ? bytes : spliceMembers(bytes, members, edits), model, wantsStream };
+  return { bytes: edits.size === 0 ? bytes : spliceMembers(bytes, members, edits), model, lite, wantsStream };
 }
 
 function dropUnsupported({ bytes, members }: ScannedBody, edits: Map<string, Edit>): void {

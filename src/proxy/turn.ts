@@ -8,6 +8,7 @@ import { conversationKeyOf } from "../domain/affinity.ts";
 import type { ExchangeRequest } from "../pool/engine.ts";
 import { forUpstreamRewritten } from "./header-hygiene.ts";
 import { normaliseRequest } from "./normalise.ts";
+import { LITE_HEADER } from "./normalise-lite.ts";
 import { decodeBody, type RequestBody, readBytes } from "./request-body.ts";
 import { type ScannedBody, scanBody, textOf } from "./request-facts.ts";
 import type { Visit } from "./visit.ts";
@@ -51,11 +52,11 @@ export interface SdkTurn {
 
 /** `asked` is the Responses request: the client's own, or what was made of it. `filter` is for a client that streams. */
 export function sdkTurn(visit: Visit, body: RequestBody, asked: ScannedBody, filter: () => ByteFilter): SdkTurn {
-  const { bytes, model, wantsStream } = normaliseRequest(asked);
+  const { bytes, model, lite, wantsStream } = normaliseRequest(asked, visit.engine.catalogue.isLite);
   const unedited = bytes === body.plain;
   const exchange: ExchangeRequest = {
     ...commonOf(visit, asked),
-    headers: forUpstreamRewritten(visit.headers, unedited),
+    headers: [...forUpstreamRewritten(visit.headers, unedited), ...(lite ? [LITE_HEADER] : [])],
     body: unedited ? body.bytes : bytes,
     plainBody: bytes,
     model,

@@ -239,6 +239,25 @@ describe("what is asked and answered", () => {
       }),
   );
 
+  test("a lite model is asked in the form that it wants, and calls its tools all the same", () =>
+    lane.withTrio(async (trio) => {
+      const messages = [
+        { role: "system", content: "be brief" },
+        { role: "user", content: 'call: f {"cmd":"a"}' },
+      ];
+      const answer = await ask("", { ...STREAM, model: "gpt-6-sol", messages, tools: [tool("f")] });
+      expect(answer).toMatchObject({ finish: "tool_calls", message: { tool_calls: [{ function: { name: "f" } }] } });
+      const [seen] = trio.requests("/backend-api/codex/responses");
+      const body = seen!.body as Readonly<Record<string, unknown>>;
+      expect(body).toMatchObject({
+        input: [{ type: "additional_tools", tools: [{ name: "f" }] }, { role: "developer" }, { role: "user" }],
+        parallel_tool_calls: false,
+        reasoning: { context: "all_turns" },
+      });
+      expect(body).not.toHaveProperty("tools");
+      expect(new Map(seen!.headers).get("x-openai-internal-codex-responses-lite")).toBe("true");
+    }));
+
   test("what upstream refuses comes in OpenAI's form", () =>
     lane.withTrio(async () => {
       const { received, error } = await ask("hello", { tools: [{ type: "computer_use" }] });

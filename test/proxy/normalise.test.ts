@@ -5,7 +5,8 @@ import { normaliseRequest } from "../../src/proxy/normalise.ts";
 import { scanBody } from "../../src/proxy/request-facts.ts";
 
 type Json = Record<string, unknown>;
-const run = (source: string) => normaliseRequest(scanBody(new TextEncoder().encode(source)));
+const isLite = (model: string) => model === "lite";
+const run = (source: string) => normaliseRequest(scanBody(new TextEncoder().encode(source)), isLite);
 const normalised = (body: Json) => JSON.parse(new TextDecoder().decode(run(JSON.stringify(body)).bytes)) as Json;
 
 /** What upstream wants of every request; a body that has it stays as it is. */
@@ -171,7 +172,7 @@ test("absent members are added", () => {
 test("a request that is already as upstream wants it keeps its very bytes", () => {
   const source = `{ "tools":[{"type":"function","parameters":{"a":1.0}}],${JSON.stringify(BASE).slice(1)}`;
   const bytes = new TextEncoder().encode(source);
-  expect(normaliseRequest(scanBody(bytes)).bytes).toBe(bytes);
+  expect(normaliseRequest(scanBody(bytes), isLite).bytes).toBe(bytes);
 });
 
 test("tools keep their very bytes beside an edit", () => {
@@ -201,6 +202,59 @@ test.each([
   expect(() => run(source)).toThrow(expect.objectContaining({ code, facts: { param } }));
 });
 
+describe("a lite model", () => {
+  const LITE = { parallel_tool_calls: false, reasoning: { context: "all_turns" }, instructions: "" };
+  const hi = { role: "user", content: "hi" };
+  const tools = [{ type: "function", name: "f", parameters: { a: 1 } }];
+  const cases: [string, Json, Json][] = [
+    ["a plain question", {}, {}],
+    [
+      "tools and instructions are the first items",
+      { tools, instructions: 'be "brief"' },
+      {
+        input: [
+          { type: "additional_tools", role: "developer", tools },
+          { type: "message", role: "developer", content: [{ type: "input_text", text: 'be "brief"' }] },
+          hi,
+        ],
+      },
+    ],
+    ["no tools", { tools: [] }, {}],
+    ["no input", { tools, input: [] }, { input: [{ type: "additional_tools", role: "developer", tools }] }],
+    ["one call at a time", { parallel_tool_calls: true }, {}],
+    [
+      "reasoning keeps what it says",
+      { reasoning: { effort: "minimal" } },
+      { reasoning: { effort: "low", context: "all_turns" } },
+    ],
+    ["a context of its own stays", { reasoning: { context: "none" } }, { reasoning: { context: "none" } }],
+    ["nulls", { tools: null, reasoning: null, parallel_tool_calls: null }, {}],
+    [
+      "other edits come first",
+      { tools: [{ type: "web_search_preview" }], input: [{ role: "system", content: "a" }] },
+      {
+        input: [
+          { type: "additional_tools", role: "developer", tools: [{ type: "web_search" }] },
+          { role: "developer", content: "a" },
+        ],
+      },
+    ],
+  ];
+  test.each(cases)("%s", (_, given, expected) => {
+    const body = { ...BASE, model: "lite", ...given };
+    expect(normalised(body)).toEqual({ model: "lite", input: [hi], ...FIXED, ...LITE, ...expected });
+    expect(run(JSON.stringify(body)).lite).toBe(true);
+  });
+
+  test("what it has is moved byte for byte", () => {
+    const source = '[ {"type":"function","name":"f","parameters":{"n":1.00e1,"s":"\\u0041"}} ]';
+    const { bytes } = run(`{"model":"lite","input":[ {"role":"user","content":"\\u0041"} ],"tools":${source}}`);
+    const text = new TextDecoder().decode(bytes);
+    expect(text).toContain(`"tools":${source}`);
+    expect(text).toContain('{"role":"user","content":"\\u0041"}');
+  });
+});
+
 test("doing it twice is doing it once", () => {
   const item = fc.oneof(
     fc.record({ role: fc.constantFrom("system", "user"), content: fc.string() }),
@@ -209,7 +263,8 @@ test("doing it twice is doing it once", () => {
   );
   const body = fc.record(
     {
-      model: fc.string({ minLength: 1 }),
+      model: fc.oneof(fc.constant("lite"), fc.string({ minLength: 1 })),
+      instructions: fc.oneof(fc.constant(null), fc.string()),
       input: fc.oneof(fc.string(), fc.array(item)),
       tools: fc.array(fc.record({ type: fc.constantFrom("web_search_preview", "function") })),
       reasoning: fc.record({ effort: fc.constantFrom("minimal", "low", "ultra") }),
@@ -224,7 +279,7 @@ test("doing it twice is doing it once", () => {
   fc.assert(
     fc.property(body, (value) => {
       const once = run(JSON.stringify(value)).bytes;
-      expect(normaliseRequest(scanBody(once)).bytes).toBe(once);
+      expect(normaliseRequest(scanBody(once), isLite).bytes).toBe(once);
     }),
   );
 });

@@ -278,7 +278,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
     },
     keys: createKeys(nowMs),
     settings,
-    catalogue: { models: () => Promise.reject(new Error("the fake engine has no models")) },
+    catalogue: { isLite: () => false, models: () => Promise.reject(new Error("the fake engine has no models")) },
     audit: createAudit(nowMs, settings),
     counters: () => COUNTERS,
     checkStore: async () => ({

@@ -70,6 +70,7 @@ export function createFakeEngine(): FakeEngine {
       settings: only<SettingDesk>({}),
       audit: only<AuditDesk>({}),
       catalogue: only<CatalogueDesk>({
+        isLite: (model: string) => model.endsWith("-lite"),
         models: async (request: FakeEngine["modelRequests"][number]) => {
           fake.modelRequests.push(request);
           return fake.models;
