@@ -254,6 +254,7 @@ export function createCredentialKeeper(deps: {
       // The last chance of tokens that the disk would not take before.
       await renewals.saveAll();
       stopping.abort(new AppError("canceled", "the daemon is stopping"));
+      held.clear();
     },
   };
 }
