@@ -53,7 +53,7 @@ export interface CredentialKeeper {
   /** Tries the old token once more for every refresh that a crash cut short, then plans the proactive ones. */
   start(): Promise<void>;
   counters(): { readonly refreshes: number; readonly failures: number };
-  /** Lets refreshes under way end: their answer must reach the disk. */
+  /** Lets refreshes under way end: their answer must reach the disk, and what it would not take before. Then forgets all tokens. */
   close(): Promise<void>;
 }
 
@@ -251,7 +251,6 @@ export function createCredentialKeeper(deps: {
     counters: () => ({ ...counters }),
     async close() {
       await turns.idle();
-      // The last chance of tokens that the disk would not take before.
       await renewals.saveAll();
       stopping.abort(new AppError("canceled", "the daemon is stopping"));
       held.clear();
