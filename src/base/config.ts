@@ -8,7 +8,11 @@ import { parse, TomlError } from "smol-toml";
 import type { Host } from "./env.ts";
 import { AppError } from "./errors.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
+import { wantsOutgoingProxy } from "./outgoing-proxy.ts";
 import { Secret } from "./secret.ts";
+
+const HTTP_CLIENTS = ["socket", "fetch"] as const;
+type HttpClientName = (typeof HTTP_CLIENTS)[number];
 
 export interface Config {
   proxy: {
@@ -26,6 +30,8 @@ export interface Config {
     issuer: string;
     /** The OAuth client that the official CLI is registered as (wire §1.1). */
     clientId: string;
+    /** Our own HTTP over sockets, or the runtime's `fetch`, which knows outgoing proxies. */
+    client: HttpClientName;
   };
   codex: { home: string };
   seal: {
@@ -47,7 +53,7 @@ type SealGuardChoice = (typeof SEAL_GUARD_CHOICES)[number];
 type Keys = Readonly<Record<string, readonly string[]>>;
 const KNOWN_KEYS: Keys = {
   proxy: ["host", "port", "allowed_hosts"],
-  upstream: ["base_url", "issuer", "client_id"],
+  upstream: ["base_url", "issuer", "client_id", "client"],
   codex: ["home"],
   seal: ["guard", "passphrase_file"],
   log: ["level"],
@@ -71,6 +77,10 @@ export function loadConfig(path: string, host: Host): Config {
       baseUrl: checkUrl(baseUrl, at("upstream.base_url")),
       issuer: checkUrl(issuer, at("upstream.issuer")),
       clientId: text(table, "upstream", "client_id", path) ?? "app_EMoamEEZ73f0CkXaXp7hrann",
+      // `fetch` only where it is needed: it hands every chunk over from another thread, and queues beyond a limit.
+      client:
+        httpClient(table, path) ??
+        (wantsOutgoingProxy(checkUrl(baseUrl, at("upstream.base_url")), env) ? "fetch" : "socket"),
     },
     codex: { home: text(table, "codex", "home", path) ?? (env.CODEX_HOME || join(host.homeDir, ".codex")) },
     seal: {
@@ -170,6 +180,14 @@ function port(table: Table, path: string): number | undefined {
   if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value > 65535)
     throw wrong(path, "proxy.port", "a whole number from 0 to 65535");
   return value;
+}
+
+function httpClient(table: Table, path: string): HttpClientName | undefined {
+  const value = text(table, "upstream", "client", path);
+  const known = HTTP_CLIENTS.find((name) => name === value);
+  if (value !== undefined && known === undefined)
+    throw wrong(path, "upstream.client", `one of ${HTTP_CLIENTS.join(", ")}`);
+  return known;
 }
 
 function logLevel(value: string, key: string): LogLevel {

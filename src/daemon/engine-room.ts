@@ -42,6 +42,8 @@ export class EngineRoom {
   readonly #watchers = new Set<() => void>();
   #condition: RoomCondition = { state: "migrating", reason: "the store is being opened" };
   #store: SealedStore | null = null;
+  /** Its kept connections are let go with the engine that used them. */
+  #upstream: ReturnType<typeof createUpstream> | null = null;
   #engine: RunningEngine | null = null;
   /** Closed by a lock; what was still being answered then is written down when it has ended. */
   #locked: RunningEngine | null = null;
@@ -163,10 +165,12 @@ export class EngineRoom {
   async #serve(store: SealedStore): Promise<void> {
     const { config, clock, dice, log } = this.#options;
     await proveSeal(store);
-    const { issuer, clientId, baseUrl } = config.upstream;
+    const { issuer, clientId, baseUrl, client } = config.upstream;
+    this.#upstream?.close();
+    this.#upstream = createUpstream({ baseUrl, client, clock, log });
     this.#engine = await createEngine({
       store,
-      upstream: createUpstream({ baseUrl, clock, log }),
+      upstream: this.#upstream,
       issuer: createIssuer({ issuer, clientId, clock, log }),
       loginIssuer: createLoginIssuer({ issuer, clientId, clock, dice, log }),
       openCallbackListener: createCallbackDoor({ ports: CALLBACK_PORTS, clock, log }),
@@ -197,6 +201,8 @@ export class EngineRoom {
     this.#store = null;
     await engine?.close();
     await locked?.close();
+    this.#upstream?.close();
+    this.#upstream = null;
     await store?.close();
   }
 

@@ -1,9 +1,10 @@
 /**
- * What can stop one attempt from outside: the client, or one of the time-outs. Owns the attempt's abort signal and its timers,
+ * What can stop one attempt from outside: the client, or one of the time-outs. Owns the attempt's timers, aborts its call,
  * and knows why it was stopped. A stream costs one timer at a time, however many chunks it has.
  */
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Outcome } from "../domain/outcome.ts";
+import type { HttpCall } from "./http-client.ts";
 import type { AttemptRequest } from "./upstream.ts";
 
 /** `ended`: the stream said all it had to say but its connection lingers. `given_up`: we know enough and want no more of it. */
@@ -13,7 +14,7 @@ export class AttemptGuard {
   /** Called once, when the attempt is stopped; for what no pending read would notice. */
   onStop: (() => void) | null = null;
   readonly #clock: Clock;
-  readonly #abort = new AbortController();
+  #call: Pick<HttpCall, "abort"> | null = null;
   readonly #client: AbortSignal;
   readonly #timeouts: AttemptRequest["timeouts"];
   #stopped: Stop | null = null;
@@ -31,9 +32,10 @@ export class AttemptGuard {
     else this.#client.addEventListener("abort", this.#onClient);
   }
 
-  /** For `fetch`: aborting it closes the connection at once. */
-  get signal(): AbortSignal {
-    return this.#abort.signal;
+  /** What is closed when the attempt is stopped. */
+  watch(call: Pick<HttpCall, "abort">): void {
+    this.#call = call;
+    if (this.#stopped !== null) call.abort();
   }
 
   get stopped(): Stop | null {
@@ -67,7 +69,7 @@ export class AttemptGuard {
     if (this.#closed || this.#stopped !== null) return;
     this.#stopped = why;
     this.close();
-    this.#abort.abort();
+    this.#call?.abort();
     this.onStop?.();
   }
 

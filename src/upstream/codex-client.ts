@@ -1,24 +1,30 @@
 /**
- * One attempt on one account over HTTP. Sends, waits, judges the answer, opens the stream; no retries, no choice of account.
+ * One attempt on one account over HTTP, whichever client carries it. Sends, waits, judges the answer, opens the stream; no retries, no choice of account.
  */
 import type { Clock } from "../base/clock.ts";
 import { type HeaderList, headerValue, withoutHeaders } from "../base/header-list.ts";
 import type { Log } from "../base/log.ts";
 import { NOTHING_OBSERVED, type Observation, type Outcome } from "../domain/outcome.ts";
 import { AttemptGuard } from "./attempt-guard.ts";
-import { type ByteReader, readBounded, readerAfter, readerOf, textOf } from "./bounded-body.ts";
+import { type ByteReader, readBounded, readerAfter, textOf } from "./bounded-body.ts";
 import { readLimitHeaders } from "./codex-headers.ts";
 import { judgeAnswer } from "./codex-outcome.ts";
+import { createFetchClient } from "./fetch-client.ts";
+import type { HttpAnswer, HttpClient, HttpClientName } from "./http-client.ts";
 import { answerHeaders, DEFAULT_SELF, headersFor, type SelfDescription } from "./request-headers.ts";
+import { createSocketClient } from "./socket-client.ts";
 import { laidOver, type StreamFacts } from "./stream-facts.ts";
 import { openStream } from "./stream-opening.ts";
 import { tapBody } from "./stream-tap.ts";
 import { outcomeOfThrown } from "./transport-failure.ts";
+import { unpackAnswer } from "./unpack-answer.ts";
 import type { AttemptRequest, FailedAttempt, OpenedAttempt, Upstream, UpstreamAnswer } from "./upstream.ts";
 
 export interface UpstreamOptions {
   /** E.g. `https://chatgpt.com/backend-api`. */
   readonly baseUrl: string;
+  /** Our own HTTP over sockets unless something in between asks for `fetch` (`outgoing-proxy.ts`). */
+  readonly client?: HttpClientName;
   readonly clock: Clock;
   readonly log: Log;
   /** What clients without a name of their own are announced as. */
@@ -27,19 +33,21 @@ export interface UpstreamOptions {
 
 type Attempted = FailedAttempt | OpenedAttempt;
 
-export function createUpstream(options: UpstreamOptions): Upstream {
-  const client = new CodexClient(options);
-  return { attempt: (request) => client.attempt(request) };
+export function createUpstream(options: UpstreamOptions): Upstream & Pick<HttpClient, "close"> {
+  const { baseUrl, clock } = options;
+  const http = options.client === "fetch" ? createFetchClient(baseUrl) : createSocketClient({ baseUrl, clock });
+  const client = new CodexClient(options, http);
+  return { attempt: (request) => client.attempt(request), close: () => http.close() };
 }
 
 class CodexClient {
-  readonly #base: string;
+  readonly #http: HttpClient;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #self: SelfDescription;
 
-  constructor(options: UpstreamOptions) {
-    this.#base = options.baseUrl.replace(/\/+$/, "");
+  constructor(options: UpstreamOptions, http: HttpClient) {
+    this.#http = http;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#self = options.self ?? DEFAULT_SELF;
@@ -48,17 +56,16 @@ class CodexClient {
   async attempt(request: AttemptRequest): Promise<Attempted> {
     if (request.signal.aborted) return failed({ kind: "client_gone" });
     const guard = new AttemptGuard(this.#clock, request);
-    let response: Response;
+    let received: HttpAnswer;
     try {
-      response = await this.#send(request, guard);
+      received = await this.#send(request, guard);
     } catch (thrown) {
       guard.close();
       return failed(guard.outcome() ?? outcomeOfThrown(thrown));
     }
-    const received = answerHeaders(response.headers);
-    // `fetch` decodes the bytes and leaves the name of their encoding in the head (Bun 1.4.5).
-    const headers = request.unpack ? withoutHeaders(received, CONTENT_ENCODING) : received;
-    const answer: Answer = { status: response.status, headers, reader: readerOf(response) };
+    const told = { ...received, headers: answerHeaders(received.headers) };
+    const answer = request.unpack ? unpackAnswer(told) : told;
+    const { headers } = answer;
     if (!isSuccess(answer.status)) return await this.#refused(request, guard, answer);
     if (request.stream && !isPacked(headers)) {
       // Awaited: a promise that an async function returns as it is takes three turns of the queue instead of one.
@@ -72,25 +79,19 @@ class CodexClient {
     return { kind: "opened", status: answer.status, headers, body, observation, end };
   }
 
-  #send(request: AttemptRequest, guard: AttemptGuard): Promise<Response> {
-    // A slash first, always: what follows the host in an URL could otherwise become part of the host.
-    const url = `${this.#base}/${request.path.replace(/^\/+/, "")}`;
-    const isBodyless = request.method === "GET" || request.method === "HEAD";
-    const init: BunFetchRequestInit & { timeout: false } = {
-      method: request.method,
-      headers: headersFor(request.headers, request.accessToken, request.workspaceId, this.#self),
-      body: isBodyless || request.body === null ? null : (request.body as Uint8Array<ArrayBuffer>),
-      signal: guard.signal,
-      redirect: "manual",
-      decompress: request.unpack,
-      keepalive: true,
-      // Bun would give up after five silent minutes by itself; the guard's time-outs are the ones that are meant.
-      timeout: false,
-    };
-    return fetch(url, init);
+  #send(request: AttemptRequest, guard: AttemptGuard): Promise<HttpAnswer> {
+    const { method, path, body, timeouts } = request;
+    const headers = headersFor(request.headers, request.accessToken, request.workspaceId, this.#self);
+    const call = this.#http.send({ method, path, headers, body, connectMs: timeouts.connectMs });
+    guard.watch(call);
+    return call.answer;
   }
 
-  async #stream(request: AttemptRequest, guard: AttemptGuard, { status, headers, reader }: Answer): Promise<Attempted> {
+  async #stream(
+    request: AttemptRequest,
+    guard: AttemptGuard,
+    { status, headers, reader }: HttpAnswer,
+  ): Promise<Attempted> {
     const seen = readLimitHeaders(headers, this.#clock.nowMs());
     if (reader === null) {
       guard.close();
@@ -108,7 +109,7 @@ class CodexClient {
   async #refused(
     request: AttemptRequest,
     guard: AttemptGuard,
-    { status, headers, reader }: Answer,
+    { status, headers, reader }: HttpAnswer,
   ): Promise<FailedAttempt> {
     guard.answered();
     const { bytes, whole } = await readBounded(reader, guard);
@@ -122,7 +123,7 @@ class CodexClient {
   /**
    * A stream was asked for and a 2xx names something else: events under a wrong name, a page of whatever stands in between, or an error.
    */
-  async #strange(request: AttemptRequest, guard: AttemptGuard, answer: Answer): Promise<Attempted> {
+  async #strange(request: AttemptRequest, guard: AttemptGuard, answer: HttpAnswer): Promise<Attempted> {
     const contentType = headerValue(answer.headers, "content-type");
     this.#log.warn("upstream.answered_strangely", { status: answer.status, content_type: contentType });
     const reader = answer.reader === null ? null : await this.#peeked(answer.reader, guard);
@@ -143,13 +144,6 @@ class CodexClient {
       return { isEvents: guard.stopped !== null, again: reader };
     }
   }
-}
-
-/** What came back, its body not yet read. */
-interface Answer {
-  readonly status: number;
-  readonly headers: HeaderList;
-  readonly reader: ByteReader | null;
 }
 
 const EMPTY: Outcome = { kind: "upstream_failed", status: 200, message: "the stream has no body", retryAtMs: null };
@@ -179,7 +173,6 @@ function isEventStream(headers: HeaderList): boolean {
 }
 
 const CONTENT_TYPE: ReadonlySet<string> = new Set(["content-type"]);
-const CONTENT_ENCODING: ReadonlySet<string> = new Set(["content-encoding"]);
 
 /** Whoever reads the head alone (the fold, the filter, an SDK) must not be misled by a name that upstream got wrong or left out. */
 function namedAsEvents(headers: HeaderList): HeaderList {

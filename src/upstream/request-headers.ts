@@ -60,12 +60,8 @@ export function headersFor(
 }
 
 /** `content-length` is of this hop, and cookies are of the account's own route (wire §3.7): a client gets neither. */
-export function answerHeaders(headers: Headers): HeaderList {
-  const list: [string, string][] = [];
-  // One native call instead of an iterator; only cookies, which are left out, come as a list.
-  const values = headers.toJSON();
-  for (const name in values) {
-    if (name !== "content-length" && name !== "set-cookie") list.push([name, values[name]!]);
-  }
-  return withoutHopByHop(list);
+const ANSWERS_OWN: ReadonlySet<string> = new Set(["content-length", "set-cookie"]);
+
+export function answerHeaders(headers: HeaderList): HeaderList {
+  return withoutHopByHop(headers, ANSWERS_OWN);
 }

@@ -37,6 +37,7 @@ const DEFAULTS: Config = {
     baseUrl: "https://chatgpt.com/backend-api",
     issuer: "https://auth.openai.com",
     clientId: "app_EMoamEEZ73f0CkXaXp7hrann",
+    client: "socket",
   },
   codex: { home: "/home/ada/.codex" },
   seal: { guard: "auto", passphrase: null, passphraseFile: null },
@@ -60,6 +61,7 @@ test("every key can be set", () => {
     base_url = "http://127.0.0.1:9/backend-api/"
     issuer = "https://issuer.example"
     client_id = "app_test"
+    client = "fetch"
     [codex]
     home = "/srv/codex"
     [seal]
@@ -73,7 +75,12 @@ test("every key can be set", () => {
   `);
   expect(config).toEqual({
     proxy: { host: "0.0.0.0", port: 0, allowedHosts: ["rotor.lan"] },
-    upstream: { baseUrl: "http://127.0.0.1:9/backend-api", issuer: "https://issuer.example", clientId: "app_test" },
+    upstream: {
+      baseUrl: "http://127.0.0.1:9/backend-api",
+      issuer: "https://issuer.example",
+      clientId: "app_test",
+      client: "fetch",
+    },
     codex: { home: "/srv/codex" },
     seal: { guard: "passphrase", passphrase: null, passphraseFile: "/srv/passphrase" },
     log: { level: "debug" },
@@ -109,6 +116,15 @@ test("what guards a new store: a name that is known, a passphrase that no print 
   expect(load("", { ROTOR_PASSPHRASE: "" }).seal.passphrase).toBeNull();
   expect(refusal('[seal]\nguard = "magic"\n')).toMatch(/seal\.guard must be one of auto, keychain/);
   expect(refusal('[seal]\npassphrase = "here"\n')).toMatch(/unknown key seal\.passphrase/);
+});
+
+test("an outgoing proxy needs fetch, unless the file says otherwise", () => {
+  const proxied = { HTTPS_PROXY: "http://proxy.example:3128" };
+  expect(load("", proxied).upstream.client).toBe("fetch");
+  expect(load("", { ...proxied, NO_PROXY: "chatgpt.com" }).upstream.client).toBe("socket");
+  expect(load('[upstream]\nclient = "socket"', proxied).upstream.client).toBe("socket");
+  expect(load("", { ...proxied, ROTOR_UPSTREAM_BASE_URL: "http://127.0.0.1:9" }).upstream.client).toBe("socket");
+  expect(refusal('[upstream]\nclient = "http3"')).toContain("upstream.client must be one of socket, fetch");
 });
 
 test("the Codex home is the file's, else CODEX_HOME, else ~/.codex", () => {

@@ -25,15 +25,15 @@ const rotorEnv = (c) => ({
 });
 
 /** Seeds a store as a person would: starts the daemon, imports n logins, makes a key, stops it. */
-async function seedRotor(c) {
-  const run = async (...args) => (await promisify(execFile)(ROTOR, args, { env: rotorEnv(c) })).stdout;
+async function seedRotor(c, binary = ROTOR) {
+  const run = async (...args) => (await promisify(execFile)(binary, args, { env: rotorEnv(c) })).stdout;
   const logins = Array.from({ length: c.n }, (_, i) => ({
     auth_mode: "chatgpt",
     tokens: { access_token: tok(i), id_token: null, refresh_token: `refresh-${i}`, account_id: acctId(i) },
     last_refresh: new Date().toISOString(),
   }));
   const file = write(c, "accounts.json", JSON.stringify(logins));
-  const daemon = spawn(ROTOR, ["daemon", "--port", "0"], { env: rotorEnv(c), stdio: "ignore" });
+  const daemon = spawn(binary, ["daemon", "--port", "0"], { env: rotorEnv(c), stdio: "ignore" });
   const ended = new Promise((r) => daemon.on("exit", r));
   for (let i = 0; i < 400 && !fs.existsSync(path.join(c.dir, "home", "daemon.json")); i++) await sleep(10);
   await run("import", file, "--no-start", "--json");
@@ -81,3 +81,16 @@ http { access_log off; tcp_nodelay on; client_max_body_size 0; client_body_buffe
   },
 };
 for (const k of ["setup", "headers", "start"]) targets["rotor-codex"][k] = targets.rotor[k];
+
+// Another build beside the one under test, in the same rounds: what a change is worth. ROTOR_BIN_BEFORE names it.
+const BEFORE = process.env.ROTOR_BIN_BEFORE;
+if (BEFORE) {
+  targets["rotor-before"] = {
+    ...targets.rotor,
+    extra: true,
+    install: [BEFORE],
+    note: "the build that ROTOR_BIN_BEFORE names",
+    setup: (c) => seedRotor(c, BEFORE),
+    start: (c) => ({ cmd: [BEFORE, "daemon", "--port", c.port], env: rotorEnv(c) }),
+  };
+}

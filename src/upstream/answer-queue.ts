@@ -1,0 +1,97 @@
+/**
+ * Between a connection that is pushed bytes and a reader that pulls them: a queue with a mark above which the connection is asked to rest.
+ * Knows nothing of HTTP.
+ */
+import type { ByteRead, ByteReader } from "./bounded-body.ts";
+
+/** A good deal more than one read of a fast stream, a good deal less than what many slow readers at once could hold. */
+const FULL_BYTES = 64 * 1024;
+
+export interface QueueSource {
+  /** Nothing more for now: the reader is the slow one. */
+  rest(): void;
+  resume(): void;
+  /** The reader wants no more. */
+  giveUp(): void;
+}
+
+type Got = Awaited<ByteRead>;
+
+export class AnswerQueue implements ByteReader {
+  readonly #source: QueueSource;
+  #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  #resting = false;
+  #ended = false;
+  #error: Error | null = null;
+  #waiting: { resolve: (got: Got) => void; reject: (error: Error) => void } | null = null;
+
+  constructor(source: QueueSource) {
+    this.#source = source;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.#ended || this.#error !== null) return;
+    const waiting = this.#waiting;
+    if (waiting !== null) {
+      this.#waiting = null;
+      waiting.resolve({ done: false, value: chunk });
+      return;
+    }
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes < FULL_BYTES || this.#resting) return;
+    this.#resting = true;
+    this.#source.rest();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#waiting?.resolve(END);
+    this.#waiting = null;
+  }
+
+  /** What has arrived before is read first. */
+  fail(error: Error): void {
+    if (this.#ended || this.#error !== null) return;
+    this.#error = error;
+    this.#waiting?.reject(error);
+    this.#waiting = null;
+  }
+
+  read(): ByteRead {
+    if (this.#chunks.length > 0) {
+      const value = this.#take();
+      if (this.#resting) {
+        this.#resting = false;
+        if (!this.#ended && this.#error === null) this.#source.resume();
+      }
+      return Promise.resolve({ done: false, value });
+    }
+    if (this.#ended) return Promise.resolve(END);
+    if (this.#error !== null) return Promise.reject(this.#error);
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+  }
+
+  cancel(): Promise<void> {
+    this.#chunks = [];
+    this.#bytes = 0;
+    if (!this.#ended && this.#error === null) {
+      this.end();
+      this.#source.giveUp();
+    }
+    return Promise.resolve();
+  }
+
+  /** All that waits, as one piece: the next reader's call costs the same for a byte as for all of them. */
+  #take(): Uint8Array {
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.#bytes = 0;
+    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  }
+}
+
+const END: Got = { done: true, value: undefined };
