@@ -49,7 +49,7 @@ their line.
     [upstream]               # how a simulator is plugged in
     base_url = "https://chatgpt.com/backend-api"
     issuer = "https://auth.openai.com"
-    # client = "fetch"       default "socket"; "fetch" by itself behind HTTPS_PROXY
+    client = "socket"        # or "fetch", the default behind an HTTPS_PROXY
 
     [codex]
     # home = "/home/me/.codex"   where the Codex CLI keeps its login

@@ -2,7 +2,7 @@
  * Between a connection that is pushed bytes and a reader that pulls them: a queue with a mark above which the connection is asked to rest.
  * Knows nothing of HTTP.
  */
-import type { ByteRead, ByteReader } from "./bounded-body.ts";
+import type { ByteRead, ByteReader } from "./byte-reader.ts";
 
 /** A good deal more than one read of a fast stream, a good deal less than what many slow readers at once could hold. */
 const FULL_BYTES = 64 * 1024;
@@ -28,6 +28,10 @@ export class AnswerQueue implements ByteReader {
 
   constructor(source: QueueSource) {
     this.#source = source;
+  }
+
+  get finished(): boolean {
+    return this.#ended && this.#chunks.length === 0;
   }
 
   push(chunk: Uint8Array): void {

@@ -4,14 +4,7 @@
 import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from "node:zlib";
 import { ERROR_BODY_MAX_BYTES } from "../base/bounds.ts";
 import type { AttemptGuard } from "./attempt-guard.ts";
-
-/** What is used of a stream's reader. */
-export interface ByteReader {
-  read(): ByteRead;
-  cancel(): Promise<void>;
-}
-
-export type ByteRead = Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+import type { ByteRead, ByteReader } from "./byte-reader.ts";
 
 /** null for answers without a body, such as to HEAD. */
 export function readerOf(response: Response): ByteReader | null {

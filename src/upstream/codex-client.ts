@@ -6,7 +6,8 @@ import { type HeaderList, headerValue, withoutHeaders } from "../base/header-lis
 import type { Log } from "../base/log.ts";
 import { NOTHING_OBSERVED, type Observation, type Outcome } from "../domain/outcome.ts";
 import { AttemptGuard } from "./attempt-guard.ts";
-import { type ByteReader, readBounded, readerAfter, textOf } from "./bounded-body.ts";
+import { readBounded, readerAfter, textOf } from "./bounded-body.ts";
+import type { ByteReader } from "./byte-reader.ts";
 import { readLimitHeaders } from "./codex-headers.ts";
 import { judgeAnswer } from "./codex-outcome.ts";
 import { createFetchClient } from "./fetch-client.ts";

@@ -3,7 +3,7 @@
  * Bun's sockets and one over `fetch` (`test/upstream/http-client.suite.ts`). Knows nothing of accounts, streams or retries.
  */
 import type { HeaderList } from "../base/header-list.ts";
-import type { ByteReader } from "./bounded-body.ts";
+import type { ByteReader } from "./byte-reader.ts";
 
 export type HttpClientName = "socket" | "fetch";
 

@@ -17,7 +17,10 @@ export interface Wire {
   terminate(): void;
 }
 
-/** How a request on this connection ended, for whoever sent it. Exactly one of `answered` and `failed` is called, once. */
+/**
+ * How a request on this connection ended, for whoever sent it. Exactly one of `answered` and `failed` is called, once; `answered` must not
+ * act at once, because the bytes that came with the head are read after it.
+ */
 export interface Receiver {
   answered(answer: HttpAnswer): void;
   /** `untouched`: not a byte of an answer came. `unsent`: not a byte of the request was taken either. */
@@ -188,9 +191,9 @@ export class HttpConnection implements QueueSource {
     const queue = new AnswerQueue(this);
     turn.answer = { head, decoder, queue };
     const reader = head.framing.kind === "none" ? null : queue;
-    // The bytes first: a body that came with its head is there when the reader asks for it.
-    if (rest.length > 0 || decoder.done) this.#readBody(turn.answer, rest);
+    // Told before its bytes are looked at: they may be wrong, and then there is a body to break off. Whoever waits hears of it later.
     turn.receiver.answered({ status: head.status, headers: head.headers, reader });
+    if (rest.length > 0 || decoder.done) this.#readBody(turn.answer, rest);
   }
 
   #readBody({ head, decoder, queue }: NonNullable<Turn["answer"]>, bytes: Uint8Array): void {

@@ -5,7 +5,6 @@
  * A request is sent a second time by itself in one case: it met a kept connection that upstream had closed meanwhile, not a byte of an
  * answer came, and sending it twice cannot do a thing twice (nothing of it was taken, or it only reads).
  */
-import { isIP } from "node:net";
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import type { Clock } from "../base/clock.ts";
 import { type HttpAnswer, type HttpCall, type HttpClient, HttpFault, type HttpRequest } from "./http-client.ts";
@@ -98,7 +97,8 @@ class SocketClient implements HttpClient {
       if (at !== -1) this.#idle.splice(at, 1);
       connection.onClose(error !== null && error !== undefined);
     };
-    Bun.connect({
+    const failedToDial = (error: unknown) => settle(new HttpFault(codeOf(error) ?? "FailedToOpenSocket"));
+    void dial(failedToDial, {
       hostname: host,
       port,
       ...(isTls ? { tls: tlsFor(host, ca) } : {}),
@@ -122,7 +122,7 @@ class SocketClient implements HttpClient {
         error: (_, error) => ended(error),
         connectError: (_, error) => ended(error),
       },
-    }).catch((error) => settle(new HttpFault(codeOf(error) ?? "FailedToOpenSocket")));
+    });
   }
 
   #keep(connection: HttpConnection): void {
@@ -135,6 +135,15 @@ class SocketClient implements HttpClient {
   }
 }
 
+/** Settings that the runtime cannot take are thrown, everything else is rejected: both are told in one way. */
+async function dial(failed: (error: unknown) => void, options: Bun.TCPSocketConnectOptions<undefined>): Promise<void> {
+  try {
+    await Bun.connect(options);
+  } catch (error) {
+    failed(error);
+  }
+}
+
 /** One request, on one connection or, when that was stale, on a second one. */
 class SocketCall implements HttpCall, Receiver {
   readonly answer: Promise<HttpAnswer>;
@@ -142,6 +151,8 @@ class SocketCall implements HttpCall, Receiver {
   readonly #reject: (error: HttpFault) => void;
   readonly #client: SocketClient;
   readonly #request: HttpRequest;
+  #head = "";
+  #body: Uint8Array | null = null;
   #connection: HttpConnection | null = null;
   #isKept = false;
   #aborted = false;
@@ -156,6 +167,14 @@ class SocketCall implements HttpCall, Receiver {
   }
 
   start(): void {
+    const { method, body } = this.#request;
+    this.#body = method === "GET" || method === "HEAD" ? null : body;
+    try {
+      this.#head = this.#client.headOf(this.#request, this.#body);
+    } catch (thrown) {
+      this.#reject(thrown instanceof HttpFault ? thrown : new HttpFault("ERR_INVALID_URL"));
+      return;
+    }
     const kept = this.#client.kept();
     this.#isKept = kept !== null;
     if (kept === null) this.#connect();
@@ -186,16 +205,8 @@ class SocketCall implements HttpCall, Receiver {
   }
 
   #send(connection: HttpConnection): void {
-    const { method, body } = this.#request;
-    const sent = method === "GET" || method === "HEAD" ? null : body;
-    try {
-      const head = this.#client.headOf(this.#request, sent);
-      this.#connection = connection;
-      connection.send(method, head, sent, this);
-    } catch (thrown) {
-      connection.close();
-      this.#reject(thrown instanceof HttpFault ? thrown : new HttpFault("ERR_INVALID_URL"));
-    }
+    this.#connection = connection;
+    connection.send(this.#request.method, this.#head, this.#body, this);
   }
 }
 
@@ -203,9 +214,7 @@ class SocketCall implements HttpCall, Receiver {
 const HTTP_1_1 = "\x08http/1.1";
 
 function tlsFor(host: string, ca: string | undefined) {
-  // A literal address has no place in SNI (RFC 6066 §3).
-  const serverName = isIP(host) === 0 ? { serverName: host } : {};
-  return { rejectUnauthorized: true, ALPNProtocols: HTTP_1_1, ...serverName, ...(ca === undefined ? {} : { ca }) };
+  return { serverName: host, rejectUnauthorized: true, ALPNProtocols: HTTP_1_1, ...(ca === undefined ? {} : { ca }) };
 }
 
 /** The runtime has verified both already; tokens go out on this connection, so it is asked again in our own words. */

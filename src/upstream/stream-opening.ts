@@ -8,7 +8,7 @@ import type { ByteFilter } from "../base/byte-filter.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { AttemptGuard } from "./attempt-guard.ts";
-import type { ByteRead, ByteReader } from "./bounded-body.ts";
+import type { ByteRead, ByteReader } from "./byte-reader.ts";
 import { HoldBack } from "./hold-back.ts";
 import { createSseScanner } from "./sse-scanner.ts";
 import { StreamFacts } from "./stream-facts.ts";

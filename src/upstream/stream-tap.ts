@@ -8,7 +8,7 @@
 import type { ByteFilter } from "../base/byte-filter.ts";
 import { NOTHING_OBSERVED, type Outcome } from "../domain/outcome.ts";
 import type { AttemptGuard } from "./attempt-guard.ts";
-import type { ByteRead, ByteReader } from "./bounded-body.ts";
+import type { ByteRead, ByteReader } from "./byte-reader.ts";
 import type { SseScanner } from "./sse-scanner.ts";
 import type { StreamFacts } from "./stream-facts.ts";
 import type { AttemptEnd } from "./upstream.ts";
@@ -107,8 +107,17 @@ class BodyTap {
 
   /** Reads on, when the client has taken what it was given. */
   #next(full: Promise<unknown> | null): void {
+    if (this.#pending === null && this.#reader?.finished === true) this.#atLast();
+    // The end sends what is there: on its own, the last piece would cost a packet more.
+    if (!this.#ended) this.#out!.sink.flush();
     if (full !== null) full.then(this.#onReady, this.#onReady);
     else this.#onReady();
+  }
+
+  #atLast(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#watch?.scanner.finish();
   }
 
   readonly #onReady = (): void => {
@@ -128,9 +137,7 @@ class BodyTap {
   #write(chunk: Uint8Array): Promise<unknown> | null {
     const passed = this.#filter === null ? chunk : this.#filter.feed(chunk);
     if (passed.length === 0) return null;
-    const { sink } = this.#out!;
-    const written = sink.write(passed);
-    sink.flush();
+    const written = this.#out!.sink.write(passed);
     return typeof written === "number" ? null : written;
   }
 
@@ -138,8 +145,7 @@ class BodyTap {
     this.#guard.endWait();
     if (this.#cancelled) return;
     if (done || value === undefined) {
-      this.#ended = true;
-      this.#watch?.scanner.finish();
+      this.#atLast();
       this.#close();
       return;
     }

@@ -3,7 +3,7 @@
  * known stays, and its name with it.
  */
 import { headerValue, withoutHeaders } from "../base/header-list.ts";
-import type { ByteReader } from "./bounded-body.ts";
+import type { ByteReader } from "./byte-reader.ts";
 import type { HttpAnswer } from "./http-client.ts";
 
 const FORMATS: ReadonlyMap<string, Bun.CompressionFormat> = new Map([
@@ -36,5 +36,12 @@ function unpackingReader(packed: ByteReader, format: Bun.CompressionFormat): Byt
     },
     { highWaterMark: 0 },
   );
-  return source.pipeThrough(new DecompressionStream(format)).getReader();
+  const reader = source.pipeThrough(new DecompressionStream(format)).getReader();
+  return {
+    read: () => reader.read(),
+    // Both ends: the pipe between them passes it on only when it next moves.
+    async cancel() {
+      await Promise.all([packed.cancel(), reader.cancel()]);
+    },
+  };
 }

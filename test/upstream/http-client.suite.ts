@@ -1,7 +1,7 @@
 /** What every HTTP client of upstream promises, whatever carries it: one suite, run for each. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { ByteReader } from "../../src/upstream/bounded-body.ts";
+import type { ByteReader } from "../../src/upstream/byte-reader.ts";
 import type { HttpAnswer, HttpClient, HttpRequest } from "../../src/upstream/http-client.ts";
 import { codeOf } from "../../src/upstream/transport-failure.ts";
 import { type FakeUpstream, startFakeUpstream } from "./fake-upstream.ts";
