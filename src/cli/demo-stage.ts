@@ -80,6 +80,8 @@ function demoEnv(env: Env, home: string, ready: ReadyLine): Env {
     NO_PROXY: "127.0.0.1,localhost",
     no_proxy: "127.0.0.1,localhost",
     ROTOR_HOME: home,
+    // Nothing of a play is left in the keychain.
+    ROTOR_SEAL_GUARD: "key_file",
     ROTOR_UPSTREAM_BASE_URL: ready.url,
     ROTOR_UPSTREAM_ISSUER: ready.issuer,
   };

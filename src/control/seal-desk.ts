@@ -8,8 +8,12 @@ import type { ChangeOrder, SealFacts } from "../store/seal-keeper.ts";
 export interface SealView extends SealFacts {
   /** Why it is not open, in words; null when it is. */
   readonly lockReason: string | null;
-  /** Every guard; `refusal` says why it cannot be used here now. */
-  readonly options: readonly { readonly guard: GuardKind; readonly refusal: string | null }[];
+}
+
+export interface GuardOption {
+  readonly guard: GuardKind;
+  /** Why it cannot be used here now, in words; null when it can. */
+  readonly refusal: string | null;
 }
 
 export interface SealChange {
@@ -23,6 +27,8 @@ export interface SealChange {
 /** Rejects with `not_ready` while there is no store that can be read. */
 export interface SealDesk {
   view(): Promise<SealView>;
+  /** Every guard. Asks the keychain, which may take seconds to say nothing. */
+  options(): Promise<readonly GuardOption[]>;
   /** Resolves when the daemon is ready. */
   unlock(given: Secret | null): Promise<void>;
   /** Resolves when the keys are forgotten. */

@@ -9,9 +9,9 @@ import { sealChangeMessage, sealMessage, toGuardKind } from "./convert/seal.ts";
 import type { SealDesk } from "./seal-desk.ts";
 
 export function createSealService(desk: SealDesk): ServiceImpl<typeof SealService> {
-  const seal = async () => sealMessage(await desk.view());
+  const seal = async () => sealMessage(await desk.view(), []);
   return {
-    getSeal: async () => ({ seal: await seal() }),
+    getSeal: async () => ({ seal: sealMessage(await desk.view(), await desk.options()) }),
     async unlockSeal(request) {
       await desk.unlock(given(request.passphrase));
       return { seal: await seal() };

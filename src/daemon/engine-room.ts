@@ -34,6 +34,8 @@ export interface RoomCondition {
   readonly reason: string | null;
 }
 
+const BY_ORDER: RoomCondition = { state: "locked", reason: "the seal was locked by order" };
+
 /** A wrong passphrase is answered this much later, one at a time: guessing over the socket is slow, a slip of a finger is not. */
 const WRONG_PASSPHRASE_MS = 1_000;
 
@@ -47,6 +49,8 @@ export class EngineRoom {
   #engine: RunningEngine | null = null;
   /** Closed by a lock; what was still being answered then is written down when it has ended. */
   #locked: RunningEngine | null = null;
+  /** Stays so whatever the store goes through, until somebody unlocks it. */
+  #isLockedByOrder = false;
   #turn: Promise<void> = Promise.resolve();
 
   constructor(options: EngineRoomOptions) {
@@ -116,6 +120,7 @@ export class EngineRoom {
         await this.#locked?.close();
         this.#locked = null;
         await this.#store.seal.unlock(given);
+        this.#isLockedByOrder = false;
         await this.#serve(this.#store);
       } catch (thrown) {
         this.#refuse(thrown);
@@ -131,7 +136,8 @@ export class EngineRoom {
       const { state, reason } = this.#condition;
       if (state === "locked") return;
       if (this.#store === null || state !== "ready") throw refusal(state, reason);
-      this.#become({ state: "locked", reason: "the seal was locked by order" });
+      this.#isLockedByOrder = true;
+      this.#become(BY_ORDER);
       this.#locked = this.#engine;
       this.#engine = null;
       await this.#locked?.close();
@@ -155,6 +161,10 @@ export class EngineRoom {
     const guards = { choice, source: { passphrase, file }, env: host.env, platform: host.platform };
     try {
       this.#store = await openSqliteStore({ paths, dice, clock, log, guards });
+      if (this.#isLockedByOrder) {
+        this.#store.seal.forget();
+        return this.#become(BY_ORDER);
+      }
       await this.#store.seal.ready();
       await this.#serve(this.#store);
     } catch (thrown) {

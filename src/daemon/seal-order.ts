@@ -15,11 +15,13 @@ export function createSealDesk(room: EngineRoom): SealDesk {
   };
   return {
     async view() {
+      const facts = await looked().facts();
+      return { ...facts, lockReason: facts.isOpen ? null : (room.condition().reason ?? "") };
+    },
+    options() {
       const seal = looked();
-      const facts = await seal.facts();
       const option = async (guard: GuardKind) => ({ guard, refusal: await seal.refusal(guard) });
-      const options = await Promise.all(GUARD_KINDS.map(option));
-      return { ...facts, lockReason: facts.isOpen ? null : (room.condition().reason ?? ""), options };
+      return Promise.all(GUARD_KINDS.map(option));
     },
     unlock: (given) => room.unlock(given),
     lock: () => room.lock(),

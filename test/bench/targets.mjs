@@ -21,6 +21,7 @@ const rotorEnv = (c) => ({
   ROTOR_UPSTREAM_BASE_URL: c.up,
   ROTOR_UPSTREAM_ISSUER: c.up,
   ROTOR_LOG: "warn",
+  ROTOR_SEAL_GUARD: "key_file",
   PATH: process.env.PATH,
 });
 

@@ -118,7 +118,11 @@ async function open(room: Room, plans: readonly string[]): Promise<World> {
   writeFileSync(scenarioFile, JSON.stringify({ accounts: plans.map((plan) => ({ alias: plan, plan })) }));
   const upstream = await startUpstream(rotor, scenarioFile, at);
   room.started.push(upstream.process);
-  const pointed = { ROTOR_UPSTREAM_BASE_URL: upstream.url, ROTOR_UPSTREAM_ISSUER: upstream.issuer };
+  const pointed = {
+    ROTOR_SEAL_GUARD: "key_file",
+    ROTOR_UPSTREAM_BASE_URL: upstream.url,
+    ROTOR_UPSTREAM_ISSUER: upstream.issuer,
+  };
   const daemonEnv = { ...room.env, ...pointed };
   room.daemon = startProcess([...rotor, "daemon", "--foreground", "--port", "0"], { ...at, env: daemonEnv });
   room.started.push(room.daemon);

@@ -24,6 +24,7 @@ function withAnyPort(folder: string): string {
 const upstreamOf = (stage: Stage) => ({
   ROTOR_UPSTREAM_BASE_URL: stage.sim.url,
   ROTOR_UPSTREAM_ISSUER: stage.sim.issuer,
+  ROTOR_SEAL_GUARD: "key_file",
 });
 
 test("two homes: two daemons, each with its own accounts, keys and sockets", async () => {

@@ -39,13 +39,13 @@ export function createFakeSeal(): FakeSeal {
         dataKeyNumber: fake.isNew ? null : fake.keyNumber,
         dataKeyAtMs: fake.isNew ? null : T0 - 7_200_000,
         lockReason: fake.isOpen ? null : "the seal was locked by order",
-        options: [
-          { guard: "key_file", refusal: null },
-          { guard: "passphrase", refusal: null },
-          { guard: "keychain", refusal: "there is no secret-tool on this machine" },
-        ],
       };
     },
+    options: async () => [
+      { guard: "key_file", refusal: null },
+      { guard: "passphrase", refusal: null },
+      { guard: "keychain", refusal: "there is no secret-tool on this machine" },
+    ],
     async unlock(given) {
       if (fake.isOpen) return;
       const passphrase = given?.reveal() ?? "";

@@ -3,7 +3,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { AppError } from "../../base/errors.ts";
 import { type SealChangeSchema, SealGuard, type SealSchema } from "../../gen/rotor/v1/seal_service_pb.ts";
 import type { GuardKind } from "../../store/key-guard.ts";
-import type { SealChange, SealView } from "../seal-desk.ts";
+import type { GuardOption, SealChange, SealView } from "../seal-desk.ts";
 import { instant, int64 } from "./values.ts";
 
 const GUARDS: Readonly<Record<GuardKind, SealGuard>> = {
@@ -12,7 +12,7 @@ const GUARDS: Readonly<Record<GuardKind, SealGuard>> = {
   keychain: SealGuard.KEYCHAIN,
 };
 
-export function sealMessage(view: SealView): MessageInitShape<typeof SealSchema> {
+export function sealMessage(view: SealView, options: readonly GuardOption[]): MessageInitShape<typeof SealSchema> {
   return {
     guard: GUARDS[view.guard],
     place: view.place,
@@ -22,7 +22,7 @@ export function sealMessage(view: SealView): MessageInitShape<typeof SealSchema>
     guardTime: instant(view.guardedAtMs),
     dataKeyNumber: int64(view.dataKeyNumber ?? 0),
     dataKeyTime: instant(view.dataKeyAtMs),
-    options: view.options.map(({ guard, refusal }) => ({
+    options: options.map(({ guard, refusal }) => ({
       guard: GUARDS[guard],
       available: refusal === null,
       refusal: refusal ?? "",

@@ -78,7 +78,7 @@ export type Seal = Message<"rotor.v1.Seal"> & {
   dataKeyTime?: Timestamp | undefined;
 
   /**
-   * Every guard, and whether it could be used here now.
+   * Every guard, and whether it could be used here now. Filled by GetSeal alone: it has the keychain asked.
    *
    * @generated from field: repeated rotor.v1.SealGuardOption options = 9;
    */
