@@ -70,7 +70,7 @@ export function windowsText(windows: readonly Window[]): string {
 }
 
 /** Rounded away from the ends, so that 100 % means used up and 0 % untouched. */
-function percent(usedPercent: number): string {
+export function percent(usedPercent: number): string {
   const rounded = usedPercent >= 100 ? 100 : usedPercent <= 0 ? 0 : Math.min(99, Math.max(1, Math.round(usedPercent)));
   return `${rounded} %`;
 }
@@ -117,7 +117,11 @@ export function accountTable(
 }
 
 /** Everything about one account, line by line. */
-export function accountFacts(account: Account, nowMs: number, width: number | null): string[] {
+export function accountFacts(
+  account: Account,
+  view: { nowMs: number; width: number | null; trends: readonly string[] },
+): string[] {
+  const { nowMs, width } = view;
   const facts: [string, string][] = [
     ["alias", account.alias],
     ["id", account.id],
@@ -135,6 +139,7 @@ export function accountFacts(account: Account, nowMs: number, width: number | nu
     if (mend !== null) facts.push(["", `try: ${mend}`]);
   }
   for (const window of account.windows) facts.push(["window", windowFact(window, nowMs)]);
+  for (const trend of view.trends) facts.push(["last 24h", trend]);
   for (const refused of account.unsupportedModels) {
     const endMs = toMs(refused.endTime);
     const until = endMs === null ? "" : `, asked again ${formatEnd(endMs, nowMs)}`;

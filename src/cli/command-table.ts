@@ -12,6 +12,7 @@ import { doctorCommands } from "./commands/doctor.ts";
 import { exchangeCommands } from "./commands/exchange.ts";
 import { faceCommands } from "./commands/face.ts";
 import { fileCommands } from "./commands/file.ts";
+import { forecastCommands } from "./commands/forecast.ts";
 import { helpCommands } from "./commands/help.ts";
 import { importCommands } from "./commands/import.ts";
 import { keyCommands } from "./commands/key.ts";
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   ...fileCommands,
   ...keyCommands,
   ...poolCommands,
+  ...forecastCommands,
   ...exchangeCommands,
   ...auditCommands,
   ...logCommands,

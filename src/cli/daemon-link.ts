@@ -18,6 +18,7 @@ import { PoolService } from "../gen/rotor/v1/pool_service_pb.ts";
 import { SealService } from "../gen/rotor/v1/seal_service_pb.ts";
 import { SettingService } from "../gen/rotor/v1/setting_service_pb.ts";
 import { TransferService } from "../gen/rotor/v1/transfer_service_pb.ts";
+import { UsageService } from "../gen/rotor/v1/usage_service_pb.ts";
 import { failureOf } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 
@@ -39,6 +40,7 @@ export interface DaemonLink {
   readonly audit: Client<typeof AuditService>;
   readonly seal: Client<typeof SealService>;
   readonly transfers: Client<typeof TransferService>;
+  readonly usage: Client<typeof UsageService>;
   /** The same services without a deadline, for watches. */
   readonly watch: {
     readonly pool: Client<typeof PoolService>;
@@ -195,6 +197,7 @@ async function openLink(socket: string, io: CliIo): Promise<DaemonLink> {
       audit: createClient(AuditService, unary),
       seal: createClient(SealService, unary),
       transfers: createClient(TransferService, unary),
+      usage: createClient(UsageService, unary),
       watch: {
         pool: createClient(PoolService, endless),
         exchanges: createClient(ExchangeService, endless),

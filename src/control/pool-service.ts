@@ -5,6 +5,7 @@ import { AppError } from "../base/errors.ts";
 import type { PoolService } from "../gen/rotor/v1/pool_service_pb.ts";
 import type { Engine } from "../pool/engine.ts";
 import { accountConverter } from "./convert/accounts.ts";
+import { forecastMessage } from "./convert/forecast.ts";
 import { aliasLookup, planMessage, poolMessage, toStrategyName } from "./convert/pool.ts";
 import { toAccountId, toInstantMs } from "./convert/values.ts";
 import { changes } from "./watch.ts";
@@ -33,6 +34,15 @@ export function createPoolService(engine: () => Engine, clock: Clock): ServiceIm
     async unpinAccount() {
       await engine().selection.unpin();
       return { pool: pool() };
+    },
+    async forecastPool({ model, withoutAccountIds, extraTiers }) {
+      const ask = {
+        model: model === "" ? null : model,
+        without: new Set(withoutAccountIds.map(toAccountId)),
+        extraTiers,
+      };
+      const forecast = await engine().history.forecast(ask);
+      return { forecast: forecastMessage(forecast, engine(), aliasLookup(engine())) };
     },
     explainSelection(request) {
       const plan = engine().selection.explain(request.model === "" ? null : request.model);

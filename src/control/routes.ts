@@ -20,6 +20,7 @@ import { PoolService } from "../gen/rotor/v1/pool_service_pb.ts";
 import { SealService } from "../gen/rotor/v1/seal_service_pb.ts";
 import { SettingService } from "../gen/rotor/v1/setting_service_pb.ts";
 import { TransferService } from "../gen/rotor/v1/transfer_service_pb.ts";
+import { UsageService } from "../gen/rotor/v1/usage_service_pb.ts";
 import type { Engine } from "../pool/engine.ts";
 import { createAccountService } from "./account-service.ts";
 import { createAuditInterceptor, type Door } from "./audit-interceptor.ts";
@@ -37,6 +38,7 @@ import type { SealDesk } from "./seal-desk.ts";
 import { createSealService } from "./seal-service.ts";
 import { createSettingService } from "./setting-service.ts";
 import { createTransferService } from "./transfer-service.ts";
+import { createUsageService } from "./usage-service.ts";
 
 export interface ControlDeps {
   /** null until the store is open. */
@@ -59,6 +61,7 @@ const ENGINE_SERVICES: readonly DescService[] = [
   PoolService,
   SettingService,
   TransferService,
+  UsageService,
 ];
 /** Services that work in every state. */
 const STANDING_SERVICES: readonly DescService[] = [DaemonService, SealService, Health, ReflectionV1, ReflectionV1Alpha];
@@ -89,6 +92,7 @@ export function createControlRoutes(deps: ControlDeps): (router: ConnectRouter) 
       .service(PoolService, createPoolService(engine, clock), gated)
       .service(SettingService, createSettingService(engine), gated)
       .service(TransferService, createTransferService(engine, clock), gated)
+      .service(UsageService, createUsageService(engine, clock), gated)
       .service(DaemonService, createDaemonService({ engine: readyEngine, facts, clock, log }), audited)
       .service(SealService, createSealService(deps.seal), audited)
       .service(Health, createHealth(facts, health, clock), standing)

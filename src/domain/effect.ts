@@ -7,6 +7,8 @@ export type Effect =
   | { readonly kind: "persist_durably" }
   /** May be written behind. */
   | { readonly kind: "persist_later" }
+  /** Windows were observed: their history wants the figure. */
+  | { readonly kind: "sample" }
   /** Watchers should look again. */
   | { readonly kind: "announce" }
   /** A transition worth a log line, said once; a warning when it waits for a person. */
@@ -24,7 +26,8 @@ export const DURABLY: Effect = { kind: "persist_durably" };
 export const ANNOUNCE: Effect = { kind: "announce" };
 export const NO_EFFECTS: readonly Effect[] = [];
 export const NOTED: readonly Effect[] = [LATER];
-export const SHOWN: readonly Effect[] = [LATER, ANNOUNCE];
+const SAMPLE: Effect = { kind: "sample" };
+export const OBSERVED: readonly Effect[] = [LATER, ANNOUNCE, SAMPLE];
 
 export function log(
   event: string,

@@ -12,7 +12,7 @@ import {
   type RefreshOwner,
   type UseFacts,
 } from "./account.ts";
-import { ANNOUNCE, DURABLY, type Effect, LATER, log, NO_EFFECTS, NOTED, SHOWN } from "./effect.ts";
+import { ANNOUNCE, DURABLY, type Effect, LATER, log, NO_EFFECTS, NOTED, OBSERVED } from "./effect.ts";
 import type { Observation, Outcome } from "./outcome.ts";
 import { takeTurn } from "./turn.ts";
 import { countsModel, isExhausted, mergeWindows, type Window } from "./window.ts";
@@ -84,7 +84,7 @@ export function transition(account: Account, event: AccountEvent, ladders: Ladde
       return attemptEnded(account, event, ladders);
     case "observed": {
       const observed = observe(account, event.observation, event.atMs);
-      return { account: observed, effects: observed === account ? NO_EFFECTS : SHOWN };
+      return { account: observed, effects: observed === account ? NO_EFFECTS : OBSERVED };
     }
     case "credentials_renewed":
       return credentialsRenewed(account, event);
@@ -127,7 +127,7 @@ function leased(account: Account, { atMs, order, turn }: Extract<AccountEvent, {
 
 function attemptEnded(before: Account, event: AttemptEnded, ladders: Ladders): Transition {
   const account = observe(before, event.observation, event.atMs);
-  const effects = account === before ? NO_EFFECTS : SHOWN;
+  const effects = account === before ? NO_EFFECTS : OBSERVED;
   const { outcome, atMs } = event;
   const then = (next: Transition): Transition =>
     effects.length === 0 ? next : { account: next.account, effects: [...effects, ...next.effects] };
@@ -212,7 +212,7 @@ function exhaust(account: Account, untilMs: number, atMs: number): Transition {
       };
   const windows = mergeWindows(account.windows, [reading], atMs, "error");
   const facts = { limit: reading.limit, until_ms: untilMs };
-  return { account: { ...account, windows }, effects: [LATER, ANNOUNCE, log("account.window_exhausted", facts)] };
+  return { account: { ...account, windows }, effects: [...OBSERVED, log("account.window_exhausted", facts)] };
 }
 
 /** Sets a hold with an end: as upstream stated it, else doubling from `firstMs`. Never earlier than a hold that already stands. */

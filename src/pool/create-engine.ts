@@ -26,6 +26,7 @@ import { createResendPacer } from "./resend-pacer.ts";
 import { createScheduler } from "./scheduler.ts";
 import { createSelectionDesk } from "./selection-desk.ts";
 import { createSettingDesk } from "./setting-desk.ts";
+import { createWindowHistory } from "./window-history.ts";
 
 export interface RunningEngine extends Engine {
   /** Requests being served now. */
@@ -87,6 +88,8 @@ export async function createEngine(deps: {
     counters,
   };
   const run: Engine["exchanges"]["run"] = (request) => runExchange(exchangeDeps, request);
+  const selection = createSelectionDesk({ keeper, leases, audit, log, settings, nowMs: () => clock.nowMs() });
+  const history = createWindowHistory({ keeper, store, selection, settings, clock, scheduler, log });
   await credentials.start();
   watch.start();
 
@@ -94,7 +97,8 @@ export async function createEngine(deps: {
     accounts: createAccountDesk({ ...intake, leases, affinity, files: watch, log }),
     files: custody.fileDesk,
     logins,
-    selection: createSelectionDesk({ keeper, leases, audit, log, settings, nowMs: () => clock.nowMs() }),
+    selection,
+    history,
     exchanges: { run, open: book.open, list: book.list, get: book.get, watch: book.watch },
     keys,
     settings: settingDesk,
@@ -112,7 +116,7 @@ export async function createEngine(deps: {
       await watch.close();
       await credentials.close();
       scheduler.close();
-      await Promise.all([keeper.flush(), book.flush(), keys.flush(), audit.flush()]);
+      await Promise.all([keeper.flush(), book.flush(), keys.flush(), audit.flush(), history.flush()]);
     },
   };
 }

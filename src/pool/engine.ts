@@ -11,6 +11,7 @@ import type { Actor, AuditChange, AuditEntry } from "../domain/audit.ts";
 import type { ClientKey } from "../domain/client-key.ts";
 import type { Exchange, ExchangeId, Surface } from "../domain/exchange.ts";
 import type { FileNotice } from "../domain/file-verdict.ts";
+import type { PoolForecast } from "../domain/forecast.ts";
 import type { Hold } from "../domain/hold.ts";
 import type { Login, LoginMethod } from "../domain/login.ts";
 import type { Pin } from "../domain/pin.ts";
@@ -19,12 +20,14 @@ import type { PresetName, SettingKey, SettingState, SettingValue } from "../doma
 import type { StrategyName } from "../domain/strategy.ts";
 import type { Scarcity } from "../domain/threshold.ts";
 import type { Window } from "../domain/window.ts";
+import type { HistoryStep, WindowSeries } from "../domain/window-history.ts";
 import type { AuditQuery, ExchangeQuery, StoreCheck } from "../store/store.ts";
 
 export interface Engine {
   readonly accounts: AccountDesk;
   readonly logins: LoginDesk;
   readonly selection: SelectionDesk;
+  readonly history: HistoryDesk;
   readonly exchanges: ExchangeDesk;
   readonly keys: KeyDesk;
   readonly files: FileDesk;
@@ -110,6 +113,19 @@ export interface SelectionDesk {
   explain(model: string | null): Plan;
   /** Calls `onChange` after every visible change until the returned function is called. Calls may be merged. */
   watch(onChange: () => void): () => void;
+}
+
+export interface HistoryDesk {
+  /** What windows held since then, in the finest step that reaches back so far. */
+  series(query: {
+    accountId: AccountId | null;
+    sinceMs: number;
+  }): Promise<{ step: HistoryStep; series: readonly WindowSeries[] }>;
+  forecast(ask: {
+    model: string | null;
+    without: ReadonlySet<AccountId>;
+    extraTiers: readonly string[];
+  }): Promise<PoolForecast>;
 }
 
 /** What a door hands in: one client request, decoded and judged as far as the door can. */

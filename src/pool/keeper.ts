@@ -42,6 +42,8 @@ export interface Keeper {
 
   /** Calls back after every visible change. */
   watch(onChange: () => void): () => void;
+  /** Who is told, in the same turn, that windows of an account were observed: it must only take note. */
+  sampleTo(onSample: (id: AccountId) => void): void;
   /** Something that `accounts` does not show has changed (a lease came or went). */
   announce(): void;
   /** Writes everything that waits. */
@@ -78,6 +80,7 @@ export function createKeeper(deps: {
   const dirty = new Set<AccountId>();
   const watchers = new Set<() => void>();
 
+  let onSample: (id: AccountId) => void = () => {};
   const announce = () => {
     revision++;
     for (const onChange of watchers) onChange();
@@ -140,6 +143,7 @@ export function createKeeper(deps: {
       if (effect.kind === "persist_durably") durable = true;
       else if (effect.kind === "persist_later") writeSoon(id);
       else if (effect.kind === "announce") visible = true;
+      else if (effect.kind === "sample") onSample(id);
       else if (effect.kind === "log") log[effect.level](effect.event, { account: account.alias, ...effect.facts });
       else audit.own({ action: effect.action, subjects: [{ id, name: account.alias }], text: effect.text });
     }
@@ -199,6 +203,9 @@ export function createKeeper(deps: {
     watch(onChange) {
       watchers.add(onChange);
       return () => void watchers.delete(onChange);
+    },
+    sampleTo(next) {
+      onSample = next;
     },
     announce,
     flush,

@@ -131,6 +131,20 @@ CREATE TABLE audit (
   error_code TEXT
 ) STRICT;
 CREATE INDEX audit_by_time ON audit (at_ms);
+
+CREATE TABLE window_sample (
+  account_id TEXT NOT NULL REFERENCES account (id) ON DELETE CASCADE,
+  step TEXT NOT NULL,
+  bucket_ms INTEGER NOT NULL,
+  limit_name TEXT NOT NULL,
+  slot TEXT NOT NULL,
+  length_minutes INTEGER,
+  used_percent REAL NOT NULL,
+  resets_at_ms INTEGER,
+  at_ms INTEGER NOT NULL,
+  PRIMARY KEY (account_id, step, bucket_ms, limit_name, slot)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX window_sample_by_time ON window_sample (step, bucket_ms);
 `,
   },
 ];

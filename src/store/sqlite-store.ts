@@ -21,6 +21,7 @@ import { NO_PASSPHRASE } from "./passphrase-guard.ts";
 import * as pool from "./pool-table.ts";
 import { createSealKeeper, type SealKeeper } from "./seal-keeper.ts";
 import type { Store, StoreCheck } from "./store.ts";
+import { createWindowHistoryTable } from "./window-history-table.ts";
 
 export interface SqliteStoreOptions {
   readonly paths: Pick<Paths, "database" | "keyFile">;
@@ -78,6 +79,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Seal
       ...poolPart(room),
       ...exchangePart(room),
       ...auditPart(room),
+      ...createWindowHistoryTable(db.relaxed),
       check: () => checkStore(room, paths),
       async close() {
         room.seal.forget();

@@ -15,6 +15,7 @@ import type { Pin } from "../domain/pin.ts";
 import type { SettingKey, SettingValue } from "../domain/setting.ts";
 import type { StrategyName } from "../domain/strategy.ts";
 import type { WatchedFile } from "../domain/watched-file.ts";
+import type { HistoryStep, WindowSample } from "../domain/window-history.ts";
 import type { GuardKind } from "./key-guard.ts";
 
 export type { Credentials };
@@ -68,6 +69,14 @@ export interface AuditQuery {
   readonly subject?: string;
   /** Only orders that were refused. */
   readonly failed?: boolean;
+}
+
+/** Oldest first. */
+export interface WindowHistoryQuery {
+  readonly step: HistoryStep;
+  readonly sinceMs: number;
+  /** Only of this account. */
+  readonly accountId?: AccountId;
 }
 
 export interface Store {
@@ -136,6 +145,10 @@ export interface Store {
   /** Adds entries and drops what is older than `keepSinceMs`. Durable; an id that is there already is no error. */
   appendAudit(batch: readonly AuditEntry[], keepSinceMs: number): Promise<void>;
   listAudit(query: AuditQuery): Promise<readonly AuditEntry[]>;
+
+  /** Keeps each in every step of time (domain/window-history.ts), and drops what has been kept for its time at `nowMs`. Written behind. */
+  appendWindowSamples(batch: readonly WindowSample[], nowMs: number): Promise<void>;
+  listWindowHistory(query: WindowHistoryQuery): Promise<readonly WindowSample[]>;
 
   /** Integrity and durability facts for `doctor`. */
   check(): Promise<StoreCheck>;

@@ -16,6 +16,7 @@ import {
   windowLike,
 } from "../support/store-samples.ts";
 import { audit } from "./audit.suite.ts";
+import { windowHistory } from "./window-history.suite.ts";
 
 /** `makeStore` gives an empty store; `remove` takes away what it left. */
 export function storeContract(name: string, makeStore: () => Promise<{ store: Store; remove(): Promise<void> }>): void {
@@ -40,6 +41,7 @@ export function storeContract(name: string, makeStore: () => Promise<{ store: St
     watchedFiles(current);
     exchanges(current);
     audit(current);
+    windowHistory(current);
     closing(current);
   });
 }

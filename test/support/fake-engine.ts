@@ -8,7 +8,8 @@ import { systemDice } from "../../src/base/id.ts";
 import { type Account, type AccountId, isAlias, NO_ORDERS, OWNED_HERE } from "../../src/domain/account.ts";
 import type { ClientKey } from "../../src/domain/client-key.ts";
 import type { Exchange, ExchangeId } from "../../src/domain/exchange.ts";
-import { holdsOn } from "../../src/domain/hold.ts";
+import { forecastPool } from "../../src/domain/forecast.ts";
+import { type Hold, holdsOn } from "../../src/domain/hold.ts";
 import { activePin, type Pin } from "../../src/domain/pin.ts";
 import type { Plan } from "../../src/domain/plan.ts";
 import {
@@ -24,6 +25,7 @@ import {
 } from "../../src/domain/setting.ts";
 import type { StrategyName } from "../../src/domain/strategy.ts";
 import { scarcityOf } from "../../src/domain/threshold.ts";
+import { seriesFrom, stepFor, type WindowSample } from "../../src/domain/window-history.ts";
 import { createAuditBook } from "../../src/pool/audit-book.ts";
 import type { Counters, Engine, ImportedLogin, SettingChange } from "../../src/pool/engine.ts";
 import { anAsk } from "./builders.ts";
@@ -41,6 +43,8 @@ export interface FakeEngine extends Engine {
   /** Adds or replaces an exchange and tells watchers. */
   record(exchange: Exchange): void;
   setOpenLeases(id: AccountId, count: number): void;
+  /** What windows held: a test puts in what history is to show. */
+  readonly samples: WindowSample[];
   /** How many watchers are subscribed: a door that leaks leaves some. */
   watchers(): { pool: number; exchanges: number };
   /** Every call of `explain` waits for this: a call that takes its time. */
@@ -160,7 +164,9 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
     };
   };
 
+  const samples: WindowSample[] = [];
   const fake: FakeEngine = {
+    samples,
     refreshGate: null,
     refreshesAsked: 0,
     nextFailure: null,
@@ -254,6 +260,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
         return () => void poolWatchers.delete(onChange);
       },
     },
+    history: createHistory(samples, accounts, nowMs, heldOn),
     exchanges: {
       run: () => Promise.reject(new Error("the fake engine runs no exchanges")),
       open: () => [...exchanges.values()].filter((exchange) => exchange.endedAtMs === null),
@@ -353,5 +360,25 @@ function createSettings(): Engine["settings"] {
     },
     reset: async (key, dryRun) => change(() => null, key === null ? SETTING_KEYS : [key as SettingKey], dryRun),
     applyPreset: async (name, dryRun) => change((key) => PRESETS[name][key] ?? null, SETTING_KEYS, dryRun),
+  };
+}
+
+function createHistory(
+  samples: readonly WindowSample[],
+  accounts: ReadonlyMap<AccountId, Account>,
+  nowMs: () => number,
+  heldOn: (account: Account, model: string | null) => readonly Hold[],
+): Engine["history"] {
+  return {
+    async series({ accountId, sinceMs }) {
+      const wanted = samples.filter((one) => one.atMs >= sinceMs && (accountId ?? one.accountId) === one.accountId);
+      return { step: stepFor(sinceMs, nowMs()), series: seriesFrom(wanted) };
+    },
+    async forecast({ model, without, extraTiers }) {
+      for (const id of without)
+        if (!accounts.has(id)) throw new AppError("account_not_found", `there is no account with the id ${id}`);
+      const ask = { nowMs: nowMs(), model, series: seriesFrom(samples), without, extraTiers };
+      return forecastPool([...accounts.values()], { ...ask, holdsOn: (account) => heldOn(account, model) });
+    },
   };
 }

@@ -18,6 +18,7 @@ import type {
   ExchangeDesk,
   ExchangeRequest,
   FileDesk,
+  HistoryDesk,
   KeyDesk,
   LoginDesk,
   SelectionDesk,
@@ -58,6 +59,7 @@ export function createFakeEngine(): FakeEngine {
       logins: only<LoginDesk>({}),
       files: only<FileDesk>({}),
       selection: only<SelectionDesk>({}),
+      history: only<HistoryDesk>({}),
       exchanges: only<ExchangeDesk>({
         run: async (request: ExchangeRequest) => {
           fake.requests.push(request);

@@ -11,6 +11,7 @@ import type { Pin } from "../../src/domain/pin.ts";
 import type { SettingKey, SettingValue } from "../../src/domain/setting.ts";
 import { DEFAULT_STRATEGY, type StrategyName } from "../../src/domain/strategy.ts";
 import type { WatchedFile } from "../../src/domain/watched-file.ts";
+import { HISTORY_STEPS, type HistoryStep, seriesKey, type WindowSample } from "../../src/domain/window-history.ts";
 import type { Credentials, RefreshIntent, Store } from "../../src/store/store.ts";
 
 interface State {
@@ -23,6 +24,8 @@ interface State {
   readonly watchedFiles: Map<string, WatchedFile>;
   readonly exchanges: Map<ExchangeId, Exchange>;
   audit: AuditEntry[];
+  /** By step, then by window and step of time. */
+  readonly samples: Record<HistoryStep, Map<string, WindowSample>>;
   strategy: StrategyName;
   pin: Pin | null;
   closed: boolean;
@@ -38,6 +41,7 @@ export function createMemoryStore(): Store {
     watchedFiles: new Map(),
     exchanges: new Map(),
     audit: [],
+    samples: { fine: new Map(), hour: new Map(), day: new Map() },
     strategy: DEFAULT_STRATEGY,
     pin: null,
     closed: false,
@@ -48,6 +52,7 @@ export function createMemoryStore(): Store {
     ...poolPart(state),
     ...exchangePart(state),
     ...auditPart(state),
+    ...historyPart(state),
   };
   return {
     ...parts,
@@ -112,6 +117,8 @@ function accountPart(state: State) {
       state.credentials.delete(id);
       state.intents.delete(id);
       if (state.pin?.accountId === id) state.pin = null;
+      for (const kept of Object.values(state.samples))
+        for (const [key, sample] of kept) if (sample.accountId === id) kept.delete(key);
     },
     async saveAccount(account) {
       const stored = known(state, account.id);
@@ -295,6 +302,30 @@ function auditPart(state: State) {
         .sort((a, b) => (a.id < b.id ? 1 : -1))
         .slice(0, limit);
       return structuredClone(found);
+    },
+  } satisfies Partial<Store>;
+}
+
+function historyPart(state: State) {
+  return {
+    async appendWindowSamples(batch, nowMs) {
+      open(state);
+      for (const [step, { everyMs, keptMs }] of Object.entries(HISTORY_STEPS)) {
+        const kept = state.samples[step as HistoryStep];
+        for (const sample of batch) {
+          const key = `${seriesKey(sample)}/${Math.floor(sample.atMs / everyMs)}`;
+          if (state.accounts.has(sample.accountId) && (kept.get(key)?.atMs ?? 0) <= sample.atMs)
+            kept.set(key, structuredClone(sample));
+        }
+        for (const [key, { atMs }] of kept) if (Math.floor(atMs / everyMs) * everyMs < nowMs - keptMs) kept.delete(key);
+      }
+    },
+    async listWindowHistory({ step, sinceMs, accountId }) {
+      open(state);
+      const found = [...state.samples[step].values()].filter(
+        (sample) => sample.atMs >= sinceMs && (accountId === undefined || sample.accountId === accountId),
+      );
+      return structuredClone(found.sort((a, b) => a.atMs - b.atMs || (seriesKey(a) < seriesKey(b) ? -1 : 1)));
     },
   } satisfies Partial<Store>;
 }

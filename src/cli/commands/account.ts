@@ -16,6 +16,7 @@ import type { Argument, Command, Context, Input } from "../command.ts";
 import { confirm, YES_OPTION } from "../confirm.ts";
 import type { DaemonLink } from "../daemon-link.ts";
 import { fileNotes } from "../file-text.ts";
+import { trendLines } from "../forecast-text.ts";
 import { importLogins, OWNER_OPTIONS, ownerWish } from "../import-logins.ts";
 import { runLogin } from "../login-flow.ts";
 import { chosenMethod, METHOD_OPTIONS } from "../login-method.ts";
@@ -68,7 +69,14 @@ const show: Command = {
     const { account } = await accountArgument(link, input);
     const response = await link.accounts.getAccount({ accountId: account.id });
     if (print.asJson(GetAccountResponseSchema, response)) return;
-    for (const line of accountFacts(response.account!, nowMs(), print.columns)) print.line(line);
+    const view = { nowMs: nowMs(), width: print.columns };
+    const [{ series }, { forecast }] = await Promise.all([
+      link.usage.listWindowHistory({ accountId: account.id }),
+      link.pool.forecastPool({}),
+    ]);
+    const lasts = forecast?.accounts.find(({ accountId }) => accountId === account.id);
+    const trends = trendLines(lasts, series, view.nowMs);
+    for (const line of accountFacts(response.account!, { ...view, trends })) print.line(line);
   },
 };
 

@@ -90,7 +90,11 @@ export function holdMessage(hold: Hold): MessageInitShape<typeof accountPb.HoldS
   };
 }
 
-function windowMessage(window: Window, level: Level, nowMs: number): MessageInitShape<typeof accountPb.WindowSchema> {
+export function windowMessage(
+  window: Window,
+  level: Level,
+  nowMs: number,
+): MessageInitShape<typeof accountPb.WindowSchema> {
   return {
     limit: window.limit,
     slot: window.slot,

@@ -6,7 +6,7 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Hold } from "./account_pb.ts";
+import type { Hold, Window } from "./account_pb.ts";
 import { file_rotor_v1_account } from "./account_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/pool.proto.
  */
 export const file_rotor_v1_pool: GenFile = /*@__PURE__*/
-  fileDesc("ChNyb3Rvci92MS9wb29sLnByb3RvEghyb3Rvci52MSK4AgoEUG9vbBIQCghyZXZpc2lvbhgBIAEoAxIkCghzdHJhdGVneRgCIAEoDjISLnJvdG9yLnYxLlN0cmF0ZWd5EhoKA3BpbhgDIAEoCzINLnJvdG9yLnYxLlBpbhIyCg5wYXVzZV9lbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNYWNjb3VudF9jb3VudBgFIAEoBRIUCgx1c2FibGVfY291bnQYBiABKAUSNAoQbmV4dF91c2FibGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLb3Blbl9sZWFzZXMYCCABKAUSFwoPbGFzdF9hY2NvdW50X2lkGAkgASgJEhcKD25leHRfYWNjb3VudF9pZBgKIAEoCSJ3CgNQaW4SEgoKYWNjb3VudF9pZBgBIAEoCRIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi+gIKBFBsYW4SLQoJcGxhbl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCghzdHJhdGVneRgCIAEoDjISLnJvdG9yLnYxLlN0cmF0ZWd5EiQKBnJlYXNvbhgDIAEoDjIULnJvdG9yLnYxLlBsYW5SZWFzb24SEwoLYWNjb3VudF9pZHMYBCADKAkSFAoMdXNhYmxlX2NvdW50GAUgASgFEiMKBGhlbGQYBiADKAsyFS5yb3Rvci52MS5IZWxkQWNjb3VudBISCgpoZWxkX2NvdW50GAcgASgFEjAKC3Bhc3NlZF9vdmVyGAggAygLMhsucm90b3IudjEuUGFzc2VkT3ZlckFjY291bnQSNAoQbmV4dF91c2FibGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZGVmZXJyZWQYCiADKAsyGS5yb3Rvci52MS5EZWZlcnJlZEFjY291bnQiTwoLSGVsZEFjY291bnQSEgoKYWNjb3VudF9pZBgBIAEoCRINCgVhbGlhcxgCIAEoCRIdCgVob2xkcxgDIAMoCzIOLnJvdG9yLnYxLkhvbGQicQoPRGVmZXJyZWRBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSDQoFbGltaXQYAyABKAkSFgoObGVuZ3RoX21pbnV0ZXMYBCABKAMSFAoMbGVmdF9wZXJjZW50GAUgASgBIkYKEVBhc3NlZE92ZXJBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSDgoGcmVhc29uGAMgASgJKtwBCghTdHJhdGVneRIYChRTVFJBVEVHWV9VTlNQRUNJRklFRBAAEhUKEVNUUkFURUdZX0JBTEFOQ0VEEAESGAoUU1RSQVRFR1lfUk9VTkRfUk9CSU4QAhIXChNTVFJBVEVHWV9MRUFTVF9VU0VEEAMSEwoPU1RSQVRFR1lfUkFORE9NEAQSIQodU1RSQVRFR1lfV0VJR0hURURfUk9VTkRfUk9CSU4QBRIYChRTVFJBVEVHWV9EUkFJTl9GSVJTVBAGEhoKFlNUUkFURUdZX1JFU0VUX1NPT05FU1QQByqIAQoKUGxhblJlYXNvbhIbChdQTEFOX1JFQVNPTl9VTlNQRUNJRklFRBAAEhMKD1BMQU5fUkVBU09OX1BJThABEhgKFFBMQU5fUkVBU09OX0FGRklOSVRZEAISGAoUUExBTl9SRUFTT05fU1RSQVRFR1kQAxIUChBQTEFOX1JFQVNPTl9OT05FEARiBnByb3RvMw", [file_google_protobuf_timestamp, file_rotor_v1_account]);
+  fileDesc("ChNyb3Rvci92MS9wb29sLnByb3RvEghyb3Rvci52MSK4AgoEUG9vbBIQCghyZXZpc2lvbhgBIAEoAxIkCghzdHJhdGVneRgCIAEoDjISLnJvdG9yLnYxLlN0cmF0ZWd5EhoKA3BpbhgDIAEoCzINLnJvdG9yLnYxLlBpbhIyCg5wYXVzZV9lbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNYWNjb3VudF9jb3VudBgFIAEoBRIUCgx1c2FibGVfY291bnQYBiABKAUSNAoQbmV4dF91c2FibGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLb3Blbl9sZWFzZXMYCCABKAUSFwoPbGFzdF9hY2NvdW50X2lkGAkgASgJEhcKD25leHRfYWNjb3VudF9pZBgKIAEoCSJ3CgNQaW4SEgoKYWNjb3VudF9pZBgBIAEoCRIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi+gIKBFBsYW4SLQoJcGxhbl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCghzdHJhdGVneRgCIAEoDjISLnJvdG9yLnYxLlN0cmF0ZWd5EiQKBnJlYXNvbhgDIAEoDjIULnJvdG9yLnYxLlBsYW5SZWFzb24SEwoLYWNjb3VudF9pZHMYBCADKAkSFAoMdXNhYmxlX2NvdW50GAUgASgFEiMKBGhlbGQYBiADKAsyFS5yb3Rvci52MS5IZWxkQWNjb3VudBISCgpoZWxkX2NvdW50GAcgASgFEjAKC3Bhc3NlZF9vdmVyGAggAygLMhsucm90b3IudjEuUGFzc2VkT3ZlckFjY291bnQSNAoQbmV4dF91c2FibGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZGVmZXJyZWQYCiADKAsyGS5yb3Rvci52MS5EZWZlcnJlZEFjY291bnQiTwoLSGVsZEFjY291bnQSEgoKYWNjb3VudF9pZBgBIAEoCRINCgVhbGlhcxgCIAEoCRIdCgVob2xkcxgDIAMoCzIOLnJvdG9yLnYxLkhvbGQicQoPRGVmZXJyZWRBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSDQoFbGltaXQYAyABKAkSFgoObGVuZ3RoX21pbnV0ZXMYBCABKAMSFAoMbGVmdF9wZXJjZW50GAUgASgBIkYKEVBhc3NlZE92ZXJBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSDgoGcmVhc29uGAMgASgJIsMBCgxQb29sRm9yZWNhc3QSKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIYWNjb3VudHMYAiADKAsyGS5yb3Rvci52MS5BY2NvdW50Rm9yZWNhc3QSKgoIc3VwcGxpZXMYAyADKAsyGC5yb3Rvci52MS5TdXBwbHlGb3JlY2FzdBIwCgxydW5fb3V0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqEBCg9BY2NvdW50Rm9yZWNhc3QSEgoKYWNjb3VudF9pZBgBIAEoCRINCgVhbGlhcxgCIAEoCRIpCgd3aW5kb3dzGAMgAygLMhgucm90b3IudjEuV2luZG93Rm9yZWNhc3QSMAoMcnVuX291dF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZjb3VudHMYBSABKAgimAEKDldpbmRvd0ZvcmVjYXN0EiAKBndpbmRvdxgBIAEoCzIQLnJvdG9yLnYxLldpbmRvdxIdChBwZXJjZW50X3Blcl9ob3VyGAIgASgBSACIAQESMAoMcnVuX291dF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEITChFfcGVyY2VudF9wZXJfaG91ciLPAQoOU3VwcGx5Rm9yZWNhc3QSIgoEa2luZBgBIAEoDjIULnJvdG9yLnYxLlN1cHBseUtpbmQSHwoXZGVtYW5kX3BlcmNlbnRfcGVyX2hvdXIYAiABKAESFAoMbGVmdF9wZXJjZW50GAMgASgBEjAKDHJ1bl9vdXRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMaG9yaXpvbl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCrcAQoIU3RyYXRlZ3kSGAoUU1RSQVRFR1lfVU5TUEVDSUZJRUQQABIVChFTVFJBVEVHWV9CQUxBTkNFRBABEhgKFFNUUkFURUdZX1JPVU5EX1JPQklOEAISFwoTU1RSQVRFR1lfTEVBU1RfVVNFRBADEhMKD1NUUkFURUdZX1JBTkRPTRAEEiEKHVNUUkFURUdZX1dFSUdIVEVEX1JPVU5EX1JPQklOEAUSGAoUU1RSQVRFR1lfRFJBSU5fRklSU1QQBhIaChZTVFJBVEVHWV9SRVNFVF9TT09ORVNUEAcqiAEKClBsYW5SZWFzb24SGwoXUExBTl9SRUFTT05fVU5TUEVDSUZJRUQQABITCg9QTEFOX1JFQVNPTl9QSU4QARIYChRQTEFOX1JFQVNPTl9BRkZJTklUWRACEhgKFFBMQU5fUkVBU09OX1NUUkFURUdZEAMSFAoQUExBTl9SRUFTT05fTk9ORRAEKlYKClN1cHBseUtpbmQSGwoXU1VQUExZX0tJTkRfVU5TUEVDSUZJRUQQABIVChFTVVBQTFlfS0lORF9TSE9SVBABEhQKEFNVUFBMWV9LSU5EX0xPTkcQAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_rotor_v1_account]);
 
 /**
  * All accounts and the rules over them.
@@ -339,6 +339,181 @@ export const PassedOverAccountSchema: GenMessage<PassedOverAccount> = /*@__PURE_
   messageDesc(file_rotor_v1_pool, 5);
 
 /**
+ * How long it lasts at the pace of the recent past: that of the last two hours for windows of up to a day, of the last day for longer ones.
+ *
+ * @generated from message rotor.v1.PoolForecast
+ */
+export type PoolForecast = Message<"rotor.v1.PoolForecast"> & {
+  /**
+   * As of when.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 1;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * Every account, in the order in which they were added.
+   *
+   * @generated from field: repeated rotor.v1.AccountForecast accounts = 2;
+   */
+  accounts: AccountForecast[];
+
+  /**
+   * All windows of one kind together; at most one of each kind.
+   *
+   * @generated from field: repeated rotor.v1.SupplyForecast supplies = 3;
+   */
+  supplies: SupplyForecast[];
+
+  /**
+   * When nobody can serve any more, at this pace; absent: not as far as this looks.
+   *
+   * @generated from field: google.protobuf.Timestamp run_out_time = 4;
+   */
+  runOutTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.PoolForecast.
+ * Use `create(PoolForecastSchema)` to create a new message.
+ */
+export const PoolForecastSchema: GenMessage<PoolForecast> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_pool, 6);
+
+/**
+ * How long one account lasts.
+ *
+ * @generated from message rotor.v1.AccountForecast
+ */
+export type AccountForecast = Message<"rotor.v1.AccountForecast"> & {
+  /**
+   * The account.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Its alias.
+   *
+   * @generated from field: string alias = 2;
+   */
+  alias: string;
+
+  /**
+   * Its windows that count for the model.
+   *
+   * @generated from field: repeated rotor.v1.WindowForecast windows = 3;
+   */
+  windows: WindowForecast[];
+
+  /**
+   * When the first of them is used up; absent: none before it starts again.
+   *
+   * @generated from field: google.protobuf.Timestamp run_out_time = 4;
+   */
+  runOutTime?: Timestamp | undefined;
+
+  /**
+   * Counts as supply: nothing holds it without an end, and it was not left out.
+   *
+   * @generated from field: bool counts = 5;
+   */
+  counts: boolean;
+};
+
+/**
+ * Describes the message rotor.v1.AccountForecast.
+ * Use `create(AccountForecastSchema)` to create a new message.
+ */
+export const AccountForecastSchema: GenMessage<AccountForecast> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_pool, 7);
+
+/**
+ * How long one window lasts.
+ *
+ * @generated from message rotor.v1.WindowForecast
+ */
+export type WindowForecast = Message<"rotor.v1.WindowForecast"> & {
+  /**
+   * The window.
+   *
+   * @generated from field: rotor.v1.Window window = 1;
+   */
+  window?: Window | undefined;
+
+  /**
+   * What is used of it in an hour, in percentage points; absent when too little was seen.
+   *
+   * @generated from field: optional double percent_per_hour = 2;
+   */
+  percentPerHour?: number | undefined;
+
+  /**
+   * When it is used up; absent: not before it starts again, or not known.
+   *
+   * @generated from field: google.protobuf.Timestamp run_out_time = 3;
+   */
+  runOutTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.WindowForecast.
+ * Use `create(WindowForecastSchema)` to create a new message.
+ */
+export const WindowForecastSchema: GenMessage<WindowForecast> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_pool, 8);
+
+/**
+ * All windows of one kind together.
+ *
+ * @generated from message rotor.v1.SupplyForecast
+ */
+export type SupplyForecast = Message<"rotor.v1.SupplyForecast"> & {
+  /**
+   * Which kind.
+   *
+   * @generated from field: rotor.v1.SupplyKind kind = 1;
+   */
+  kind: SupplyKind;
+
+  /**
+   * What is asked of them in an hour, in percent of such a window of a Plus plan.
+   *
+   * @generated from field: double demand_percent_per_hour = 2;
+   */
+  demandPercentPerHour: number;
+
+  /**
+   * What is left of them, in percent of what they hold when full.
+   *
+   * @generated from field: double left_percent = 3;
+   */
+  leftPercent: number;
+
+  /**
+   * When nobody has any left; absent: not before `horizon_time`.
+   *
+   * @generated from field: google.protobuf.Timestamp run_out_time = 4;
+   */
+  runOutTime?: Timestamp | undefined;
+
+  /**
+   * How far this looks.
+   *
+   * @generated from field: google.protobuf.Timestamp horizon_time = 5;
+   */
+  horizonTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.SupplyForecast.
+ * Use `create(SupplyForecastSchema)` to create a new message.
+ */
+export const SupplyForecastSchema: GenMessage<SupplyForecast> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_pool, 9);
+
+/**
  * Named orderings of usable accounts.
  *
  * @generated from enum rotor.v1.Strategy
@@ -454,4 +629,38 @@ export enum PlanReason {
  */
 export const PlanReasonSchema: GenEnum<PlanReason> = /*@__PURE__*/
   enumDesc(file_rotor_v1_pool, 1);
+
+/**
+ * Kinds of windows.
+ *
+ * @generated from enum rotor.v1.SupplyKind
+ */
+export enum SupplyKind {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: SUPPLY_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Up to a day long.
+   *
+   * @generated from enum value: SUPPLY_KIND_SHORT = 1;
+   */
+  SHORT = 1,
+
+  /**
+   * Longer.
+   *
+   * @generated from enum value: SUPPLY_KIND_LONG = 2;
+   */
+  LONG = 2,
+}
+
+/**
+ * Describes the enum rotor.v1.SupplyKind.
+ */
+export const SupplyKindSchema: GenEnum<SupplyKind> = /*@__PURE__*/
+  enumDesc(file_rotor_v1_pool, 2);
 

@@ -9,7 +9,7 @@ import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Account } from "./account_pb.ts";
 import { file_rotor_v1_account } from "./account_pb.ts";
 import { file_rotor_v1_exposure } from "./exposure_pb.ts";
-import type { Plan, Pool, Strategy } from "./pool_pb.ts";
+import type { Plan, Pool, PoolForecast, Strategy } from "./pool_pb.ts";
 import { file_rotor_v1_pool } from "./pool_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -17,7 +17,63 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/pool_service.proto.
  */
 export const file_rotor_v1_pool_service: GenFile = /*@__PURE__*/
-  fileDesc("Chtyb3Rvci92MS9wb29sX3NlcnZpY2UucHJvdG8SCHJvdG9yLnYxIhAKDkdldFBvb2xSZXF1ZXN0Ii8KD0dldFBvb2xSZXNwb25zZRIcCgRwb29sGAEgASgLMg4ucm90b3IudjEuUG9vbCISChBXYXRjaFBvb2xSZXF1ZXN0IlYKEVdhdGNoUG9vbFJlc3BvbnNlEhwKBHBvb2wYASABKAsyDi5yb3Rvci52MS5Qb29sEiMKCGFjY291bnRzGAIgAygLMhEucm90b3IudjEuQWNjb3VudCI6ChJTZXRTdHJhdGVneVJlcXVlc3QSJAoIc3RyYXRlZ3kYASABKA4yEi5yb3Rvci52MS5TdHJhdGVneSIzChNTZXRTdHJhdGVneVJlc3BvbnNlEhwKBHBvb2wYASABKAsyDi5yb3Rvci52MS5Qb29sIlUKEVBpbkFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSLAoIZW5kX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjIKElBpbkFjY291bnRSZXNwb25zZRIcCgRwb29sGAEgASgLMg4ucm90b3IudjEuUG9vbCIVChNVbnBpbkFjY291bnRSZXF1ZXN0IjQKFFVucGluQWNjb3VudFJlc3BvbnNlEhwKBHBvb2wYASABKAsyDi5yb3Rvci52MS5Qb29sIigKF0V4cGxhaW5TZWxlY3Rpb25SZXF1ZXN0Eg0KBW1vZGVsGAEgASgJIjgKGEV4cGxhaW5TZWxlY3Rpb25SZXNwb25zZRIcCgRwbGFuGAEgASgLMg4ucm90b3IudjEuUGxhbjKBBAoLUG9vbFNlcnZpY2USRwoHR2V0UG9vbBIYLnJvdG9yLnYxLkdldFBvb2xSZXF1ZXN0Ghkucm90b3IudjEuR2V0UG9vbFJlc3BvbnNlIgeQAgHY4xgCEk8KCVdhdGNoUG9vbBIaLnJvdG9yLnYxLldhdGNoUG9vbFJlcXVlc3QaGy5yb3Rvci52MS5XYXRjaFBvb2xSZXNwb25zZSIHkAIB2OMYAjABElAKC1NldFN0cmF0ZWd5Ehwucm90b3IudjEuU2V0U3RyYXRlZ3lSZXF1ZXN0Gh0ucm90b3IudjEuU2V0U3RyYXRlZ3lSZXNwb25zZSIE2OMYAhJNCgpQaW5BY2NvdW50Ehsucm90b3IudjEuUGluQWNjb3VudFJlcXVlc3QaHC5yb3Rvci52MS5QaW5BY2NvdW50UmVzcG9uc2UiBNjjGAISUwoMVW5waW5BY2NvdW50Eh0ucm90b3IudjEuVW5waW5BY2NvdW50UmVxdWVzdBoeLnJvdG9yLnYxLlVucGluQWNjb3VudFJlc3BvbnNlIgTY4xgCEmIKEEV4cGxhaW5TZWxlY3Rpb24SIS5yb3Rvci52MS5FeHBsYWluU2VsZWN0aW9uUmVxdWVzdBoiLnJvdG9yLnYxLkV4cGxhaW5TZWxlY3Rpb25SZXNwb25zZSIHkAIB2OMYAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure, file_rotor_v1_pool]);
+  fileDesc("Chtyb3Rvci92MS9wb29sX3NlcnZpY2UucHJvdG8SCHJvdG9yLnYxIlYKE0ZvcmVjYXN0UG9vbFJlcXVlc3QSDQoFbW9kZWwYASABKAkSGwoTd2l0aG91dF9hY2NvdW50X2lkcxgCIAMoCRITCgtleHRyYV90aWVycxgDIAMoCSJAChRGb3JlY2FzdFBvb2xSZXNwb25zZRIoCghmb3JlY2FzdBgBIAEoCzIWLnJvdG9yLnYxLlBvb2xGb3JlY2FzdCIQCg5HZXRQb29sUmVxdWVzdCIvCg9HZXRQb29sUmVzcG9uc2USHAoEcG9vbBgBIAEoCzIOLnJvdG9yLnYxLlBvb2wiEgoQV2F0Y2hQb29sUmVxdWVzdCJWChFXYXRjaFBvb2xSZXNwb25zZRIcCgRwb29sGAEgASgLMg4ucm90b3IudjEuUG9vbBIjCghhY2NvdW50cxgCIAMoCzIRLnJvdG9yLnYxLkFjY291bnQiOgoSU2V0U3RyYXRlZ3lSZXF1ZXN0EiQKCHN0cmF0ZWd5GAEgASgOMhIucm90b3IudjEuU3RyYXRlZ3kiMwoTU2V0U3RyYXRlZ3lSZXNwb25zZRIcCgRwb29sGAEgASgLMg4ucm90b3IudjEuUG9vbCJVChFQaW5BY2NvdW50UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJEiwKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIyChJQaW5BY2NvdW50UmVzcG9uc2USHAoEcG9vbBgBIAEoCzIOLnJvdG9yLnYxLlBvb2wiFQoTVW5waW5BY2NvdW50UmVxdWVzdCI0ChRVbnBpbkFjY291bnRSZXNwb25zZRIcCgRwb29sGAEgASgLMg4ucm90b3IudjEuUG9vbCIoChdFeHBsYWluU2VsZWN0aW9uUmVxdWVzdBINCgVtb2RlbBgBIAEoCSI4ChhFeHBsYWluU2VsZWN0aW9uUmVzcG9uc2USHAoEcGxhbhgBIAEoCzIOLnJvdG9yLnYxLlBsYW4y2QQKC1Bvb2xTZXJ2aWNlEkcKB0dldFBvb2wSGC5yb3Rvci52MS5HZXRQb29sUmVxdWVzdBoZLnJvdG9yLnYxLkdldFBvb2xSZXNwb25zZSIHkAIB2OMYAhJPCglXYXRjaFBvb2wSGi5yb3Rvci52MS5XYXRjaFBvb2xSZXF1ZXN0Ghsucm90b3IudjEuV2F0Y2hQb29sUmVzcG9uc2UiB5ACAdjjGAIwARJQCgtTZXRTdHJhdGVneRIcLnJvdG9yLnYxLlNldFN0cmF0ZWd5UmVxdWVzdBodLnJvdG9yLnYxLlNldFN0cmF0ZWd5UmVzcG9uc2UiBNjjGAISTQoKUGluQWNjb3VudBIbLnJvdG9yLnYxLlBpbkFjY291bnRSZXF1ZXN0Ghwucm90b3IudjEuUGluQWNjb3VudFJlc3BvbnNlIgTY4xgCElMKDFVucGluQWNjb3VudBIdLnJvdG9yLnYxLlVucGluQWNjb3VudFJlcXVlc3QaHi5yb3Rvci52MS5VbnBpbkFjY291bnRSZXNwb25zZSIE2OMYAhJWCgxGb3JlY2FzdFBvb2wSHS5yb3Rvci52MS5Gb3JlY2FzdFBvb2xSZXF1ZXN0Gh4ucm90b3IudjEuRm9yZWNhc3RQb29sUmVzcG9uc2UiB5ACAdjjGAISYgoQRXhwbGFpblNlbGVjdGlvbhIhLnJvdG9yLnYxLkV4cGxhaW5TZWxlY3Rpb25SZXF1ZXN0GiIucm90b3IudjEuRXhwbGFpblNlbGVjdGlvblJlc3BvbnNlIgeQAgHY4xgCYgZwcm90bzM", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure, file_rotor_v1_pool]);
+
+/**
+ * Request of ForecastPool.
+ *
+ * @generated from message rotor.v1.ForecastPoolRequest
+ */
+export type ForecastPoolRequest = Message<"rotor.v1.ForecastPoolRequest"> & {
+  /**
+   * Model of the asks to come; empty means none in particular.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * What if these accounts were not there: what is asked of them is asked of the others.
+   *
+   * @generated from field: repeated string without_account_ids = 2;
+   */
+  withoutAccountIds: string[];
+
+  /**
+   * What if there were one more of each of these tiers, untouched: `plus`, `pro`, …
+   *
+   * @generated from field: repeated string extra_tiers = 3;
+   */
+  extraTiers: string[];
+};
+
+/**
+ * Describes the message rotor.v1.ForecastPoolRequest.
+ * Use `create(ForecastPoolRequestSchema)` to create a new message.
+ */
+export const ForecastPoolRequestSchema: GenMessage<ForecastPoolRequest> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_pool_service, 0);
+
+/**
+ * Response of ForecastPool.
+ *
+ * @generated from message rotor.v1.ForecastPoolResponse
+ */
+export type ForecastPoolResponse = Message<"rotor.v1.ForecastPoolResponse"> & {
+  /**
+   * The forecast.
+   *
+   * @generated from field: rotor.v1.PoolForecast forecast = 1;
+   */
+  forecast?: PoolForecast | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.ForecastPoolResponse.
+ * Use `create(ForecastPoolResponseSchema)` to create a new message.
+ */
+export const ForecastPoolResponseSchema: GenMessage<ForecastPoolResponse> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_pool_service, 1);
 
 /**
  * Request of GetPool.
@@ -32,7 +88,7 @@ export type GetPoolRequest = Message<"rotor.v1.GetPoolRequest"> & {
  * Use `create(GetPoolRequestSchema)` to create a new message.
  */
 export const GetPoolRequestSchema: GenMessage<GetPoolRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool_service, 0);
+  messageDesc(file_rotor_v1_pool_service, 2);
 
 /**
  * Response of GetPool.
@@ -53,7 +109,7 @@ export type GetPoolResponse = Message<"rotor.v1.GetPoolResponse"> & {
  * Use `create(GetPoolResponseSchema)` to create a new message.
  */
 export const GetPoolResponseSchema: GenMessage<GetPoolResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool_service, 1);
+  messageDesc(file_rotor_v1_pool_service, 3);
 
 /**
  * Request of WatchPool.
@@ -68,7 +124,7 @@ export type WatchPoolRequest = Message<"rotor.v1.WatchPoolRequest"> & {
  * Use `create(WatchPoolRequestSchema)` to create a new message.
  */
 export const WatchPoolRequestSchema: GenMessage<WatchPoolRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool_service, 2);
+  messageDesc(file_rotor_v1_pool_service, 4);
 
 /**
  * Response of WatchPool.
@@ -96,7 +152,7 @@ export type WatchPoolResponse = Message<"rotor.v1.WatchPoolResponse"> & {
  * Use `create(WatchPoolResponseSchema)` to create a new message.
  */
 export const WatchPoolResponseSchema: GenMessage<WatchPoolResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool_service, 3);
+  messageDesc(file_rotor_v1_pool_service, 5);
 
 /**
  * Request of SetStrategy.
@@ -117,7 +173,7 @@ export type SetStrategyRequest = Message<"rotor.v1.SetStrategyRequest"> & {
  * Use `create(SetStrategyRequestSchema)` to create a new message.
  */
 export const SetStrategyRequestSchema: GenMessage<SetStrategyRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool_service, 4);
+  messageDesc(file_rotor_v1_pool_service, 6);
 
 /**
  * Response of SetStrategy.
@@ -138,7 +194,7 @@ export type SetStrategyResponse = Message<"rotor.v1.SetStrategyResponse"> & {
  * Use `create(SetStrategyResponseSchema)` to create a new message.
  */
 export const SetStrategyResponseSchema: GenMessage<SetStrategyResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool_service, 5);
+  messageDesc(file_rotor_v1_pool_service, 7);
 
 /**
  * Request of PinAccount.
@@ -166,7 +222,7 @@ export type PinAccountRequest = Message<"rotor.v1.PinAccountRequest"> & {
  * Use `create(PinAccountRequestSchema)` to create a new message.
  */
 export const PinAccountRequestSchema: GenMessage<PinAccountRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool_service, 6);
+  messageDesc(file_rotor_v1_pool_service, 8);
 
 /**
  * Response of PinAccount.
@@ -187,7 +243,7 @@ export type PinAccountResponse = Message<"rotor.v1.PinAccountResponse"> & {
  * Use `create(PinAccountResponseSchema)` to create a new message.
  */
 export const PinAccountResponseSchema: GenMessage<PinAccountResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool_service, 7);
+  messageDesc(file_rotor_v1_pool_service, 9);
 
 /**
  * Request of UnpinAccount.
@@ -202,7 +258,7 @@ export type UnpinAccountRequest = Message<"rotor.v1.UnpinAccountRequest"> & {
  * Use `create(UnpinAccountRequestSchema)` to create a new message.
  */
 export const UnpinAccountRequestSchema: GenMessage<UnpinAccountRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool_service, 8);
+  messageDesc(file_rotor_v1_pool_service, 10);
 
 /**
  * Response of UnpinAccount.
@@ -223,7 +279,7 @@ export type UnpinAccountResponse = Message<"rotor.v1.UnpinAccountResponse"> & {
  * Use `create(UnpinAccountResponseSchema)` to create a new message.
  */
 export const UnpinAccountResponseSchema: GenMessage<UnpinAccountResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool_service, 9);
+  messageDesc(file_rotor_v1_pool_service, 11);
 
 /**
  * Request of ExplainSelection.
@@ -244,7 +300,7 @@ export type ExplainSelectionRequest = Message<"rotor.v1.ExplainSelectionRequest"
  * Use `create(ExplainSelectionRequestSchema)` to create a new message.
  */
 export const ExplainSelectionRequestSchema: GenMessage<ExplainSelectionRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool_service, 10);
+  messageDesc(file_rotor_v1_pool_service, 12);
 
 /**
  * Response of ExplainSelection.
@@ -265,7 +321,7 @@ export type ExplainSelectionResponse = Message<"rotor.v1.ExplainSelectionRespons
  * Use `create(ExplainSelectionResponseSchema)` to create a new message.
  */
 export const ExplainSelectionResponseSchema: GenMessage<ExplainSelectionResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool_service, 11);
+  messageDesc(file_rotor_v1_pool_service, 13);
 
 /**
  * How accounts are chosen.
@@ -322,6 +378,16 @@ export const PoolService: GenService<{
     methodKind: "unary";
     input: typeof UnpinAccountRequestSchema;
     output: typeof UnpinAccountResponseSchema;
+  },
+  /**
+   * How long it all lasts at the pace of the recent past: every window, and the pool as a whole.
+   *
+   * @generated from rpc rotor.v1.PoolService.ForecastPool
+   */
+  forecastPool: {
+    methodKind: "unary";
+    input: typeof ForecastPoolRequestSchema;
+    output: typeof ForecastPoolResponseSchema;
   },
   /**
    * What would be chosen now and why, from the same code that chooses; leases nothing and sends nothing.

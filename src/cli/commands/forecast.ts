@@ -1,0 +1,101 @@
+/**
+ * `rotor pool forecast` and `rotor pool best`: how long it lasts, and whom to use now.
+ */
+import { AppError } from "../../base/errors.ts";
+import { type Plan, PlanReason, Strategy, StrategySchema } from "../../gen/rotor/v1/pool_pb.ts";
+import { ExplainSelectionResponseSchema, ForecastPoolResponseSchema } from "../../gen/rotor/v1/pool_service_pb.ts";
+import { windowsText } from "../account-text.ts";
+import type { Command } from "../command.ts";
+import { forecastLines, untilText, whatIfLine } from "../forecast-text.ts";
+import { resolveAccount } from "../resolve.ts";
+import { formatEnd } from "../time-text.ts";
+import { enumText, toMs } from "../wire-text.ts";
+import { listAccounts } from "./account.ts";
+
+const forecast: Command = {
+  path: ["pool", "forecast"],
+  summary: "how long every window and the whole pool last at the pace of today",
+  details: [
+    "The pace is that of the last two hours for windows of up to a day, and of the last 24 hours for longer ones. What is asked of all accounts together goes on being asked of those that may serve; an account that is disabled, paused without an end or in need of a login does not count.",
+    "--without and --with say what would be: without an account, or with one more of a plan. With --json the answer is the one to that question.",
+  ],
+  options: [
+    { name: "model", value: "MODEL", about: "for requests for this model" },
+    { name: "without", value: "ACCOUNT", about: "as if this account were not there" },
+    { name: "with", value: "TIER", about: "as if there were one more of this plan: plus, pro, team, …" },
+  ],
+  examples: ["rotor pool forecast", "rotor pool forecast --without work", "rotor pool forecast --with plus"],
+  starts: true,
+  async run(context, input) {
+    const { print, nowMs } = context;
+    const { pool } = await context.daemon();
+    const model = input.value("model") ?? "";
+    const [without, tier] = [input.value("without"), input.value("with")];
+    const left = without === null ? null : resolveAccount(await listAccounts(context), without);
+    const request = {
+      model,
+      withoutAccountIds: left === null ? [] : [left.id],
+      extraTiers: tier === null ? [] : [tier],
+    };
+    const response = await pool.forecastPool(request);
+    if (print.asJson(ForecastPoolResponseSchema, response)) return;
+    const isWhatIf = left !== null || tier !== null;
+    const base = isWhatIf ? (await pool.forecastPool({ model })).forecast! : response.forecast!;
+    for (const line of forecastLines(base, { nowMs: nowMs(), width: print.columns })) print.line(line);
+    if (!isWhatIf) return;
+    const what = [left === null ? "" : `without ${left.alias}`, tier === null ? "" : `with one more ${tier}`];
+    print.line();
+    print.line(whatIfLine(what.filter((part) => part !== "").join(" and "), base, response.forecast!, nowMs()));
+  },
+};
+
+const STRATEGY_REASONS: Readonly<Record<Strategy, string>> = {
+  [Strategy.UNSPECIFIED]: "the strategy puts it first",
+  [Strategy.BALANCED]: "most would expire unused there",
+  [Strategy.ROUND_ROBIN]: "it was chosen longest ago",
+  [Strategy.LEAST_USED]: "it had the fewest requests in the last 7 days",
+  [Strategy.RANDOM]: "by chance",
+  [Strategy.WEIGHTED_ROUND_ROBIN]: "it is its turn by weight",
+  [Strategy.DRAIN_FIRST]: "it is to be used up first",
+  [Strategy.RESET_SOONEST]: "its tightest window starts again soonest",
+};
+
+function reasonText(plan: Plan): string {
+  if (plan.reason === PlanReason.PIN) return "it is pinned";
+  if (plan.usableCount === 1) return "nobody else is usable";
+  return `${enumText(StrategySchema, plan.strategy)}: ${STRATEGY_REASONS[plan.strategy] ?? "the strategy puts it first"}`;
+}
+
+const best: Command = {
+  path: ["pool", "best"],
+  summary: "whom a new conversation would get now, and why, in one line",
+  details: [
+    "The first of rotor pool explain, from the code that chooses. Exit code 1 when nobody is usable. With --json: the whole plan.",
+  ],
+  options: [{ name: "model", value: "MODEL", about: "for a request for this model" }],
+  starts: true,
+  async run(context, input) {
+    const { print, nowMs } = context;
+    const { pool } = await context.daemon();
+    const model = input.value("model") ?? "";
+    const response = await pool.explainSelection({ model });
+    if (print.asJson(ExplainSelectionResponseSchema, response)) return;
+    const plan = response.plan!;
+    const first = plan.accountIds[0];
+    if (first === undefined) {
+      const nextMs = toMs(plan.nextUsableTime);
+      const next = nextMs === null ? "" : `; next usable ${formatEnd(nextMs, nowMs())}`;
+      throw new AppError("pool_exhausted", `nobody is usable${next}`);
+    }
+    const accounts = await listAccounts(context);
+    const account = accounts.find(({ id }) => id === first);
+    const lasts = (await pool.forecastPool({ model })).forecast?.accounts.find(({ accountId }) => accountId === first);
+    const endMs = toMs(lasts?.runOutTime);
+    const end = endMs === null ? "" : `, at this pace ${untilText(endMs, nowMs())}`;
+    const windows =
+      account === undefined || account.windows.length === 0 ? "" : `; ${windowsText(account.windows)}${end}`;
+    print.line(`${account?.alias ?? first}: ${reasonText(plan)}${windows}`);
+  },
+};
+
+export const forecastCommands: readonly Command[] = [forecast, best];

@@ -1,0 +1,20 @@
+/** UsageService (proto/rotor/v1/usage_service.proto): translates and calls the history desk. */
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { Clock } from "../base/clock.ts";
+import type { UsageService } from "../gen/rotor/v1/usage_service_pb.ts";
+import type { Engine } from "../pool/engine.ts";
+import { historyMessage } from "./convert/forecast.ts";
+import { aliasLookup } from "./convert/pool.ts";
+import { toAccountId, toInstantMs } from "./convert/values.ts";
+
+const DAY_MS = 86_400_000;
+
+export function createUsageService(engine: () => Engine, clock: Clock): ServiceImpl<typeof UsageService> {
+  return {
+    async listWindowHistory(request) {
+      const accountId = request.accountId === "" ? null : toAccountId(request.accountId);
+      const sinceMs = toInstantMs(request.startTime) ?? clock.nowMs() - DAY_MS;
+      return historyMessage(await engine().history.series({ accountId, sinceMs }), aliasLookup(engine()));
+    },
+  };
+}
