@@ -1,43 +1,35 @@
 /**
- * `messages` of a Chat Completions request as `input` of a Responses request (wire §5.1), message by message, in order. Content keeps its
- * bytes. Never repairs a history: a call without an answer is upstream's to refuse, as it is on the Platform API.
+ * `messages` of a Chat Completions request as `input` of a Responses request (wire §5.1), message by message, in order. Never repairs a
+ * history: a call without an answer is upstream's to refuse, as it is on the Platform API.
+ *
+ * On values and not on bytes, unlike what a Responses request gets: every message changes its form, and a native parse of them all with
+ * one writing is three times as fast as looking into each (2 MB of short messages, Bun 1.4.5).
  */
-import { contentParts, type PartKinds, partList, refusalPart, textAt } from "./chat-parts.ts";
+import { isObject } from "./chat-facts.ts";
+import { contentParts, type PartKinds, textAt } from "./chat-parts.ts";
 import { invalidChat } from "./chat-refusal.ts";
-import { isArray, isText, type JsonSpan, scanElements } from "./json-members.ts";
-import { type JsonView, listOf, objectOf, type Piece, viewObject } from "./json-view.ts";
 
-export function inputOfMessages(body: JsonView): Piece[] {
-  const messages = body.at("messages");
-  const scan =
-    messages !== null && isArray(body.bytes, messages)
-      ? scanElements(body.bytes, messages.valueStart, messages.valueEnd)
-      : null;
-  if (!scan?.ok || scan.elements.length === 0) throw invalidChat("messages", "messages must be a list of messages");
-  const history = new History(body.bytes);
-  scan.elements.forEach((element, index) => {
-    history.add(element, `messages[${index}]`);
-  });
-  return listOf(history.items);
+type Json = Readonly<Record<string, unknown>>;
+
+export function inputOfMessages(messages: unknown): readonly Json[] {
+  if (!Array.isArray(messages) || messages.length === 0) {
+    throw invalidChat("messages", "messages must be a list of messages");
+  }
+  const history = new History();
+  for (const [index, message] of messages.entries()) history.add(message, `messages[${index}]`);
+  return history.items;
 }
 
 class History {
-  readonly items: Piece[][] = [];
-  readonly #bytes: Uint8Array;
+  readonly items: Json[] = [];
   /** Calls of custom tools: their answers have a type of their own. */
   readonly #customCalls = new Set<string>();
   /** Calls of the old form have no id; each gets one by its place, so that the same history is the same bytes every time. */
   #oldCalls = 0;
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-  }
-
-  add(element: JsonSpan, place: string): void {
-    const message = viewObject(this.#bytes, element);
-    if (message === null) throw invalidChat(place, `${place} must be an object`);
-    const role = message.text("role");
-    switch (role) {
+  add(message: unknown, place: string): void {
+    if (!isObject(message)) throw invalidChat(place, `${place} must be an object`);
+    switch (message.role) {
       // The Codex backend refuses the role `system` (wire §3.3).
       case "system":
       case "developer":
@@ -53,7 +45,7 @@ class History {
         this.#toolAnswer(message, place);
         break;
       case "function":
-        this.#output("function_call_output", JSON.stringify(oldCallId(this.#oldCalls)), message, place);
+        this.#output("function_call_output", oldCallId(this.#oldCalls), message, place);
         break;
       default:
         throw invalidChat(
@@ -63,87 +55,63 @@ class History {
     }
   }
 
-  #content(message: JsonView, kinds: PartKinds, place: string): Piece[] {
-    const content = message.at("content");
-    if (content === null) throw invalidChat(`${place}.content`, `${place}.content must be a text or a list of parts`);
-    return partList(this.#bytes, content, kinds, `${place}.content`);
+  #content(message: Json, kinds: PartKinds, place: string): readonly Json[] {
+    return contentParts(message.content, kinds, `${place}.content`);
   }
 
-  #message(role: string, parts: Piece[]): void {
-    this.items.push([`{"type":"message","role":"${role}","content":`, ...parts, "}"]);
+  #message(role: string, content: readonly Json[]): void {
+    this.items.push({ type: "message", role, content });
   }
 
   /** What it said comes before what it called, as it did when it was written. */
-  #assistant(message: JsonView, place: string): void {
-    const content = message.at("content");
-    const parts = content === null ? [] : contentParts(this.#bytes, content, "output", `${place}.content`);
-    const refusal = message.at("refusal");
-    if (refusal !== null && isText(this.#bytes, refusal)) parts.push(refusalPart(message.raw(refusal)));
+  #assistant(message: Json, place: string): void {
     // Many programs write "" where there is nothing but calls.
-    const isEmpty = content !== null && isText(this.#bytes, content) && content.valueEnd - content.valueStart === 2;
-    const said = isEmpty ? parts.slice(1) : parts;
-    if (said.length > 0) this.#message("assistant", listOf(said));
-    this.#calls(message, place);
-    const old = message.object("function_call");
-    if (old !== null) {
+    const isSilent = message.content === undefined || message.content === null || message.content === "";
+    const said = isSilent ? [] : contentParts(message.content, "output", `${place}.content`);
+    if (typeof message.refusal === "string") said.push({ type: "refusal", refusal: message.refusal });
+    if (said.length > 0) this.#message("assistant", said);
+    this.#calls(message.tool_calls ?? [], `${place}.tool_calls`);
+    if (isObject(message.function_call)) {
       this.#oldCalls++;
-      this.#functionCall(old, JSON.stringify(oldCallId(this.#oldCalls)), `${place}.function_call`);
+      this.#functionCall(message.function_call, oldCallId(this.#oldCalls), `${place}.function_call`);
     }
   }
 
-  #calls(message: JsonView, place: string): void {
-    const calls = message.at("tool_calls");
-    if (calls === null) return;
-    const scan = isArray(this.#bytes, calls) ? scanElements(this.#bytes, calls.valueStart, calls.valueEnd) : null;
-    if (!scan?.ok) throw invalidChat(`${place}.tool_calls`, `${place}.tool_calls must be a list`);
-    scan.elements.forEach((element, index) => {
-      this.#call(element, `${place}.tool_calls[${index}]`);
-    });
+  #calls(calls: unknown, place: string): void {
+    if (!Array.isArray(calls)) throw invalidChat(place, `${place} must be a list`);
+    for (const [index, call] of calls.entries()) this.#call(call, `${place}[${index}]`);
   }
 
-  #call(element: JsonSpan, place: string): void {
-    const call = viewObject(this.#bytes, element);
-    if (call === null) throw invalidChat(place, `${place} must be an object`);
+  #call(call: unknown, place: string): void {
+    if (!isObject(call)) throw invalidChat(place, `${place} must be an object`);
     const id = textAt(call, "id", place);
-    const custom = call.object("custom");
-    if (custom !== null) {
-      this.#customCalls.add(call.text("id")!);
-      const name = textAt(custom, "name", `${place}.custom`);
-      const input = textAt(custom, "input", `${place}.custom`);
-      this.items.push(objectOf({ type: '"custom_tool_call"', call_id: id, name, input }));
+    if (isObject(call.custom)) {
+      this.#customCalls.add(id);
+      const name = textAt(call.custom, "name", `${place}.custom`);
+      const input = textAt(call.custom, "input", `${place}.custom`);
+      this.items.push({ type: "custom_tool_call", call_id: id, name, input });
       return;
     }
-    const called = call.object("function");
-    if (called === null) throw invalidChat(`${place}.function`, `${place}.function must be an object`);
-    this.#functionCall(called, id, `${place}.function`);
+    if (!isObject(call.function)) throw invalidChat(`${place}.function`, `${place}.function must be an object`);
+    this.#functionCall(call.function, id, `${place}.function`);
   }
 
-  #functionCall(called: JsonView, id: Piece, place: string): void {
-    const given = called.at("arguments");
-    const bytes = given === null ? null : called.raw(given);
+  #functionCall(called: Json, id: string, place: string): void {
+    const given = called.arguments ?? "{}";
     // A text by the API; some programs send the object itself.
-    const text =
-      bytes === null ? '"{}"' : isText(this.#bytes, given!) ? bytes : JSON.stringify(Buffer.from(bytes).toString());
-    const name = textAt(called, "name", place);
-    this.items.push(objectOf({ type: '"function_call"', call_id: id, name, arguments: text }));
+    const text = typeof given === "string" ? given : JSON.stringify(given);
+    this.items.push({ type: "function_call", call_id: id, name: textAt(called, "name", place), arguments: text });
   }
 
-  #toolAnswer(message: JsonView, place: string): void {
+  #toolAnswer(message: Json, place: string): void {
     const id = textAt(message, "tool_call_id", place);
-    const isCustom = this.#customCalls.has(message.text("tool_call_id")!);
-    this.#output(isCustom ? "custom_tool_call_output" : "function_call_output", id, message, place);
+    this.#output(this.#customCalls.has(id) ? "custom_tool_call_output" : "function_call_output", id, message, place);
   }
 
-  #output(type: string, id: Piece, message: JsonView, place: string): void {
-    const content = message.at("content");
-    const isPlain = content !== null && isText(this.#bytes, content);
-    const output: Piece[] =
-      content === null
-        ? ['""']
-        : isPlain
-          ? [message.raw(content)]
-          : partList(this.#bytes, content, "input", `${place}.content`);
-    this.items.push(objectOf({ type: JSON.stringify(type), call_id: id, output }));
+  #output(type: string, id: string, message: Json, place: string): void {
+    const content = message.content ?? "";
+    const output = typeof content === "string" ? content : this.#content(message, "input", place);
+    this.items.push({ type, call_id: id, output });
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * A Chat Completions request as a Responses request of an SDK: the fields, by the table in base/chat-fields.ts. What upstream then wants
- * of any SDK's request is normalise.ts's to know. Builds the new body once, from the old one's bytes.
+ * of any SDK's request is normalise.ts's to know. Builds the new body once; tools and schemas keep their bytes.
  */
 import type { CHAT_FIELDS, ChatField } from "../base/chat-fields.ts";
 import { inputOfMessages } from "./chat-messages.ts";
@@ -30,7 +30,8 @@ export interface ChatWants {
 export function translateChat(scanned: ScannedBody): ChatRequest {
   const chat = new JsonView(scanned);
   refuseUnserved(chat);
-  const input = inputOfMessages(chat);
+  const messages = chat.at("messages") === null ? null : value(chat, "messages");
+  const input = JSON.stringify(inputOfMessages(messages));
   const as = (key: ChatField): Uint8Array | null => {
     const member = chat.at(key);
     return member === null ? null : chat.raw(member);
@@ -65,7 +66,7 @@ const UNSERVED: Partial<Record<ChatField, (value: unknown) => boolean>> = {
 function refuseUnserved(chat: JsonView): void {
   for (const field of Object.keys(UNSERVED) as ChatField[]) {
     const member = chat.at(field);
-    if (member !== null && UNSERVED[field]!(small(chat, field))) throw unsupportedField(field);
+    if (member !== null && UNSERVED[field]!(value(chat, field))) throw unsupportedField(field);
   }
 }
 
@@ -116,8 +117,8 @@ const STOP_MAX = 16;
 
 function stopOf(chat: JsonView): readonly string[] {
   if (chat.at("stop") === null) return [];
-  const value = small(chat, "stop");
-  const stops = typeof value === "string" ? [value] : value;
+  const said = value(chat, "stop");
+  const stops = typeof said === "string" ? [said] : said;
   const isRight =
     Array.isArray(stops) && stops.length <= STOP_MAX && stops.every((stop) => typeof stop === "string" && stop !== "");
   if (!isRight)
@@ -125,7 +126,7 @@ function stopOf(chat: JsonView): readonly string[] {
   return stops;
 }
 
-function small(chat: JsonView, field: keyof typeof CHAT_FIELDS): unknown {
+function value(chat: JsonView, field: keyof typeof CHAT_FIELDS): unknown {
   try {
     return readSpan(chat.bytes, chat.at(field)!);
   } catch {

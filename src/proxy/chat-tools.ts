@@ -3,7 +3,6 @@
  * since upstream compares them.
  */
 
-import { textAt } from "./chat-parts.ts";
 import { invalidChat } from "./chat-refusal.ts";
 import { isArray, isText, type JsonMember, type JsonSpan, readSpan, scanElements } from "./json-members.ts";
 import { type JsonView, listOf, objectOf, type Piece, viewObject } from "./json-view.ts";
@@ -50,7 +49,7 @@ const NO_PARAMETERS = '{"type":"object","properties":{}}';
 function functionTool(view: JsonView, place: string): Piece[] {
   return objectOf({
     type: '"function"',
-    name: textAt(view, "name", place),
+    name: nameIn(view, place),
     description: rawOrNull(view, "description"),
     parameters: rawOrNull(view, "parameters") ?? NO_PARAMETERS,
     strict: view.flag("strict") === true ? "true" : "false",
@@ -71,7 +70,7 @@ function customTool(view: JsonView, place: string): Piece[] {
         });
   return objectOf({
     type: '"custom"',
-    name: textAt(view, "name", `${place}.custom`),
+    name: nameIn(view, `${place}.custom`),
     description: rawOrNull(view, "description"),
     format: flat,
   });
@@ -102,7 +101,7 @@ export function toolChoiceOf(body: JsonView): Piece[] | null {
   const old = body.at("function_call");
   if (old === null) return null;
   const named = viewObject(body.bytes, old);
-  if (named !== null) return objectOf({ type: '"function"', name: textAt(named, "name", "function_call") });
+  if (named !== null) return objectOf({ type: '"function"', name: nameIn(named, "function_call") });
   return wordChoice(body, old, "function_call");
 }
 
@@ -120,7 +119,7 @@ function flatChoice(body: JsonView, choice: JsonSpan & { readonly key?: string }
   const type = view.text("type");
   if (type === "function" || type === "custom") {
     const inner = view.object(type);
-    const name = textAt(inner ?? view, "name", inner === null ? place : `${place}.${type}`);
+    const name = nameIn(inner ?? view, inner === null ? place : `${place}.${type}`);
     return objectOf({ type: JSON.stringify(type), name });
   }
   if (type !== "allowed_tools") return [body.raw(choice)];
@@ -129,6 +128,13 @@ function flatChoice(body: JsonView, choice: JsonSpan & { readonly key?: string }
     flatChoice(body, element, `${place}.allowed_tools.tools[${index}]`),
   );
   return objectOf({ type: '"allowed_tools"', mode: rawOrNull(allowed, "mode"), tools: listOf(tools) });
+}
+
+/** The bytes of the name, which must be a text. */
+function nameIn(view: JsonView, place: string): Uint8Array {
+  const name = view.at("name");
+  if (name === null || !isText(view.bytes, name)) throw invalidChat(`${place}.name`, `${place}.name must be a text`);
+  return view.raw(name);
 }
 
 function rawOrNull(view: JsonView, key: string): Uint8Array | null {

