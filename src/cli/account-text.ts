@@ -97,23 +97,51 @@ const ACCOUNT_COLUMNS: readonly Column[] = [
   { header: "STATE" },
 ];
 
-export function accountTable(
-  accounts: readonly Account[],
-  view: { nowMs: number; width: number | null; style: Style },
-): string[] {
+export interface AccountView {
+  readonly nowMs: number;
+  readonly width: number | null;
+  readonly style: Style;
+  /** List number; absent: the place among those that are shown. */
+  readonly number?: (account: Account) => number;
+}
+
+export function accountTable(accounts: readonly Account[], view: AccountView): string[] {
   const { nowMs, width, style } = view;
+  const tagged = accounts.some((account) => account.tags.length > 0);
   const rows = accounts.map((account, i) => [
-    String(i + 1),
+    String(view.number?.(account) ?? i + 1),
     account.onDevice ? `${account.alias} *` : account.alias,
     account.tier === "" ? "–" : printable(account.tier),
+    ...(tagged ? [account.tags.join(",") || "–"] : []),
     windowsText(account.windows),
     agoText(toMs(account.lastLeaseTime), nowMs),
     loginText(account, nowMs),
     styledState(account, nowMs, style),
   ]);
-  const lines = renderTable(ACCOUNT_COLUMNS, rows, { width, header: style.bold });
+  const columns = tagged ? ACCOUNT_COLUMNS.toSpliced(3, 0, { header: "TAGS", max: 16 }) : ACCOUNT_COLUMNS;
+  const lines = renderTable(columns, rows, { width, header: style.bold });
   const files = new Set(accounts.flatMap((account) => account.deviceFiles));
   return files.size === 0 ? lines : [...lines, `* on this device: ${[...files].map(printable).join(", ")}`];
+}
+
+/** Accounts whose login is lost: why, since when, and what helps. */
+export function lostLoginTable(accounts: readonly Account[], view: AccountView): string[] {
+  const rows = accounts.map((account, i) => {
+    const hold = account.holds.find(({ kind }) => kind === HoldKind.NEEDS_LOGIN);
+    const sinceMs = toMs(hold?.startTime);
+    return [
+      String(view.number?.(account) ?? i + 1),
+      account.alias,
+      sinceMs === null ? "–" : formatAgo(sinceMs, view.nowMs),
+      printable(hold?.text ?? "") || "–",
+      (hold && mendingCommand(hold, account.alias)) ?? "–",
+    ];
+  });
+  const columns = [
+    { header: "#", align: "right" as const },
+    ...["ALIAS", "SINCE", "WHY", "TRY"].map((header) => ({ header })),
+  ];
+  return renderTable(columns, rows, { width: view.width, header: view.style.bold });
 }
 
 /** Everything about one account, line by line. */
@@ -127,11 +155,12 @@ export function accountFacts(
     ["id", account.id],
     ["e-mail", printable(account.email) || "–"],
     ["tier", printable(account.tier) || "–"],
-    ["workspace", printable(account.workspaceId) || "–"],
+    ["workspace", workspaceText(account)],
     ["user", printable(account.userId) || "–"],
     ["issuer", printable(account.issuer)],
     ["enabled", account.enabled ? "yes" : "no"],
   ];
+  facts.push(...orderFacts(account));
   if (account.holds.length === 0) facts.push(["state", "usable"]);
   for (const hold of account.holds) {
     facts.push(["held", holdReason(hold, nowMs)]);
@@ -160,6 +189,22 @@ const LEVEL_WORDS: Readonly<Record<WindowLevel, string>> = {
   [WindowLevel.LOW]: " (low)",
   [WindowLevel.CRITICAL]: " (critical)",
 };
+
+/** `Acme (1234-…)`, or the id alone. */
+function workspaceText({ workspaceId, workspaceName }: Account): string {
+  const id = printable(workspaceId) || "–";
+  return workspaceName === "" ? id : `${printable(workspaceName)} (${id})`;
+}
+
+/** What the operator ordered, as far as it is no hold and not the default. */
+function orderFacts(account: Account): [string, string][] {
+  const facts: [string, string][] = [];
+  if (account.tags.length > 0) facts.push(["tags", account.tags.join(", ")]);
+  if (account.note !== "") facts.push(["note", printable(account.note)]);
+  if (account.weight !== 1) facts.push(["weight", String(account.weight)]);
+  if (account.priority !== 0) facts.push(["priority", String(account.priority)]);
+  return facts;
+}
 
 /** Who renews the login, and which other programs of this device have it. Nothing to say when it is Rotor's alone. */
 function ownerFacts(account: Account): [string, string][] {

@@ -3,6 +3,9 @@
  */
 import type { Command } from "./command.ts";
 import { accountCommands } from "./commands/account.ts";
+import { accountListCommands } from "./commands/account-list.ts";
+import { accountLoginCommands } from "./commands/account-logins.ts";
+import { accountOrderCommands } from "./commands/account-orders.ts";
 import { auditCommands } from "./commands/audit.ts";
 import { completionCommands } from "./commands/completion.ts";
 import { connectCommands } from "./commands/connect.ts";
@@ -29,7 +32,10 @@ export const COMMANDS: readonly Command[] = [
   ...importCommands,
   ...connectCommands,
   ...demoCommands,
+  ...accountListCommands,
   ...accountCommands,
+  ...accountOrderCommands,
+  ...accountLoginCommands,
   ...switchCommands,
   ...fileCommands,
   ...keyCommands,

@@ -15,6 +15,7 @@ export interface Candidate {
 /** Names that only the daemon knows; empty when none runs. */
 export interface Names {
   accounts(): Promise<readonly Candidate[]>;
+  tags(): Promise<readonly Candidate[]>;
   keys(): Promise<readonly Candidate[]>;
   settings(): Promise<readonly Candidate[]>;
 }
@@ -87,6 +88,7 @@ function optionCandidates(options: readonly Option[]): Candidate[] {
 /** Files are the shell's own business: an empty answer makes every one of the scripts offer them. */
 async function complete(what: Completes | undefined, names: Names): Promise<Candidate[]> {
   if (what === "account") return [...(await names.accounts())];
+  if (what === "tag") return [...(await names.tags())];
   if (what === "key") return [...(await names.keys())];
   if (what === "setting") return [...(await names.settings())];
   return what === undefined || what === "file" ? [] : what.map((word) => ({ word, about: "" }));

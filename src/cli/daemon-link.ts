@@ -41,8 +41,9 @@ export interface DaemonLink {
   readonly seal: Client<typeof SealService>;
   readonly transfers: Client<typeof TransferService>;
   readonly usage: Client<typeof UsageService>;
-  /** The same services without a deadline, for watches. */
+  /** The same services without a deadline, for watches and long work. */
   readonly watch: {
+    readonly accounts: Client<typeof AccountService>;
     readonly pool: Client<typeof PoolService>;
     readonly exchanges: Client<typeof ExchangeService>;
     readonly logins: Client<typeof LoginService>;
@@ -199,6 +200,7 @@ async function openLink(socket: string, io: CliIo): Promise<DaemonLink> {
       transfers: createClient(TransferService, unary),
       usage: createClient(UsageService, unary),
       watch: {
+        accounts: createClient(AccountService, endless),
         pool: createClient(PoolService, endless),
         exchanges: createClient(ExchangeService, endless),
         logins: createClient(LoginService, endless),

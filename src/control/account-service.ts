@@ -5,7 +5,9 @@ import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import { type AccountService, ImportAction, type ImportedAccountSchema } from "../gen/rotor/v1/account_service_pb.ts";
 import type { Engine, ImportedLogin } from "../pool/engine.ts";
+import { toAccountEdit } from "./convert/account-edits.ts";
 import { accountConverter } from "./convert/accounts.ts";
+import { loginStepMessage } from "./convert/login-steps.ts";
 import { toAccountId } from "./convert/values.ts";
 
 export function createAccountService(engine: () => Engine, clock: Clock): ServiceImpl<typeof AccountService> {
@@ -25,8 +27,14 @@ export function createAccountService(engine: () => Engine, clock: Clock): Servic
       const account = await engine().accounts.update(toAccountId(request.accountId), { alias, enabled, force });
       return { account: converter()(account) };
     },
+    async updateAccounts(request) {
+      const { force, dryRun } = request;
+      const ids = request.accountIds.map(toAccountId);
+      const accounts = await engine().accounts.edit(ids, toAccountEdit(request), { force, dryRun });
+      return { accounts: accounts.map(converter()) };
+    },
     async removeAccount(request) {
-      const removed = await engine().accounts.remove(toAccountId(request.accountId));
+      const removed = await engine().accounts.remove(toAccountId(request.accountId), { revoke: request.revoke });
       return { account: converter()(removed) };
     },
     async importAccounts(request) {
@@ -38,6 +46,16 @@ export function createAccountService(engine: () => Engine, clock: Clock): Servic
     async refreshAccount(request) {
       const account = await engine().accounts.refresh(toAccountId(request.accountId));
       return { account: converter()(account) };
+    },
+    async *refreshAccounts(request, context) {
+      const options = { dryRun: request.dryRun, signal: context.signal };
+      const steps = engine().accounts.refreshAll(request.accountIds.map(toAccountId), options);
+      for await (const step of steps) yield { step: loginStepMessage(step) };
+    },
+    async *probeAccounts(request, context) {
+      const options = { dryRun: request.dryRun, signal: context.signal };
+      const steps = engine().accounts.probeAll(request.accountIds.map(toAccountId), options);
+      for await (const step of steps) yield { step: loginStepMessage(step) };
     },
     async clearAccountCooldown(request) {
       const account = await engine().accounts.clearCooldown(toAccountId(request.accountId));

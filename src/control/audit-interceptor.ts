@@ -41,11 +41,28 @@ export function createAuditInterceptor(engine: () => Engine | null, door: Door):
     if (!isOrder(request.method) || isRehearsal(request.message)) return await next(request);
     const order = { actor: actorOf(door, request.contextValues), action: actionOf(request.method) };
     const audit = engine()?.audit ?? null;
-    if (audit !== null) return await audit.order(order, () => next(request));
+    const answered = async () => {
+      const response = await next(request);
+      return response.stream ? { ...response, message: await begun(response.message) } : response;
+    };
+    if (audit !== null) return await audit.order(order, answered);
     const answer = await next(request);
     // Whoever unlocked the seal opened the log too.
     return (await engine()?.audit.order(order, async () => answer)) ?? answer;
   };
+}
+
+/** A stream whose first message has come: a handler that streams begins its work only when it is asked for that, and says then what it does. */
+async function begun<T>(messages: AsyncIterable<T>): Promise<AsyncIterable<T>> {
+  const iterator = messages[Symbol.asyncIterator]();
+  const first = await iterator.next();
+  return (async function* () {
+    try {
+      for (let next = first; !next.done; next = await iterator.next()) yield next.value;
+    } finally {
+      await iterator.return?.();
+    }
+  })();
 }
 
 /** Asked to say what would happen and change nothing. */

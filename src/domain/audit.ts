@@ -41,10 +41,10 @@ export interface AuditEntry extends AuditChange {
 /** Longer than any list of aliases that people read. */
 const TEXT_MAX_CHARACTERS = 300;
 
-/** The change as it may be kept: short, and on one line. */
+/** The change as it may be kept: short, on one line, and without the addresses that upstream puts into its reasons. */
 export function boundedChange({ action, subjects, text }: AuditChange): AuditChange {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out.
-  const line = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+  const line = text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").replace(/[^\s@]+@[^\s@]+/g, "[e-mail]");
   const short = line.length <= TEXT_MAX_CHARACTERS ? line : `${line.slice(0, TEXT_MAX_CHARACTERS - 1).toWellFormed()}…`;
   return { action, subjects, text: short };
 }

@@ -3,19 +3,23 @@
  */
 import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { Secret } from "../base/secret.ts";
 import { type Account, defaultAlias, isSameIdentity, OWNED_HERE, type RefreshOwner } from "../domain/account.ts";
-import { holdsOn } from "../domain/hold.ts";
 import { type FoundLogin, readCodexAuth } from "../transfer/codex-auth.ts";
+import type { Issuer } from "../upstream/upstream.ts";
+import { editAccounts } from "./account-edits.ts";
 import { checkAlias, type IntakeDeps, newAccount, replaceLogin } from "./account-intake.ts";
 import type { AffinityTable } from "./affinity-table.ts";
 import type { AccountDesk, ImportedLogin } from "./engine.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
+import { probeQueue, refreshQueue } from "./login-queue.ts";
 import type { WatchDesk } from "./watch-desk.ts";
 
-export interface AccountDeskDeps extends IntakeDeps {
+interface AccountDeskDeps extends IntakeDeps {
   readonly leases: LeaseDesk;
   readonly affinity: AffinityTable;
   readonly files: Pick<WatchDesk, "accept" | "watch">;
+  readonly issuer: Issuer;
   readonly log: Log;
 }
 
@@ -25,24 +29,20 @@ export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {
     list: () => keeper.accounts(),
     get: (id) => keeper.get(id),
     openLeases: (id) => leases.open(id),
-    async update(id, changes) {
-      const account = keeper.require(id);
-      if (changes.alias !== undefined) checkAlias(keeper, changes.alias, id);
-      if (changes.enabled === false && account.enabled && !changes.force) checkNotLast(deps, account);
-      if (changes.alias === undefined && changes.enabled === undefined) return account;
-      const edited = await keeper.commit(id, { kind: "edited", alias: changes.alias, enabled: changes.enabled });
-      audit.say({ action: actionOf(changes), subjects: [{ id, name: edited.alias }], text: editText(account, edited) });
-      log.info("account.edited", { account: edited.alias, was: account.alias, enabled: edited.enabled });
-      return edited;
+    async update(id, { force, ...changes }) {
+      return (await editAccounts(deps, [id], changes, { force, dryRun: false }))[0]!;
     },
-    async remove(id) {
+    edit: (ids, edit, options) => editAccounts(deps, ids, edit, options),
+    async remove(id, { revoke } = { revoke: false }) {
       const account = keeper.require(id);
+      if (revoke) await revokeLogin(deps, account);
       if (keeper.pin()?.accountId === id) await keeper.savePool({ pin: null });
       await store.removeAccount(id);
       keeper.forget(id);
       credentials.replaced(id);
       affinity.forget(id);
-      audit.say({ action: "account.remove", subjects: [{ id, name: account.alias }], text: "" });
+      const text = revoke ? "its login was ended upstream" : "";
+      audit.say({ action: "account.remove", subjects: [{ id, name: account.alias }], text });
       log.info("account.removed", { account: account.alias });
       return account;
     },
@@ -59,6 +59,8 @@ export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {
         throw new AppError("upstream_unreachable", `${alias}: the login could not be renewed now: ${end.message}`);
       return keeper.require(id);
     },
+    refreshAll: (ids, options) => refreshQueue(deps, ids, options),
+    probeAll: (ids, options) => probeQueue(deps, ids, options),
     async clearCooldown(id) {
       const account = await keeper.commit(id, { kind: "cooldown_cleared" });
       audit.say({ action: "account.clear_cooldown", subjects: [{ id, name: account.alias }], text: "" });
@@ -73,16 +75,6 @@ export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {
   };
 }
 
-/** The one thing that an edit is about, as the log calls it. */
-function actionOf(changes: { alias?: string; enabled?: boolean }): string {
-  if (changes.alias !== undefined) return "account.rename";
-  return changes.enabled ? "account.enable" : "account.disable";
-}
-
-function editText(before: Account, after: Account): string {
-  return before.alias === after.alias ? "" : `${before.alias} → ${after.alias}`;
-}
-
 /** The file is watched from the moment in which an account of ours depends on it. */
 async function ownerOf({ files }: AccountDeskDeps, sourcePath: string, dryRun: boolean): Promise<RefreshOwner> {
   return { kind: "file", path: dryRun ? files.accept(sourcePath) : (await files.watch(sourcePath)).path };
@@ -93,14 +85,22 @@ function leftToOwner({ alias }: Account, path: string): AppError {
   return new AppError("owner_must_refresh", message, { hint: `rotor account take ${alias}` });
 }
 
-/** Switching off the last account that can serve is more often a slip than a wish. */
-function checkNotLast(deps: AccountDeskDeps, account: Account): void {
-  const ask = deps.leases.askFor({ model: null, affinity: null, tried: new Set() });
-  const isAble = (one: Account) =>
-    holdsOn(one, ask).every((hold) => hold.untilMs !== null || hold.kind === "at_capacity");
-  if (isAble(account) && deps.keeper.accounts().filter(isAble).length === 1) {
-    throw new AppError("last_usable_account", `${account.alias} is the last account that can serve`);
+/** Ends the whole family of the login's tokens (wire §1.7): never for one that another program still uses. */
+async function revokeLogin(deps: AccountDeskDeps, account: Account): Promise<void> {
+  const { store, issuer } = deps;
+  const hint = `rotor account remove ${account.alias}`;
+  if (account.refreshOwner.kind === "file") {
+    const message = `${account.alias} is a login that the program of ${account.refreshOwner.path} uses; revoking would end it there too`;
+    throw new AppError("invalid_request", message, { hint });
   }
+  // Not while a refresh is under way: the token that it brings would be forgotten alive.
+  await deps.credentials.alone(account.id, async () => {
+    const { credentials } = await store.loadCredentials(account.id);
+    const end = await issuer.revoke(new Secret(credentials.refreshToken));
+    if (end.kind === "revoked") return;
+    const message = `${account.alias} was kept: its login could not be revoked: ${end.message}`;
+    throw new AppError("upstream_unreachable", message, { hint });
+  });
 }
 
 type Decision = ImportedLogin & { readonly login: FoundLogin; readonly known: Account | null };

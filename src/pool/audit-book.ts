@@ -11,7 +11,18 @@ import type { Log } from "../base/log.ts";
 import { type Actor, type AuditChange, type AuditEntry, boundedChange, ROTOR } from "../domain/audit.ts";
 import type { Settings } from "../domain/setting.ts";
 import type { AuditQuery, Store } from "../store/store.ts";
-import type { AuditDesk } from "./engine.ts";
+
+export interface AuditDesk {
+  /**
+   * Carries out somebody's order and leaves exactly one entry, whatever becomes of it. `action` is what it is called when the desks that
+   * do the work say nothing more exact.
+   */
+  order<T>(order: { actor: Actor; action: string }, work: () => Promise<T>): Promise<T>;
+  /** What Rotor did unasked. */
+  own(change: AuditChange): void;
+  /** Newest first. */
+  list(query: AuditQuery): Promise<readonly AuditEntry[]>;
+}
 
 /** What the rooms of the pool say to it. */
 export interface AuditNotes {

@@ -94,7 +94,7 @@ export async function createEngine(deps: {
   watch.start();
 
   return {
-    accounts: createAccountDesk({ ...intake, leases, affinity, files: watch, log }),
+    accounts: createAccountDesk({ ...intake, issuer: deps.issuer, leases, affinity, files: watch, log }),
     files: custody.fileDesk,
     logins,
     selection,

@@ -7,7 +7,7 @@ import type { ByteFilter } from "../base/byte-filter.ts";
 import type { AppError } from "../base/errors.ts";
 import type { HeaderList } from "../base/header-list.ts";
 import type { Account, AccountId } from "../domain/account.ts";
-import type { Actor, AuditChange, AuditEntry } from "../domain/audit.ts";
+import type { AccountEdit } from "../domain/account-edit.ts";
 import type { ClientKey } from "../domain/client-key.ts";
 import type { Exchange, ExchangeId, Surface } from "../domain/exchange.ts";
 import type { FileNotice } from "../domain/file-verdict.ts";
@@ -21,7 +21,9 @@ import type { StrategyName } from "../domain/strategy.ts";
 import type { Scarcity } from "../domain/threshold.ts";
 import type { Window } from "../domain/window.ts";
 import type { HistoryStep, WindowSeries } from "../domain/window-history.ts";
-import type { AuditQuery, ExchangeQuery, StoreCheck } from "../store/store.ts";
+import type { ExchangeQuery, StoreCheck } from "../store/store.ts";
+import type { AuditDesk } from "./audit-book.ts";
+import type { EditOptions, LoginStep, QueueOptions } from "./login-step.ts";
 
 export interface Engine {
   readonly accounts: AccountDesk;
@@ -44,9 +46,16 @@ export interface AccountDesk {
   get(id: AccountId): Account | null;
   openLeases(id: AccountId): number;
   update(id: AccountId, changes: { alias?: string; enabled?: boolean; force: boolean }): Promise<Account>;
-  remove(id: AccountId): Promise<Account>;
+  /** The same edit of all of them, or of none. Resolves with the accounts as they are after it, or would be. */
+  edit(ids: readonly AccountId[], edit: AccountEdit, options: EditOptions): Promise<readonly Account[]>;
+  /** `revoke` ends the login upstream too, first; refused when another program renews it. */
+  remove(id: AccountId, options?: { revoke: boolean }): Promise<Account>;
   importLogins(data: Uint8Array, options: ImportOptions): Promise<readonly ImportedLogin[]>;
   refresh(id: AccountId): Promise<Account>;
+  /** Renews the logins of these, a few at a time. First one step for each: queued, or skipped with the reason; a dry run ends there. */
+  refreshAll(ids: readonly AccountId[], options: QueueOptions): AsyncIterable<LoginStep>;
+  /** Finds out whether these logins work, and restores those that were lost and do. Steps as of `refreshAll`. */
+  probeAll(ids: readonly AccountId[], options: QueueOptions): AsyncIterable<LoginStep>;
   clearCooldown(id: AccountId): Promise<Account>;
 }
 
@@ -271,18 +280,6 @@ export interface CatalogueDesk {
 export type CatalogueAnswer =
   | { readonly kind: "models"; readonly body: Uint8Array; readonly etag: string | null }
   | { readonly kind: "refused"; readonly error: AppError };
-
-export interface AuditDesk {
-  /**
-   * Carries out somebody's order and leaves exactly one entry, whatever becomes of it. `action` is what it is called when the desks that
-   * do the work say nothing more exact.
-   */
-  order<T>(order: { actor: Actor; action: string }, work: () => Promise<T>): Promise<T>;
-  /** What Rotor did unasked. */
-  own(change: AuditChange): void;
-  /** Newest first. */
-  list(query: AuditQuery): Promise<readonly AuditEntry[]>;
-}
 
 export interface Counters {
   readonly exchanges: number;

@@ -35,6 +35,8 @@ export interface Keeper {
   apply(id: AccountId, event: AccountEvent): Account | null;
   /** As `apply`, and resolves when the change is on disk. For what an operator or the credential keeper waits on. */
   commit(id: AccountId, event: AccountEvent): Promise<Account>;
+  /** As `commit`, of all or of none. */
+  commitAll(events: ReadonlyMap<AccountId, AccountEvent>): Promise<readonly Account[]>;
   /** Takes over accounts that the store has accepted. */
   adopt(accounts: readonly Account[]): void;
   forget(id: AccountId): void;
@@ -151,6 +153,25 @@ export function createKeeper(deps: {
     return { account, durable };
   };
 
+  const commitAll: Keeper["commitAll"] = async (events) => {
+    const before = [...events.keys()].map(requireAccount);
+    const changed = [...events].map(([id, event]) => change(id, event)!);
+    const durable = changed.filter((one) => one.durable).map(({ account }) => account);
+    try {
+      if (durable.length === 1) await store.saveAccount(durable[0]!);
+      else if (durable.length > 1) await store.saveAccounts(durable);
+    } catch (error) {
+      // What could not be kept must not be shown as done.
+      for (const [i, { account }] of changed.entries()) {
+        const place = places.get(account.id);
+        if (place !== undefined && accounts[place] === account) accounts[place] = before[i]!;
+      }
+      announce();
+      throw error;
+    }
+    return changed.map(({ account }) => account);
+  };
+
   return {
     accounts: () => accounts,
     get,
@@ -168,21 +189,8 @@ export function createKeeper(deps: {
       }
       return changed?.account ?? null;
     },
-    async commit(id, event) {
-      const before = requireAccount(id);
-      const changed = change(id, event)!;
-      if (!changed.durable) return changed.account;
-      try {
-        await store.saveAccount(changed.account);
-      } catch (error) {
-        // What could not be kept must not be shown as done.
-        const place = places.get(id);
-        if (place !== undefined && accounts[place] === changed.account) accounts[place] = before;
-        announce();
-        throw error;
-      }
-      return changed.account;
-    },
+    commit: async (id, event) => (await commitAll(new Map([[id, event]])))[0]!,
+    commitAll,
     adopt(added) {
       const known = accounts.map((account) => added.find((one) => one.id === account.id) ?? account);
       reindex([...known, ...added.filter((one) => !places.has(one.id))]);

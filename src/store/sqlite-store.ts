@@ -135,6 +135,11 @@ function accountPart({ db, log, seal }: Room) {
     async saveAccount(account) {
       durable.transaction(() => accounts.updateSavedAccount(durable, account));
     },
+    async saveAccounts(batch) {
+      durable.transaction(() => {
+        for (const account of batch) accounts.updateSavedAccount(durable, account);
+      });
+    },
     async saveObservations(batch) {
       relaxed.transaction(() => {
         for (const account of batch) accounts.updateObservations(relaxed, account);

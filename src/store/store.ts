@@ -102,6 +102,8 @@ export interface Store {
    * Durable. Rejects with `account_not_found` or `alias_taken`.
    */
   saveAccount(account: Account): Promise<void>;
+  /** As `saveAccount`, of all or of none. */
+  saveAccounts(accounts: readonly Account[]): Promise<void>;
   /**
    * Tier, windows, cooldowns, unsupported models, use counts: written behind, in batches, without waiting for the disk.
    * An account that was removed meanwhile is passed over.

@@ -1,5 +1,5 @@
 /**
- * The issuer's token endpoint, for refreshing (wire §1.4, §1.5). One request, one verdict: gone for good, or try again later.
+ * The issuer's token endpoint for refreshing (wire §1.4, §1.5), and the one for revoking (§1.7). One request, one verdict: gone for good, or try again later.
  * The refresh token is in the request body and nowhere else: no message, no log line, no error carries it.
  */
 import type { Clock } from "../base/clock.ts";
@@ -10,7 +10,7 @@ import { callIssuer, type IssuerRequest } from "./issuer-call.ts";
 import { type Json, parseObject, textAt } from "./json.ts";
 import { DEFAULT_SELF, type SelfDescription } from "./request-headers.ts";
 import { safeText } from "./safe-text.ts";
-import type { Issuer, RefreshReason, RefreshResult } from "./upstream.ts";
+import type { Issuer, RefreshReason, RefreshResult, RevokeResult } from "./upstream.ts";
 import { readErrorAnswer } from "./upstream-error.ts";
 
 export interface IssuerOptions {
@@ -23,8 +23,10 @@ export interface IssuerOptions {
 }
 
 export function createIssuer(options: IssuerOptions): Issuer {
-  const url = `${options.issuer.replace(/\/+$/, "")}/oauth/token`;
+  const base = options.issuer.replace(/\/+$/, "");
+  const url = `${base}/oauth/token`;
   return {
+    revoke: (refreshToken) => revoke(options, `${base}/oauth/revoke`, refreshToken),
     async refresh(refreshToken, reason, signal) {
       const startedMs = options.clock.monotonicMs();
       const result = await refresh(options, url, refreshToken, reason, signal);
@@ -48,15 +50,32 @@ async function refresh(
   return broken === null ? readRefreshAnswer(status, headers, text) : readBrokenAnswer(status, headers, text, broken);
 }
 
-function requestOf(options: IssuerOptions, url: string, refreshToken: Secret, reason: RefreshReason): IssuerRequest {
+/** RFC 7009 §2.2: any 2xx, also for a token that was unknown. */
+async function revoke(options: IssuerOptions, url: string, refreshToken: Secret): Promise<RevokeResult> {
+  const fields = { token: refreshToken.reveal(), token_type_hint: "refresh_token", client_id: options.clientId };
+  const request = { url, headers: headersOf(options), body: JSON.stringify(fields) };
+  // Begun, it is not taken back: it is bounded by the time that every call to the issuer has.
+  const answer = await callIssuer(options.clock, request, new AbortController().signal);
+  if (answer.kind === "unanswered") return { kind: "failed", message: answer.message };
+  const { status, headers, text } = answer;
+  if (status >= 200 && status < 300) return { kind: "revoked" };
+  const said = safeText(readErrorAnswer(status, headers, text).message);
+  return { kind: "failed", message: `the issuer answered ${status}${said === "" ? "" : `: ${said}`}` };
+}
+
+function headersOf(options: IssuerOptions): IssuerRequest["headers"] {
   const self = options.self ?? DEFAULT_SELF;
+  return [
+    ["content-type", "application/json"],
+    ["originator", self.originator],
+    ["user-agent", self.userAgent],
+  ];
+}
+
+function requestOf(options: IssuerOptions, url: string, refreshToken: Secret, reason: RefreshReason): IssuerRequest {
   return {
     url,
-    headers: [
-      ["content-type", "application/json"],
-      ["originator", self.originator],
-      ["user-agent", self.userAgent],
-    ],
+    headers: headersOf(options),
     body: JSON.stringify({
       client_id: options.clientId,
       grant_type: "refresh_token",

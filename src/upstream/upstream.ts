@@ -86,6 +86,13 @@ export interface FreshTokens {
 
 export type RefreshReason = "proactive_expiry" | "unauthorized_recovery" | "forced" | "scheduled";
 
+export type RevokeResult =
+  | { readonly kind: "revoked" }
+  /** It may be valid still. */
+  | { readonly kind: "failed"; readonly message: string };
+
 export interface Issuer {
+  /** Ends the login and everything that came of it, wherever it is used (wire §1.7). */
+  revoke(refreshToken: Secret): Promise<RevokeResult>;
   refresh(refreshToken: Secret, reason: RefreshReason, signal: AbortSignal): Promise<RefreshResult>;
 }

@@ -137,13 +137,17 @@ test("account show tells all of one account by any of its names", async () => {
 });
 
 test("disable and enable; the mending command stands beside the hold", async () => {
-  expect((await desk.run("account", "disable", "spare")).err).toBe("spare is disabled\n");
+  expect((await desk.run("account", "disable", "spare")).err).toBe(
+    "spare is disabled\nundo: rotor account enable spare\n",
+  );
   expect((await desk.run("account", "show", "spare")).out).toContain("try: rotor account enable spare");
   expect((await desk.run("account", "enable", "spare")).exit).toBe(0);
 });
 
 test("rename says both names, and the daemon's refusal comes through with its exit code", async () => {
-  expect((await desk.run("account", "rename", "spare", "second")).err).toBe("spare is now second\n");
+  expect((await desk.run("account", "rename", "spare", "second")).err).toBe(
+    "spare is now second\nundo: rotor account rename second spare\n",
+  );
   const taken = await desk.run("account", "rename", "second", "work");
   expect(taken).toEqual({
     out: "",

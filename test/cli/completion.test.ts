@@ -11,6 +11,7 @@ const names: Names = {
     { word: "work", about: "plus" },
     { word: "spare", about: "pro" },
   ],
+  tags: async () => [{ word: "team", about: "tag" }],
   keys: async () => [{ word: "laptop", about: "" }],
   settings: async () => [{ word: "wait_seconds", about: "20" }],
 };
@@ -20,7 +21,7 @@ test("nouns, verbs, options, values and names, each where it belongs", async () 
   expect(await at("")).toContain("account");
   expect(await at("")).not.toContain("complete");
   expect(await at("ctl", "ac")).toEqual(["account"]);
-  expect(await at("account", "re")).toEqual(["refresh", "relogin", "remove", "rename"]);
+  expect(await at("account", "re")).toEqual(["refresh", "relogin", "remove", "rename", "resume"]);
   expect(await at("login", "")).toEqual(["cancel", "list"]);
   expect(await at("login", "--d")).toEqual(["--device"]);
   expect(await at("login", "list", "")).toEqual([]);

@@ -16,6 +16,7 @@ import {
   windowLike,
 } from "../support/store-samples.ts";
 import { audit } from "./audit.suite.ts";
+import { orders } from "./orders.suite.ts";
 import { windowHistory } from "./window-history.suite.ts";
 
 /** `makeStore` gives an empty store; `remove` takes away what it left. */
@@ -42,6 +43,7 @@ export function storeContract(name: string, makeStore: () => Promise<{ store: St
     exchanges(current);
     audit(current);
     windowHistory(current);
+    orders(current);
     closing(current);
   });
 }

@@ -41,6 +41,7 @@ const BORROWED: readonly (readonly [phrase: RegExp, whose: string])[] = [
   [/\bbackend api\b/, "upstream's path /backend-api"],
   [/\bbackend[- ]client\b/, "crate of the Codex CLI"],
   [/\binsufficient quota\b/, "error code of OpenAI"],
+  [/\b(?:app session terminated|account session expired)\b/, "error codes of the OpenAI issuer"],
   [/\bquota exceeded\b/, "error code of OpenAI"],
   [/\bgrpc(?:\.| )health\b/, "the gRPC health protocol"],
   [/\bhealth(?:\.| )v1\b/, "the gRPC health protocol"],

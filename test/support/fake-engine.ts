@@ -6,6 +6,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { systemDice } from "../../src/base/id.ts";
 import { type Account, type AccountId, isAlias, NO_ORDERS, OWNED_HERE } from "../../src/domain/account.ts";
+import { editAccount } from "../../src/domain/account-edit.ts";
 import type { ClientKey } from "../../src/domain/client-key.ts";
 import type { Exchange, ExchangeId } from "../../src/domain/exchange.ts";
 import { forecastPool } from "../../src/domain/forecast.ts";
@@ -222,6 +223,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
         const { credentials } = account;
         return put({ ...account, credentials: { ...credentials, generation: credentials.generation + 1 } });
       },
+      ...createOrders({ find, put, nowMs, count: () => accounts.size, refresh: (id) => fake.accounts.refresh(id) }),
       clearCooldown: async (id) => put({ ...find(id), cooldown: null }),
     },
     selection: {
@@ -321,6 +323,43 @@ function createKeys(nowMs: () => number): Engine["keys"] {
       return revoked;
     },
     verify: (text) => [...keys.values()].find((key) => key.revokedAtMs === null && secretOf(key) === text) ?? null,
+  };
+}
+
+/** Orders to many accounts: those about logins are told step by step, and nothing is skipped but a login that is lost. */
+function createOrders(deps: {
+  find: (id: AccountId) => Account;
+  put: (account: Account) => Account;
+  count: () => number;
+  nowMs: () => number;
+  refresh: (id: AccountId) => Promise<Account>;
+}): Pick<Engine["accounts"], "edit" | "refreshAll" | "probeAll"> {
+  const { find, put, count, nowMs, refresh } = deps;
+  return {
+    async edit(ids, edit, { force, dryRun }) {
+      const edited = ids.map((id) => {
+        const end = editAccount(find(id), edit, nowMs());
+        if (!end.ok) throw new AppError(end.code, end.reason);
+        return end.account;
+      });
+      if (edit.enabled === false && !force && edited.length === count())
+        throw new AppError("last_usable_account", "nobody else can serve");
+      return dryRun ? edited : edited.map(put);
+    },
+    async *refreshAll(ids, { dryRun }) {
+      for (const id of ids) yield { accountId: id, alias: find(id).alias, state: "queued", text: "renewed today" };
+      for (const id of dryRun ? [] : ids) {
+        await refresh(id);
+        yield { accountId: id, alias: find(id).alias, state: "done", text: "renewed" };
+      }
+    },
+    async *probeAll(ids) {
+      for (const id of ids) {
+        const { alias, login } = find(id);
+        if (login.kind === "ok") yield { accountId: id, alias, state: "done", text: "works" };
+        else yield { accountId: id, alias, state: "skipped", text: `its refresh token is spent (${login.reason})` };
+      }
+    },
   };
 }
 

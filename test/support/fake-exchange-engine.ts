@@ -8,9 +8,9 @@ import { sha256Hex } from "../../src/base/id.ts";
 import type { Account } from "../../src/domain/account.ts";
 import { type ClientKey, parseClientKey } from "../../src/domain/client-key.ts";
 import type { ExchangeId } from "../../src/domain/exchange.ts";
+import type { AuditDesk } from "../../src/pool/audit-book.ts";
 import type {
   AccountDesk,
-  AuditDesk,
   CatalogueAnswer,
   CatalogueDesk,
   Engine,

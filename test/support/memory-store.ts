@@ -97,6 +97,14 @@ function observed(stored: Account, seen: Account): Account {
 }
 
 function accountPart(state: State) {
+  const save = (account: Account) => {
+    const stored = known(state, account.id);
+    refuseConflict(state.accounts.values(), { ...stored, alias: account.alias });
+    const login = account.credentials.generation === stored.credentials.generation ? account.login : stored.login;
+    const { alias, enabled, email, workspaceName, orders, refreshOwner } = account;
+    const saved = { ...stored, alias, enabled, email, workspaceName, orders, refreshOwner, login };
+    state.accounts.set(account.id, observed(saved, account));
+  };
   return {
     async addAccounts(batch) {
       open(state);
@@ -121,12 +129,16 @@ function accountPart(state: State) {
         for (const [key, sample] of kept) if (sample.accountId === id) kept.delete(key);
     },
     async saveAccount(account) {
-      const stored = known(state, account.id);
-      refuseConflict(state.accounts.values(), { ...stored, alias: account.alias });
-      const login = account.credentials.generation === stored.credentials.generation ? account.login : stored.login;
-      const { alias, enabled, email, workspaceName, orders, refreshOwner } = account;
-      const saved = { ...stored, alias, enabled, email, workspaceName, orders, refreshOwner, login };
-      state.accounts.set(account.id, observed(saved, account));
+      save(account);
+    },
+    async saveAccounts(batch) {
+      const before = new Map(state.accounts);
+      try {
+        for (const account of batch) save(account);
+      } catch (refusal) {
+        for (const [id, account] of before) state.accounts.set(id, account);
+        throw refusal;
+      }
     },
     async saveObservations(accounts) {
       open(state);

@@ -17,6 +17,7 @@ import type {
   Issuer,
   OpenedAttempt,
   RefreshResult,
+  RevokeResult,
   Upstream,
 } from "../../src/upstream/upstream.ts";
 import { anAccount, ISSUER } from "./builders.ts";
@@ -51,6 +52,8 @@ export interface PoolRoom {
   readonly seen: SeenAttempt[];
   /** Refresh tokens that the issuer was shown, in order. */
   readonly refreshed: string[];
+  /** Those that it was asked to end. */
+  readonly revoked: string[];
   readonly loginIssuer: FakeLoginIssuer;
   readonly callbacks: FakeCallbackDoor;
   readonly files: MemoryFiles;
@@ -64,6 +67,7 @@ export interface RoomOptions {
   readonly upstream?: (request: AttemptRequest, nth: number) => Script | Promise<Script>;
   readonly observe?: (request: AttemptRequest) => Observation;
   readonly issuer?: (refreshToken: string) => RefreshResult | Promise<RefreshResult>;
+  readonly revoke?: () => RevokeResult;
   readonly settings?: Record<string, string>;
   readonly store?: Store;
   readonly files?: MemoryFiles;
@@ -91,6 +95,7 @@ export async function createPoolRoom(options: RoomOptions = {}): Promise<PoolRoo
   const store = options.store ?? createMemoryStore();
   const seen: SeenAttempt[] = [];
   const refreshed: string[] = [];
+  const revoked: string[] = [];
   const logged: PoolRoom["logged"] = [];
   const accounts = options.accounts ?? [anAccount({ n: 1 }), anAccount({ n: 2 }), anAccount({ n: 3 })];
   if (options.store === undefined) {
@@ -119,7 +124,7 @@ export async function createPoolRoom(options: RoomOptions = {}): Promise<PoolRoo
     loginIssuer,
     openCallbackListener: callbacks.open,
     upstream: scriptedUpstream(options, seen),
-    issuer: scriptedIssuer(options, refreshed),
+    issuer: scriptedIssuer(options, refreshed, revoked),
     filePort: files,
     issuerUrl: ISSUER,
     settings: { fromEnv: options.settings ?? {}, fromFile: {} },
@@ -128,7 +133,7 @@ export async function createPoolRoom(options: RoomOptions = {}): Promise<PoolRoo
     log,
   });
   const ask: PoolRoom["ask"] = (change) => engine.exchanges.run(aRequest(change));
-  return { engine, store, clock, seen, refreshed, loginIssuer, callbacks, files, logged, ask };
+  return { engine, store, clock, seen, refreshed, revoked, loginIssuer, callbacks, files, logged, ask };
 }
 
 export function aRequest(change: Partial<ExchangeRequest> = {}): ExchangeRequest {
@@ -177,8 +182,12 @@ function scriptedUpstream(options: RoomOptions, seen: SeenAttempt[]): Upstream {
   };
 }
 
-function scriptedIssuer(options: RoomOptions, refreshed: string[]): Issuer {
+function scriptedIssuer(options: RoomOptions, refreshed: string[], revoked: string[]): Issuer {
   return {
+    async revoke(refreshToken: Secret) {
+      revoked.push(refreshToken.reveal());
+      return options.revoke?.() ?? { kind: "revoked" };
+    },
     async refresh(refreshToken: Secret) {
       const token = refreshToken.reveal();
       refreshed.push(token);

@@ -61,6 +61,11 @@ function namesOf(context: Context): Names {
           about: printable(account.tier),
         })),
       ),
+    tags: () =>
+      ask(async (link) => {
+        const tags = (await link.accounts.listAccounts({})).accounts.flatMap((account) => account.tags);
+        return [...new Set(tags)].map((word) => ({ word, about: "tag" }));
+      }),
     keys: () =>
       ask(async (link) =>
         (await link.keys.listKeys({})).keys

@@ -14,10 +14,11 @@ import {
   WatchPoolResponseSchema,
 } from "../../gen/rotor/v1/pool_service_pb.ts";
 import { accountTable, stateText } from "../account-text.ts";
-import type { Command, Context, Input } from "../command.ts";
+import type { Command, Context } from "../command.ts";
+import { END_OPTIONS, endOf } from "../end-option.ts";
 import { planLines, poolLines } from "../plan-text.ts";
 import { notFound, resolveAccount } from "../resolve.ts";
-import { formatEnd, formatSeconds, parseDuration, parseUntil } from "../time-text.ts";
+import { formatEnd, formatSeconds } from "../time-text.ts";
 import { watching } from "../watching.ts";
 import { enumText, enumValue, enumWords, toMs, toTimestamp } from "../wire-text.ts";
 import { ACCOUNT_ARGUMENT, listAccounts } from "./account.ts";
@@ -90,15 +91,12 @@ const pin: Command = {
     "While the pin is in force no other account is ever taken: when the pinned one may not serve, requests are refused. Give it an end, or take it off with rotor pool unpin. Changes of the strategy are saved meanwhile and count after it.",
   ],
   args: [ACCOUNT_ARGUMENT],
-  options: [
-    { name: "for", value: "DURATION", about: "how long, e.g. 2h, 90m, 1d" },
-    { name: "until", value: "TIME", about: "until when, e.g. 18:00, 2026-11-24 08:00" },
-  ],
+  options: END_OPTIONS,
   examples: ["rotor pool pin work --for 2h", "rotor pool pin 2 --until 18:00"],
   starts: true,
   async run(context, input) {
     const { print, nowMs } = context;
-    const endMs = pinEnd(input, nowMs());
+    const endMs = endOf(input, nowMs(), "pool pin");
     const link = await context.daemon();
     const account = resolveAccount(await listAccounts(context), input.arg(0) ?? "");
     const endTime = endMs === null ? undefined : toTimestamp(endMs);
@@ -109,30 +107,6 @@ const pin: Command = {
     if (account.holds.length > 0) print.warning(`${account.alias} may not serve: ${stateText(account, nowMs())}`);
   },
 };
-
-/** null means without an end. */
-function pinEnd(input: Input, nowMs: number): number | null {
-  const duration = input.value("for");
-  const until = input.value("until");
-  if (duration !== null && until !== null) {
-    throw new AppError("bad_usage", "--for and --until both say when it ends; give one", {
-      hint: "rotor help pool pin",
-    });
-  }
-  if (duration !== null) {
-    const lengthMs = parseDuration(duration);
-    if (lengthMs !== null) return nowMs + lengthMs;
-    throw new AppError("bad_usage", `--for ${duration} is not a duration such as 2h, 90m or 1d`, {
-      hint: "rotor help pool pin",
-    });
-  }
-  if (until === null) return null;
-  const endMs = parseUntil(until, nowMs);
-  if (endMs !== null) return endMs;
-  throw new AppError("bad_usage", `--until ${until} is not a time to come such as 18:00 or 2026-11-24 08:00`, {
-    hint: "rotor help pool pin",
-  });
-}
 
 const unpin: Command = {
   path: ["pool", "unpin"],

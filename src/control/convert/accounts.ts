@@ -87,6 +87,7 @@ export function holdMessage(hold: Hold): MessageInitShape<typeof accountPb.HoldS
     endTime: instant(hold.untilMs),
     text: holdText(hold),
     reason: "reason" in hold ? hold.reason : "",
+    startTime: instant("sinceMs" in hold ? hold.sinceMs : null),
   };
 }
 

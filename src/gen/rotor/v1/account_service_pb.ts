@@ -4,6 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Account } from "./account_pb.ts";
 import { file_rotor_v1_account } from "./account_pb.ts";
 import { file_rotor_v1_exposure } from "./exposure_pb.ts";
@@ -13,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/account_service.proto.
  */
 export const file_rotor_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yb3Rvci92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SCHJvdG9yLnYxIhUKE0xpc3RBY2NvdW50c1JlcXVlc3QiOwoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoIYWNjb3VudHMYASADKAsyES5yb3Rvci52MS5BY2NvdW50IicKEUdldEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiOAoSR2V0QWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50InkKFFVwZGF0ZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEgoFYWxpYXMYAiABKAlIAIgBARIUCgdlbmFibGVkGAMgASgISAGIAQESDQoFZm9yY2UYBCABKAhCCAoGX2FsaWFzQgoKCF9lbmFibGVkIjsKFVVwZGF0ZUFjY291bnRSZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCIqChRSZW1vdmVBY2NvdW50UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJIjsKFVJlbW92ZUFjY291bnRSZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCJaChVJbXBvcnRBY2NvdW50c1JlcXVlc3QSDAoEZGF0YRgBIAEoDBIPCgdkcnlfcnVuGAIgASgIEg0KBWFsaWFzGAMgASgJEhMKC3NvdXJjZV9wYXRoGAQgASgJIkUKFkltcG9ydEFjY291bnRzUmVzcG9uc2USKwoIYWNjb3VudHMYASADKAsyGS5yb3Rvci52MS5JbXBvcnRlZEFjY291bnQifAoPSW1wb3J0ZWRBY2NvdW50EiYKBmFjdGlvbhgBIAEoDjIWLnJvdG9yLnYxLkltcG9ydEFjdGlvbhIOCgZyZWFzb24YAiABKAkSDQoFYWxpYXMYAyABKAkSIgoHYWNjb3VudBgEIAEoCzIRLnJvdG9yLnYxLkFjY291bnQiKwoVUmVmcmVzaEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiPAoWUmVmcmVzaEFjY291bnRSZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCIxChtDbGVhckFjY291bnRDb29sZG93blJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSJCChxDbGVhckFjY291bnRDb29sZG93blJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50KncKDEltcG9ydEFjdGlvbhIdChlJTVBPUlRfQUNUSU9OX1VOU1BFQ0lGSUVEEAASFQoRSU1QT1JUX0FDVElPTl9BREQQARIZChVJTVBPUlRfQUNUSU9OX1JFUExBQ0UQAhIWChJJTVBPUlRfQUNUSU9OX1NLSVAQAzKNBQoOQWNjb3VudFNlcnZpY2USVgoMTGlzdEFjY291bnRzEh0ucm90b3IudjEuTGlzdEFjY291bnRzUmVxdWVzdBoeLnJvdG9yLnYxLkxpc3RBY2NvdW50c1Jlc3BvbnNlIgeQAgHY4xgCElAKCkdldEFjY291bnQSGy5yb3Rvci52MS5HZXRBY2NvdW50UmVxdWVzdBocLnJvdG9yLnYxLkdldEFjY291bnRSZXNwb25zZSIHkAIB2OMYAhJWCg1VcGRhdGVBY2NvdW50Eh4ucm90b3IudjEuVXBkYXRlQWNjb3VudFJlcXVlc3QaHy5yb3Rvci52MS5VcGRhdGVBY2NvdW50UmVzcG9uc2UiBNjjGAISVgoNUmVtb3ZlQWNjb3VudBIeLnJvdG9yLnYxLlJlbW92ZUFjY291bnRSZXF1ZXN0Gh8ucm90b3IudjEuUmVtb3ZlQWNjb3VudFJlc3BvbnNlIgTY4xgCElkKDkltcG9ydEFjY291bnRzEh8ucm90b3IudjEuSW1wb3J0QWNjb3VudHNSZXF1ZXN0GiAucm90b3IudjEuSW1wb3J0QWNjb3VudHNSZXNwb25zZSIE2OMYARJZCg5SZWZyZXNoQWNjb3VudBIfLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVxdWVzdBogLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVzcG9uc2UiBNjjGAISawoUQ2xlYXJBY2NvdW50Q29vbGRvd24SJS5yb3Rvci52MS5DbGVhckFjY291bnRDb29sZG93blJlcXVlc3QaJi5yb3Rvci52MS5DbGVhckFjY291bnRDb29sZG93blJlc3BvbnNlIgTY4xgCYgZwcm90bzM", [file_rotor_v1_account, file_rotor_v1_exposure]);
+  fileDesc("Ch5yb3Rvci92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SCHJvdG9yLnYxIhUKE0xpc3RBY2NvdW50c1JlcXVlc3QiOwoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoIYWNjb3VudHMYASADKAsyES5yb3Rvci52MS5BY2NvdW50IicKEUdldEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiOAoSR2V0QWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50InkKFFVwZGF0ZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEgoFYWxpYXMYAiABKAlIAIgBARIUCgdlbmFibGVkGAMgASgISAGIAQESDQoFZm9yY2UYBCABKAhCCAoGX2FsaWFzQgoKCF9lbmFibGVkIjsKFVVwZGF0ZUFjY291bnRSZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCLqAgoVVXBkYXRlQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEhQKB2VuYWJsZWQYAiABKAhIAIgBARIfCgR0YWdzGAMgASgLMhEucm90b3IudjEuVGFnTGlzdBIQCghhZGRfdGFncxgEIAMoCRITCgtyZW1vdmVfdGFncxgFIAMoCRIRCgRub3RlGAYgASgJSAGIAQESEwoGd2VpZ2h0GAcgASgBSAKIAQESFQoIcHJpb3JpdHkYCCABKAVIA4gBARIeCgVwYXVzZRgJIAEoCzIPLnJvdG9yLnYxLlBhdXNlEhUKCGRyYWluaW5nGAogASgISASIAQESDgoGcmVzdW1lGAsgASgIEg0KBWZvcmNlGAwgASgIEg8KB2RyeV9ydW4YDSABKAhCCgoIX2VuYWJsZWRCBwoFX25vdGVCCQoHX3dlaWdodEILCglfcHJpb3JpdHlCCwoJX2RyYWluaW5nIhcKB1RhZ0xpc3QSDAoEdGFncxgBIAMoCSI1CgVQYXVzZRIsCghlbmRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPQoWVXBkYXRlQWNjb3VudHNSZXNwb25zZRIjCghhY2NvdW50cxgBIAMoCzIRLnJvdG9yLnYxLkFjY291bnQiOgoUUmVtb3ZlQWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIOCgZyZXZva2UYAiABKAgiOwoVUmVtb3ZlQWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50IloKFUltcG9ydEFjY291bnRzUmVxdWVzdBIMCgRkYXRhGAEgASgMEg8KB2RyeV9ydW4YAiABKAgSDQoFYWxpYXMYAyABKAkSEwoLc291cmNlX3BhdGgYBCABKAkiRQoWSW1wb3J0QWNjb3VudHNSZXNwb25zZRIrCghhY2NvdW50cxgBIAMoCzIZLnJvdG9yLnYxLkltcG9ydGVkQWNjb3VudCJ8Cg9JbXBvcnRlZEFjY291bnQSJgoGYWN0aW9uGAEgASgOMhYucm90b3IudjEuSW1wb3J0QWN0aW9uEg4KBnJlYXNvbhgCIAEoCRINCgVhbGlhcxgDIAEoCRIiCgdhY2NvdW50GAQgASgLMhEucm90b3IudjEuQWNjb3VudCIrChVSZWZyZXNoQWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSI8ChZSZWZyZXNoQWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50ImUKCUxvZ2luU3RlcBISCgphY2NvdW50X2lkGAEgASgJEg0KBWFsaWFzGAIgASgJEicKBXN0YXRlGAMgASgOMhgucm90b3IudjEuTG9naW5TdGVwU3RhdGUSDAoEdGV4dBgEIAEoCSI+ChZSZWZyZXNoQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEg8KB2RyeV9ydW4YAiABKAgiPAoXUmVmcmVzaEFjY291bnRzUmVzcG9uc2USIQoEc3RlcBgBIAEoCzITLnJvdG9yLnYxLkxvZ2luU3RlcCI8ChRQcm9iZUFjY291bnRzUmVxdWVzdBITCgthY2NvdW50X2lkcxgBIAMoCRIPCgdkcnlfcnVuGAIgASgIIjoKFVByb2JlQWNjb3VudHNSZXNwb25zZRIhCgRzdGVwGAEgASgLMhMucm90b3IudjEuTG9naW5TdGVwIjEKG0NsZWFyQWNjb3VudENvb2xkb3duUmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJIkIKHENsZWFyQWNjb3VudENvb2xkb3duUmVzcG9uc2USIgoHYWNjb3VudBgBIAEoCzIRLnJvdG9yLnYxLkFjY291bnQqdwoMSW1wb3J0QWN0aW9uEh0KGUlNUE9SVF9BQ1RJT05fVU5TUEVDSUZJRUQQABIVChFJTVBPUlRfQUNUSU9OX0FERBABEhkKFUlNUE9SVF9BQ1RJT05fUkVQTEFDRRACEhYKEklNUE9SVF9BQ1RJT05fU0tJUBADKsMBCg5Mb2dpblN0ZXBTdGF0ZRIgChxMT0dJTl9TVEVQX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXTE9HSU5fU1RFUF9TVEFURV9RVUVVRUQQARIcChhMT0dJTl9TVEVQX1NUQVRFX1NLSVBQRUQQAhIcChhMT0dJTl9TVEVQX1NUQVRFX1JVTk5JTkcQAxIZChVMT0dJTl9TVEVQX1NUQVRFX0RPTkUQBBIbChdMT0dJTl9TVEVQX1NUQVRFX0ZBSUxFRBAFMqIHCg5BY2NvdW50U2VydmljZRJWCgxMaXN0QWNjb3VudHMSHS5yb3Rvci52MS5MaXN0QWNjb3VudHNSZXF1ZXN0Gh4ucm90b3IudjEuTGlzdEFjY291bnRzUmVzcG9uc2UiB5ACAdjjGAISUAoKR2V0QWNjb3VudBIbLnJvdG9yLnYxLkdldEFjY291bnRSZXF1ZXN0Ghwucm90b3IudjEuR2V0QWNjb3VudFJlc3BvbnNlIgeQAgHY4xgCElYKDVVwZGF0ZUFjY291bnQSHi5yb3Rvci52MS5VcGRhdGVBY2NvdW50UmVxdWVzdBofLnJvdG9yLnYxLlVwZGF0ZUFjY291bnRSZXNwb25zZSIE2OMYAhJZCg5VcGRhdGVBY2NvdW50cxIfLnJvdG9yLnYxLlVwZGF0ZUFjY291bnRzUmVxdWVzdBogLnJvdG9yLnYxLlVwZGF0ZUFjY291bnRzUmVzcG9uc2UiBNjjGAISVgoNUmVtb3ZlQWNjb3VudBIeLnJvdG9yLnYxLlJlbW92ZUFjY291bnRSZXF1ZXN0Gh8ucm90b3IudjEuUmVtb3ZlQWNjb3VudFJlc3BvbnNlIgTY4xgCElkKDkltcG9ydEFjY291bnRzEh8ucm90b3IudjEuSW1wb3J0QWNjb3VudHNSZXF1ZXN0GiAucm90b3IudjEuSW1wb3J0QWNjb3VudHNSZXNwb25zZSIE2OMYARJZCg5SZWZyZXNoQWNjb3VudBIfLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVxdWVzdBogLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVzcG9uc2UiBNjjGAISXgoPUmVmcmVzaEFjY291bnRzEiAucm90b3IudjEuUmVmcmVzaEFjY291bnRzUmVxdWVzdBohLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50c1Jlc3BvbnNlIgTY4xgCMAESWAoNUHJvYmVBY2NvdW50cxIeLnJvdG9yLnYxLlByb2JlQWNjb3VudHNSZXF1ZXN0Gh8ucm90b3IudjEuUHJvYmVBY2NvdW50c1Jlc3BvbnNlIgTY4xgCMAESawoUQ2xlYXJBY2NvdW50Q29vbGRvd24SJS5yb3Rvci52MS5DbGVhckFjY291bnRDb29sZG93blJlcXVlc3QaJi5yb3Rvci52MS5DbGVhckFjY291bnRDb29sZG93blJlc3BvbnNlIgTY4xgCYgZwcm90bzM", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure]);
 
 /**
  * Request of ListAccounts.
@@ -157,6 +159,174 @@ export const UpdateAccountResponseSchema: GenMessage<UpdateAccountResponse> = /*
   messageDesc(file_rotor_v1_account_service, 5);
 
 /**
+ * Request of UpdateAccounts. What is absent stays as it is.
+ *
+ * @generated from message rotor.v1.UpdateAccountsRequest
+ */
+export type UpdateAccountsRequest = Message<"rotor.v1.UpdateAccountsRequest"> & {
+  /**
+   * Ids of the accounts.
+   *
+   * @generated from field: repeated string account_ids = 1;
+   */
+  accountIds: string[];
+
+  /**
+   * Switch on or off.
+   *
+   * @generated from field: optional bool enabled = 2;
+   */
+  enabled?: boolean | undefined;
+
+  /**
+   * Labels in place of all that there are; comes before add_tags and remove_tags.
+   *
+   * @generated from field: rotor.v1.TagList tags = 3;
+   */
+  tags?: TagList | undefined;
+
+  /**
+   * Labels to add: 1–32 of a–z 0–9 . _ -.
+   *
+   * @generated from field: repeated string add_tags = 4;
+   */
+  addTags: string[];
+
+  /**
+   * Labels to take away; one that is not there is no error.
+   *
+   * @generated from field: repeated string remove_tags = 5;
+   */
+  removeTags: string[];
+
+  /**
+   * Remark: one line of at most 500 characters; empty takes it away.
+   *
+   * @generated from field: optional string note = 6;
+   */
+  note?: string | undefined;
+
+  /**
+   * Share of the work relative to the other accounts: above 0, at most 1,000.
+   *
+   * @generated from field: optional double weight = 7;
+   */
+  weight?: number | undefined;
+
+  /**
+   * Larger is drained first; from -1,000,000 to 1,000,000.
+   *
+   * @generated from field: optional int32 priority = 8;
+   */
+  priority?: number | undefined;
+
+  /**
+   * Sets them aside.
+   *
+   * @generated from field: rotor.v1.Pause pause = 9;
+   */
+  pause?: Pause | undefined;
+
+  /**
+   * Take no new conversations (true), or take them again (false).
+   *
+   * @generated from field: optional bool draining = 10;
+   */
+  draining?: boolean | undefined;
+
+  /**
+   * End a pause and a drain.
+   *
+   * @generated from field: bool resume = 11;
+   */
+  resume: boolean;
+
+  /**
+   * Also when nobody is left who can serve.
+   *
+   * @generated from field: bool force = 12;
+   */
+  force: boolean;
+
+  /**
+   * Say what would become of them and change nothing.
+   *
+   * @generated from field: bool dry_run = 13;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message rotor.v1.UpdateAccountsRequest.
+ * Use `create(UpdateAccountsRequestSchema)` to create a new message.
+ */
+export const UpdateAccountsRequestSchema: GenMessage<UpdateAccountsRequest> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account_service, 6);
+
+/**
+ * Labels of an account.
+ *
+ * @generated from message rotor.v1.TagList
+ */
+export type TagList = Message<"rotor.v1.TagList"> & {
+  /**
+   * In any order.
+   *
+   * @generated from field: repeated string tags = 1;
+   */
+  tags: string[];
+};
+
+/**
+ * Describes the message rotor.v1.TagList.
+ * Use `create(TagListSchema)` to create a new message.
+ */
+export const TagListSchema: GenMessage<TagList> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account_service, 7);
+
+/**
+ * How long accounts are set aside.
+ *
+ * @generated from message rotor.v1.Pause
+ */
+export type Pause = Message<"rotor.v1.Pause"> & {
+  /**
+   * Until when; absent means until they are resumed.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 1;
+   */
+  endTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.Pause.
+ * Use `create(PauseSchema)` to create a new message.
+ */
+export const PauseSchema: GenMessage<Pause> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account_service, 8);
+
+/**
+ * Response of UpdateAccounts.
+ *
+ * @generated from message rotor.v1.UpdateAccountsResponse
+ */
+export type UpdateAccountsResponse = Message<"rotor.v1.UpdateAccountsResponse"> & {
+  /**
+   * The accounts after the change, in the order of the request.
+   *
+   * @generated from field: repeated rotor.v1.Account accounts = 1;
+   */
+  accounts: Account[];
+};
+
+/**
+ * Describes the message rotor.v1.UpdateAccountsResponse.
+ * Use `create(UpdateAccountsResponseSchema)` to create a new message.
+ */
+export const UpdateAccountsResponseSchema: GenMessage<UpdateAccountsResponse> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account_service, 9);
+
+/**
  * Request of RemoveAccount.
  *
  * @generated from message rotor.v1.RemoveAccountRequest
@@ -168,6 +338,14 @@ export type RemoveAccountRequest = Message<"rotor.v1.RemoveAccountRequest"> & {
    * @generated from field: string account_id = 1;
    */
   accountId: string;
+
+  /**
+   * Also end the login upstream, for every program that uses it. Refused when another program renews it; when upstream cannot be reached,
+   * the account is kept. `upstream_unreachable`.
+   *
+   * @generated from field: bool revoke = 2;
+   */
+  revoke: boolean;
 };
 
 /**
@@ -175,7 +353,7 @@ export type RemoveAccountRequest = Message<"rotor.v1.RemoveAccountRequest"> & {
  * Use `create(RemoveAccountRequestSchema)` to create a new message.
  */
 export const RemoveAccountRequestSchema: GenMessage<RemoveAccountRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 6);
+  messageDesc(file_rotor_v1_account_service, 10);
 
 /**
  * Response of RemoveAccount.
@@ -196,7 +374,7 @@ export type RemoveAccountResponse = Message<"rotor.v1.RemoveAccountResponse"> & 
  * Use `create(RemoveAccountResponseSchema)` to create a new message.
  */
 export const RemoveAccountResponseSchema: GenMessage<RemoveAccountResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 7);
+  messageDesc(file_rotor_v1_account_service, 11);
 
 /**
  * Request of ImportAccounts.
@@ -239,7 +417,7 @@ export type ImportAccountsRequest = Message<"rotor.v1.ImportAccountsRequest"> & 
  * Use `create(ImportAccountsRequestSchema)` to create a new message.
  */
 export const ImportAccountsRequestSchema: GenMessage<ImportAccountsRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 8);
+  messageDesc(file_rotor_v1_account_service, 12);
 
 /**
  * Response of ImportAccounts.
@@ -260,7 +438,7 @@ export type ImportAccountsResponse = Message<"rotor.v1.ImportAccountsResponse"> 
  * Use `create(ImportAccountsResponseSchema)` to create a new message.
  */
 export const ImportAccountsResponseSchema: GenMessage<ImportAccountsResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 9);
+  messageDesc(file_rotor_v1_account_service, 13);
 
 /**
  * What became of one login in the data.
@@ -302,7 +480,7 @@ export type ImportedAccount = Message<"rotor.v1.ImportedAccount"> & {
  * Use `create(ImportedAccountSchema)` to create a new message.
  */
 export const ImportedAccountSchema: GenMessage<ImportedAccount> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 10);
+  messageDesc(file_rotor_v1_account_service, 14);
 
 /**
  * Request of RefreshAccount.
@@ -323,7 +501,7 @@ export type RefreshAccountRequest = Message<"rotor.v1.RefreshAccountRequest"> & 
  * Use `create(RefreshAccountRequestSchema)` to create a new message.
  */
 export const RefreshAccountRequestSchema: GenMessage<RefreshAccountRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 11);
+  messageDesc(file_rotor_v1_account_service, 15);
 
 /**
  * Response of RefreshAccount.
@@ -344,7 +522,147 @@ export type RefreshAccountResponse = Message<"rotor.v1.RefreshAccountResponse"> 
  * Use `create(RefreshAccountResponseSchema)` to create a new message.
  */
 export const RefreshAccountResponseSchema: GenMessage<RefreshAccountResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 12);
+  messageDesc(file_rotor_v1_account_service, 16);
+
+/**
+ * One account on its way through an order about many logins.
+ *
+ * @generated from message rotor.v1.LoginStep
+ */
+export type LoginStep = Message<"rotor.v1.LoginStep"> & {
+  /**
+   * The account.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Its alias.
+   *
+   * @generated from field: string alias = 2;
+   */
+  alias: string;
+
+  /**
+   * How far it is.
+   *
+   * @generated from field: rotor.v1.LoginStepState state = 3;
+   */
+  state: LoginStepState;
+
+  /**
+   * Why, or with what end, in words.
+   *
+   * @generated from field: string text = 4;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message rotor.v1.LoginStep.
+ * Use `create(LoginStepSchema)` to create a new message.
+ */
+export const LoginStepSchema: GenMessage<LoginStep> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account_service, 17);
+
+/**
+ * Request of RefreshAccounts.
+ *
+ * @generated from message rotor.v1.RefreshAccountsRequest
+ */
+export type RefreshAccountsRequest = Message<"rotor.v1.RefreshAccountsRequest"> & {
+  /**
+   * Ids of the accounts.
+   *
+   * @generated from field: repeated string account_ids = 1;
+   */
+  accountIds: string[];
+
+  /**
+   * Say what would be done and send nothing.
+   *
+   * @generated from field: bool dry_run = 2;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message rotor.v1.RefreshAccountsRequest.
+ * Use `create(RefreshAccountsRequestSchema)` to create a new message.
+ */
+export const RefreshAccountsRequestSchema: GenMessage<RefreshAccountsRequest> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account_service, 18);
+
+/**
+ * Response of RefreshAccounts.
+ *
+ * @generated from message rotor.v1.RefreshAccountsResponse
+ */
+export type RefreshAccountsResponse = Message<"rotor.v1.RefreshAccountsResponse"> & {
+  /**
+   * What has happened.
+   *
+   * @generated from field: rotor.v1.LoginStep step = 1;
+   */
+  step?: LoginStep | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.RefreshAccountsResponse.
+ * Use `create(RefreshAccountsResponseSchema)` to create a new message.
+ */
+export const RefreshAccountsResponseSchema: GenMessage<RefreshAccountsResponse> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account_service, 19);
+
+/**
+ * Request of ProbeAccounts.
+ *
+ * @generated from message rotor.v1.ProbeAccountsRequest
+ */
+export type ProbeAccountsRequest = Message<"rotor.v1.ProbeAccountsRequest"> & {
+  /**
+   * Ids of the accounts.
+   *
+   * @generated from field: repeated string account_ids = 1;
+   */
+  accountIds: string[];
+
+  /**
+   * Say what would be done and send nothing.
+   *
+   * @generated from field: bool dry_run = 2;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message rotor.v1.ProbeAccountsRequest.
+ * Use `create(ProbeAccountsRequestSchema)` to create a new message.
+ */
+export const ProbeAccountsRequestSchema: GenMessage<ProbeAccountsRequest> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account_service, 20);
+
+/**
+ * Response of ProbeAccounts.
+ *
+ * @generated from message rotor.v1.ProbeAccountsResponse
+ */
+export type ProbeAccountsResponse = Message<"rotor.v1.ProbeAccountsResponse"> & {
+  /**
+   * What has happened.
+   *
+   * @generated from field: rotor.v1.LoginStep step = 1;
+   */
+  step?: LoginStep | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.ProbeAccountsResponse.
+ * Use `create(ProbeAccountsResponseSchema)` to create a new message.
+ */
+export const ProbeAccountsResponseSchema: GenMessage<ProbeAccountsResponse> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account_service, 21);
 
 /**
  * Request of ClearAccountCooldown.
@@ -365,7 +683,7 @@ export type ClearAccountCooldownRequest = Message<"rotor.v1.ClearAccountCooldown
  * Use `create(ClearAccountCooldownRequestSchema)` to create a new message.
  */
 export const ClearAccountCooldownRequestSchema: GenMessage<ClearAccountCooldownRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 13);
+  messageDesc(file_rotor_v1_account_service, 22);
 
 /**
  * Response of ClearAccountCooldown.
@@ -386,7 +704,7 @@ export type ClearAccountCooldownResponse = Message<"rotor.v1.ClearAccountCooldow
  * Use `create(ClearAccountCooldownResponseSchema)` to create a new message.
  */
 export const ClearAccountCooldownResponseSchema: GenMessage<ClearAccountCooldownResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 14);
+  messageDesc(file_rotor_v1_account_service, 23);
 
 /**
  * What an import does with one login.
@@ -430,6 +748,61 @@ export const ImportActionSchema: GenEnum<ImportAction> = /*@__PURE__*/
   enumDesc(file_rotor_v1_account_service, 0);
 
 /**
+ * How far an account is.
+ *
+ * @generated from enum rotor.v1.LoginStepState
+ */
+export enum LoginStepState {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: LOGIN_STEP_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Its turn comes.
+   *
+   * @generated from enum value: LOGIN_STEP_STATE_QUEUED = 1;
+   */
+  QUEUED = 1,
+
+  /**
+   * Nothing is done for it; the text says why.
+   *
+   * @generated from enum value: LOGIN_STEP_STATE_SKIPPED = 2;
+   */
+  SKIPPED = 2,
+
+  /**
+   * Under way.
+   *
+   * @generated from enum value: LOGIN_STEP_STATE_RUNNING = 3;
+   */
+  RUNNING = 3,
+
+  /**
+   * Ended well.
+   *
+   * @generated from enum value: LOGIN_STEP_STATE_DONE = 4;
+   */
+  DONE = 4,
+
+  /**
+   * Ended badly; the text says why.
+   *
+   * @generated from enum value: LOGIN_STEP_STATE_FAILED = 5;
+   */
+  FAILED = 5,
+}
+
+/**
+ * Describes the enum rotor.v1.LoginStepState.
+ */
+export const LoginStepStateSchema: GenEnum<LoginStepState> = /*@__PURE__*/
+  enumDesc(file_rotor_v1_account_service, 1);
+
+/**
  * The accounts of the pool. Every `account_id` is an id; names are resolved by the caller from ListAccounts.
  *
  * @generated from service rotor.v1.AccountService
@@ -466,7 +839,17 @@ export const AccountService: GenService<{
     output: typeof UpdateAccountResponseSchema;
   },
   /**
-   * Forgets an account and its login. The login itself stays valid upstream.
+   * Gives the same orders to any number of accounts: to all of them or to none. `last_usable_account`, `invalid_request`.
+   *
+   * @generated from rpc rotor.v1.AccountService.UpdateAccounts
+   */
+  updateAccounts: {
+    methodKind: "unary";
+    input: typeof UpdateAccountsRequestSchema;
+    output: typeof UpdateAccountsResponseSchema;
+  },
+  /**
+   * Forgets an account and its login. The login itself stays valid upstream, unless asked otherwise.
    *
    * @generated from rpc rotor.v1.AccountService.RemoveAccount
    */
@@ -495,6 +878,28 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof RefreshAccountRequestSchema;
     output: typeof RefreshAccountResponseSchema;
+  },
+  /**
+   * Renews the logins of any number of accounts, a few at a time. First one step for each: queued, or skipped with the reason; then every
+   * change. Cancelling the call stops it: what is under way ends, nothing else begins.
+   *
+   * @generated from rpc rotor.v1.AccountService.RefreshAccounts
+   */
+  refreshAccounts: {
+    methodKind: "server_streaming";
+    input: typeof RefreshAccountsRequestSchema;
+    output: typeof RefreshAccountsResponseSchema;
+  },
+  /**
+   * Finds out whether logins work, and restores those that were lost and do. One that was lost is tried once, carefully, and only when its
+   * refresh token is untried. Steps as of RefreshAccounts.
+   *
+   * @generated from rpc rotor.v1.AccountService.ProbeAccounts
+   */
+  probeAccounts: {
+    methodKind: "server_streaming";
+    input: typeof ProbeAccountsRequestSchema;
+    output: typeof ProbeAccountsResponseSchema;
   },
   /**
    * Ends a cooldown early. Used-up windows stay: only time or upstream ends those.
