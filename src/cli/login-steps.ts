@@ -8,7 +8,7 @@ import type { Context } from "./command.ts";
 import type { ExitCode } from "./failure.ts";
 import { printable } from "./print.ts";
 
-/** Resolves with 0 when none failed. Rejects with `canceled` when it was stopped, after saying how far it came. */
+/** Resolves with 0 when none failed, and not when the only one was passed over. Rejects with `canceled` when it was stopped, after saying how far it came. */
 export async function followSteps(
   { io, print }: Context,
   steps: AsyncIterable<LoginStep>,
@@ -40,7 +40,7 @@ export async function followSteps(
   }
   if (dryRun) print.note("nothing was sent (--dry-run)");
   else if (last.size > 1) print.note(`${done} done, ${failed} failed, ${skipped} skipped`);
-  return failed === 0 && (last.size > 1 || skipped === 0) ? 0 : 1;
+  return dryRun || (failed === 0 && (last.size > 1 || skipped === 0)) ? 0 : 1;
 }
 
 function lineOf({ alias, state, text }: LoginStep, dryRun: boolean): string | null {
