@@ -14,8 +14,8 @@ for (const [name, runtime] of RUNTIMES) {
   clientSuite(`openai chat on ${name}`, () => {
     test("answers, streams, calls, schemas, refusals, images, stop sequences", async () => {
       await withProgram(runtime, "chat.mjs", async (world, steps) => {
-        const [whole, stream, accumulated, tools, parsed, refusal, image, stopped] = await steps(
-          ...["whole", "stream", "accumulated", "tools", "parsed", "refusal", "image", "stopped"],
+        const [whole, stream, accumulated, tools, lite, parsed, refusal, image, stopped] = await steps(
+          ...["whole", "stream", "accumulated", "tools", "lite", "parsed", "refusal", "image", "stopped"],
         );
         const text = expect.stringMatching(/^SIM (plus|team|pro) says: say hello$/);
         expect(whole).toMatchObject({ text, finish: "stop", total: expect.any(Number) });
@@ -32,6 +32,7 @@ for (const [name, runtime] of RUNTIMES) {
           told: ["echo hi"],
           text: expect.stringContaining("the tool answered: hi from the tool"),
         });
+        expect(lite).toMatchObject({ finish: "tool_calls", text: expect.stringContaining("hi from the tool") });
         expect(parsed).toMatchObject({ keys: ["answer"] });
         expect(refusal).toMatchObject({ content: null, refusal: "no way" });
         expect(image).toMatchObject({ text: expect.stringContaining("what is it?") });

@@ -128,3 +128,43 @@ clientSuite("opencode run", () => {
     });
   });
 });
+
+/** As a custom provider that speaks Chat Completions, which is how many configurations out there are written. */
+async function withChatOpenCode(body: (world: World, command: OpenCode) => Promise<void>): Promise<void> {
+  const { opencode } = installClients();
+  await inWorld(async (world) => {
+    const options = { baseURL: `${world.proxyUrl}/v1`, apiKey: world.key };
+    const rotor = {
+      npm: "@ai-sdk/openai-compatible",
+      name: "Rotor",
+      options,
+      models: { "gpt-5.5": { name: "GPT-5.5", tool_call: true } },
+    };
+    const config = { model: "rotor/gpt-5.5", small_model: "rotor/gpt-5.5", autoupdate: false, provider: { rotor } };
+    world.write(".config/opencode/opencode.json", JSON.stringify(config));
+    await body(world, (...args) => [opencode, "run", ...args]);
+  });
+}
+
+clientSuite("opencode run over Chat Completions", () => {
+  test("a tool call: the command runs here, its output goes back", async () => {
+    await withChatOpenCode(async (world, command) => {
+      const run = await world.run(command("run: echo from-$((40+2))-shell"), { env: OFFLINE });
+      expect(run.out).toMatch(/^SIM \w+ says: the tool answered: from-42-shell\n$/);
+      expectNoTrouble(run);
+      for (const exchange of await listExchanges(world))
+        expect(exchange).toMatchObject({ path: "/v1/chat/completions", surface: "sdk", status: 200 });
+    });
+  });
+
+  test("an answer that breaks in the middle is asked for again, not taken for whole, and not in a tight loop", async () => {
+    await withChatOpenCode(async (world, command) => {
+      await world.upstream.fault({ at: "responses", kind: "failed_overloaded", point: "middle", times: 2 });
+      const run = await world.run(command("say hello"), { env: OFFLINE });
+      // Title and turn start side by side, so each meets one of the two.
+      expect(run.out).toMatch(/^SIM \w+ says: "say hello"\n$/);
+      expect(run.exit).toBe(0);
+      expect((await listExchanges(world)).length).toBeLessThan(8);
+    });
+  });
+});

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import type { Pacing } from "../../src/simulator/pacing.ts";
 import type { RequestRecord } from "../../src/simulator/recorder.ts";
+import { openChat } from "./support/chat.ts";
 import { createProxyClient, DRESSES, type Dress } from "./support/client.ts";
 import type { ExchangeJson } from "./support/control.ts";
 import { type Lane, openLane } from "./support/lane.ts";
@@ -151,7 +152,7 @@ describe("a client that stops reading", () => {
   /** contracts: a stalled reader does not grow the daemon by more. */
   const GROWTH_BYTES = 20 * 1024 * 1024;
 
-  for (const dress of ["codex", "sdk"] as const) {
+  for (const dress of ["codex", "sdk", "chat"] as const) {
     test(`makes upstream stop too, keeps the stream, and gets the rest when it reads on (${dress})`, async () => {
       await using stage = await openStage({
         accounts: [{ alias: "alpha", windows: [{ minutes: 300, capacityRequests: 100 }] }],
@@ -160,7 +161,7 @@ describe("a client that stops reading", () => {
       const { control, proxyUrl, pid } = await stage.start();
       await control.importLogin(stage.sim.accounts[0], "alpha");
       const client = createProxyClient(proxyUrl, await control.createKey("test"));
-      const request = client.open(dress);
+      const request = dress === "chat" ? openChat(client, "hello", { stream: true }) : client.open(dress);
       await until(() => request.bytesRead() > 0, "the first bytes");
       request.stopReading();
       const [record] = stage.sim.requests() as [RequestRecord];

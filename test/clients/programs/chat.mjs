@@ -65,6 +65,21 @@ const steps = {
     return { told, text: await runner.finalContent() };
   },
 
+  // A model that wants its tools inside the input: nobody who asks has to know.
+  async lite(client) {
+    const messages = [
+      { role: "system", content: "be brief" },
+      { role: "user", content: "run: echo hi" },
+    ];
+    const parameters = { type: "object", properties: { cmd: { type: "string" } }, required: ["cmd"] };
+    const tools = [{ type: "function", function: { name: "shell", parameters } }];
+    const ask = { model: "gpt-6-sol", messages, tools };
+    const [asked] = (await client.chat.completions.create(ask)).choices;
+    messages.push(asked.message, { role: "tool", tool_call_id: asked.message.tool_calls[0].id, content: "hi from the tool" });
+    const [done] = (await client.chat.completions.create(ask)).choices;
+    return { finish: asked.finish_reason, text: done.message.content };
+  },
+
   async parsed(client) {
     const completion = await client.chat.completions.parse({
       model,
