@@ -152,7 +152,8 @@ say --share (rotor help sharing).`;
 
 const clients = `CLIENTS
 
-The proxy speaks the OpenAI Responses API on 127.0.0.1:4747:
+The proxy speaks the OpenAI Responses API on 127.0.0.1:4747, and for programs
+that know nothing newer Chat Completions (rotor help chat):
 
     /v1                    OpenAI SDKs, OpenCode, curl
     /backend-api/codex     the Codex CLI; its bytes pass untouched

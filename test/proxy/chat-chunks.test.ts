@@ -281,6 +281,7 @@ describe("stop sequences", () => {
     [["one E", "N", "D two"], ["END"], "one "],
     [["one EN", "EN", "D"], ["END"], "one EN"],
     [["aab"], ["ab", "b"], "a"],
+    [["aab"], ["b", "ab"], "a"],
     [["abc"], ["abc", "b"], "a"],
     [["END"], ["END"], null],
     [["a\n", "\nb"], ["\n\n"], "a"],

@@ -67,8 +67,9 @@ describe("a stream of the simulator's", () => {
 /** What the attempt comes to; a stream that opens is read to its end first. */
 async function comesTo(fault: FaultSpec): Promise<string> {
   simulator.addFault({ times: 1, ...fault });
-  const timeouts = { connectMs: 1_000, firstByteMs: 300, silenceMs: 300 };
-  const result = await attempt({ timeouts });
+  // Short where upstream says nothing more, and only there: a busy machine is no silent upstream.
+  const isStall = fault.kind.startsWith("stall");
+  const result = await attempt(isStall ? { timeouts: { connectMs: 1_000, firstByteMs: 300, silenceMs: 300 } } : {});
   if (result.kind === "failed") return result.outcome.kind;
   await drain(result.body);
   return `opened, ${(await result.end).outcome.kind}`;
