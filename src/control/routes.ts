@@ -75,7 +75,7 @@ export function createControlRoutes(deps: ControlDeps): (router: ConnectRouter) 
   const standing = { interceptors: [createErrorInterceptor(log)] };
   const auditing = createAuditInterceptor(readyEngine, deps.door ?? "socket");
   const gated = {
-    interceptors: [...standing.interceptors, createReadyInterceptor(engine), auditing],
+    interceptors: [...standing.interceptors, createReadyInterceptor(engine, facts), auditing],
   };
   const audited = { interceptors: [...standing.interceptors, auditing] };
   const names = (services: readonly DescService[]) => new Set(services.map((service) => service.typeName));
@@ -101,18 +101,47 @@ export function createControlRoutes(deps: ControlDeps): (router: ConnectRouter) 
   };
 }
 
-/** Asked before the handler runs, so that no handler has to remember it. */
-function createReadyInterceptor(engine: () => Engine): Interceptor {
+/**
+ * Asked before the handler runs, so that no handler has to remember it. A watch ends with the engine that it looks at: on a later one it
+ * would be deaf.
+ */
+function createReadyInterceptor(engine: () => Engine, facts: DaemonFacts): Interceptor {
   return (next) => async (request) => {
     engine();
-    return await next(request);
+    const response = await next(request);
+    return response.stream ? { ...response, message: whileReady(response.message, facts) } : response;
   };
 }
 
+async function* whileReady<T>(messages: AsyncIterable<T>, facts: DaemonFacts): AsyncGenerator<T> {
+  const over = Promise.withResolvers<never>();
+  // Nobody may be waiting at that moment.
+  over.promise.catch(() => {});
+  const unwatch = facts.watch(() => {
+    if (facts.snapshot().state !== "ready") over.reject(notReady(facts));
+  });
+  const source = messages[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const step = await Promise.race([source.next(), over.promise]);
+      if (step.done) return;
+      yield step.value;
+    }
+  } finally {
+    unwatch();
+    // Not waited for: one that waits for a change of its own ends by the signal of its call.
+    source.return?.().catch(() => {});
+  }
+}
+
 function refuseAsNotReady(facts: DaemonFacts): never {
+  throw notReady(facts);
+}
+
+function notReady(facts: DaemonFacts): AppError {
   const { state, stateReason } = facts.snapshot();
   const message = state === "ready" ? "the daemon is still starting" : `the daemon is ${state}`;
-  throw new AppError(
+  return new AppError(
     state === "locked" ? "store_locked" : "not_ready",
     stateReason === null ? message : `${message}: ${stateReason}`,
     { facts: { state } },

@@ -6,7 +6,7 @@ import type { Env } from "../base/env.ts";
 import type { Log } from "../base/log.ts";
 import { createKeyFileGuard } from "./key-file-guard.ts";
 import type { GuardKind, Guards } from "./key-guard.ts";
-import { createKeychain, KEYCHAIN_LIMIT_MS } from "./keychain.ts";
+import { createKeychain, KEYCHAIN_LIMIT_MS, KEYCHAIN_PATIENT_LIMIT_MS } from "./keychain.ts";
 import { createKeychainGuard } from "./keychain-guard.ts";
 import { createPassphraseGuard, type PassphraseSource } from "./passphrase-guard.ts";
 
@@ -23,7 +23,13 @@ export interface GuardOptions {
 }
 
 export function createGuards({ keyFile, source, platform, env, clock }: GuardOptions): Guards {
-  const keychain = createKeychain({ platform, env, clock, limitMs: KEYCHAIN_LIMIT_MS });
+  const keychain = createKeychain({
+    platform,
+    env,
+    clock,
+    limitMs: KEYCHAIN_LIMIT_MS,
+    patientLimitMs: KEYCHAIN_PATIENT_LIMIT_MS,
+  });
   return {
     key_file: createKeyFileGuard(keyFile),
     passphrase: createPassphraseGuard(source),

@@ -19,6 +19,14 @@ export interface WantedKey {
   readonly recipe: string;
 }
 
+/** Who asks for a key. */
+export interface Asker {
+  /** A passphrase from whoever unlocks; null = what the daemon was given. */
+  readonly given: Secret | null;
+  /** Somebody gave an order and waits: the keychain may ask them something of its own. */
+  readonly isPerson: boolean;
+}
+
 export interface MadeKey {
   readonly key: Uint8Array;
   readonly recipe: string;
@@ -35,14 +43,14 @@ export interface KeyGuard {
   readonly place: string;
   /** Why it cannot be used here and now, in words; null when it can. */
   refusal(): Promise<string | null>;
-  /** `given` is a passphrase from whoever unlocks. Rejects with `seal_key_missing`, `passphrase_required`, `passphrase_wrong` or `store_damaged`. */
-  load(wanted: WantedKey, given: Secret | null): Promise<FoundKey>;
+  /** Rejects with `seal_key_missing`, `passphrase_required`, `passphrase_wrong` or `store_damaged`. */
+  load(wanted: WantedKey, asker: Asker): Promise<FoundKey>;
   /** Rejects with what would keep `make` from making one. */
   check(given: Secret | null): Promise<void>;
   /** A new key, kept nowhere yet. */
   make(dice: Dice, given: Secret | null): Promise<MadeKey>;
   /** Keeps a key, durably, beside whatever keys are there. Idempotent. */
-  keep(key: Uint8Array, dice: Dice): Promise<void>;
+  keep(key: Uint8Array, dice: Dice, asker: Asker): Promise<void>;
   /** Takes away one key and no other. Idempotent. */
   forget(fingerprint: string, dice: Dice): Promise<void>;
 }

@@ -24,8 +24,8 @@ export function createKeychainGuard(keychain: Keychain): KeyGuard {
       );
       return failed === null ? null : failed instanceof AppError ? failed.message : String(failed);
     },
-    async load({ fingerprint }) {
-      const text = await keychain.get(fingerprint).catch((cause) => {
+    async load({ fingerprint }, { isPerson }) {
+      const text = await keychain.get(fingerprint, isPerson).catch((cause) => {
         throw unreachable(cause);
       });
       if (text === null)
@@ -37,11 +37,11 @@ export function createKeychainGuard(keychain: Keychain): KeyGuard {
     },
     check: async () => {},
     make: async (dice) => ({ key: Uint8Array.from(dice.bytes(KEY_BYTES)), recipe: "" }),
-    async keep(key) {
+    async keep(key, _dice, { isPerson }) {
       const fingerprint = fingerprintOf(key);
-      await keychain.set(fingerprint, PREFIX + Buffer.from(key).toString("base64url"));
+      await keychain.set(fingerprint, PREFIX + Buffer.from(key).toString("base64url"), isPerson);
       // Some tools say "done" to what they did not do; nothing is wrapped by a key that cannot be had again.
-      const back = parseKey((await keychain.get(fingerprint)) ?? "");
+      const back = parseKey((await keychain.get(fingerprint, isPerson)) ?? "");
       if (back === null || fingerprintOf(back) !== fingerprint)
         throw new AppError("guard_unavailable", `${keychain.name} did not keep the key that it was given`);
       back.fill(0);

@@ -14,9 +14,9 @@ export interface Keychain {
   /** Asks for something that is not there. Rejects with `guard_unavailable` when that cannot be answered. */
   probe(): Promise<void>;
   /** null: there is no such entry. Rejects with `guard_unavailable`. */
-  get(entry: string): Promise<string | null>;
+  get(entry: string, isPatient: boolean): Promise<string | null>;
   /** Makes the entry. Rejects with `guard_unavailable`. */
-  set(entry: string, value: string): Promise<void>;
+  set(entry: string, value: string, isPatient: boolean): Promise<void>;
   /** No entry is no error. */
   remove(entry: string): Promise<void>;
 }
@@ -25,12 +25,15 @@ export interface KeychainOptions {
   readonly platform: NodeJS.Platform;
   readonly env: Env;
   readonly clock: Clock;
-  /** How long one call may take. */
+  /** How long one call may take, and one that may ask a person something. */
   readonly limitMs: number;
+  readonly patientLimitMs: number;
 }
 
 /** A start must not wait for a person: after this long the seal counts as locked. */
 export const KEYCHAIN_LIMIT_MS = 5_000;
+/** Whoever gave an order may have to type the password of the keychain first; the ctl waits for 90 s. */
+export const KEYCHAIN_PATIENT_LIMIT_MS = 60_000;
 
 const SERVICE = "rotor";
 const PROBE_ENTRY = "probe";
@@ -59,8 +62,8 @@ interface Dialect {
 
 export function createKeychain(options: KeychainOptions): Keychain {
   const dialect = dialectOf(options.platform);
-  const ask = async (call: Call, secret: string | null = null): Promise<string | null> => {
-    const ended = await run(call, options);
+  const ask = async (call: Call, isPatient: boolean, secret: string | null = null): Promise<string | null> => {
+    const ended = await run(call, options, isPatient ? options.patientLimitMs : options.limitMs);
     if (ended.exit === 0) return ended.stdout.replace(/\r?\n$/, "");
     if (dialect.isAbsent(ended)) return null;
     // No tool is known to repeat what it was given; none gets the chance to.
@@ -70,15 +73,15 @@ export function createKeychain(options: KeychainOptions): Keychain {
   const keychain: Keychain = {
     name: dialect.name,
     async probe() {
-      await keychain.get(PROBE_ENTRY);
+      await keychain.get(PROBE_ENTRY, false);
     },
-    get: (entry) => ask(dialect.get(entry)),
-    async set(entry, value) {
-      if ((await ask(dialect.set(entry, value), value)) === null)
+    get: (entry, isPatient) => ask(dialect.get(entry), isPatient),
+    async set(entry, value, isPatient) {
+      if ((await ask(dialect.set(entry, value), isPatient, value)) === null)
         throw new AppError("guard_unavailable", `${dialect.name} did not take the key`);
     },
     async remove(entry) {
-      await ask(dialect.remove(entry));
+      await ask(dialect.remove(entry), false);
     },
   };
   return keychain;
@@ -90,7 +93,7 @@ function firstLine({ exit, stderr }: Ended): string {
   return line.trim() === "" ? `exit code ${exit}` : line.trim().slice(0, 200);
 }
 
-async function run({ command, args, stdin }: Call, { env, clock, limitMs }: KeychainOptions): Promise<Ended> {
+async function run({ command, args, stdin }: Call, { env, clock }: KeychainOptions, limitMs: number): Promise<Ended> {
   const clean = Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("ROTOR_")));
   const child = spawn(command, args, { env: clean as NodeJS.ProcessEnv, stdio: ["pipe", "pipe", "pipe"] });
   let [stdout, stderr] = ["", ""];

@@ -33,7 +33,7 @@ export function createPassphraseGuard(source: PassphraseSource): KeyGuard {
     kind: "passphrase",
     place: placeOf(source),
     refusal: async () => null,
-    async load({ fingerprint, recipe }, given) {
+    async load({ fingerprint, recipe }, { given }) {
       const { salt, params } = parseRecipe(recipe);
       const passphrase = required(given, "the seal is guarded by a passphrase, and none was given");
       const key = await deriveKey(passphrase.reveal(), salt, params);

@@ -10,7 +10,7 @@ import type { Secret } from "../base/secret.ts";
 import { hasCredentials, readEnvelopes, writeEnvelope } from "./credential-table.ts";
 import * as table from "./data-key-table.ts";
 import type { Connection } from "./database.ts";
-import { fingerprintOf, type GuardKind, type Guards, KEY_BYTES } from "./key-guard.ts";
+import { type Asker, fingerprintOf, type GuardKind, type Guards, KEY_BYTES } from "./key-guard.ts";
 import { createSeal, type Seal, unwrapKey, type WrappedKey, wrapKey } from "./seal.ts";
 
 /** What may be shown of a seal. */
@@ -104,12 +104,16 @@ class Keeper implements SealKeeper {
   async ready(): Promise<void> {
     if (this.#keys !== null) return;
     if (this.#isForgotten) throw locked();
-    await this.unlock(null);
+    await this.#openOnce({ given: null, isPerson: false });
   }
 
   unlock(given: Secret | null): Promise<void> {
+    return this.#openOnce({ given, isPerson: true });
+  }
+
+  #openOnce(asker: Asker): Promise<void> {
     if (this.#keys !== null) return Promise.resolve();
-    this.#opening ??= this.#unlock(given).finally(() => {
+    this.#opening ??= this.#unlock(asker).finally(() => {
       this.#opening = null;
     });
     return this.#opening;
@@ -143,7 +147,7 @@ class Keeper implements SealKeeper {
     // Written down before it is kept anywhere, so that a change that never comes about leaves nothing behind for good.
     db.transaction(() => table.insertSpareKey(db, spare));
     try {
-      await guards[guard].keep(key, dice);
+      await guards[guard].keep(key, dice, { given, isPerson: true });
       const { dataKey, seal } = this.#open();
       const before = table.readWrappedKey(db)!;
       const wrapped = wrapKey(before.id, dataKey, key, dice);
@@ -198,15 +202,15 @@ class Keeper implements SealKeeper {
     return this.#chosen;
   }
 
-  async #unlock(given: Secret | null): Promise<void> {
+  async #unlock(asker: Asker): Promise<void> {
     const { db, guards } = this.#deps;
     const saved = table.readWrappedKey(db);
-    if (saved === null) await this.#begin(0, await this.#choice(), given);
+    if (saved === null) await this.#begin(0, await this.#choice(), asker);
     else {
-      const found = await guards[saved.guard].load(saved, given);
+      const found = await guards[saved.guard].load(saved, asker);
       if (found.kind === "key") this.#take(saved, found.key);
       // With nothing sealed, a lost key loses nothing.
-      else if (!hasCredentials(db)) await this.#begin(saved.id, saved.guard, given);
+      else if (!hasCredentials(db)) await this.#begin(saved.id, saved.guard, asker);
       else
         throw new AppError("seal_key_missing", found.words, {
           facts: { place: guards[saved.guard].place, wanted: saved.fingerprint },
@@ -223,10 +227,10 @@ class Keeper implements SealKeeper {
   }
 
   /** The guard's key is durable before anything is wrapped by it. */
-  async #begin(lastId: number, guard: GuardKind, given: Secret | null): Promise<void> {
+  async #begin(lastId: number, guard: GuardKind, asker: Asker): Promise<void> {
     const { db, guards, dice, clock, log } = this.#deps;
-    const { key, recipe } = await guards[guard].make(dice, given);
-    await guards[guard].keep(key, dice);
+    const { key, recipe } = await guards[guard].make(dice, asker.given);
+    await guards[guard].keep(key, dice, asker);
     const dataKey = Uint8Array.from(dice.bytes(KEY_BYTES));
     const [id, nowMs, fingerprint] = [lastId + 1, clock.nowMs(), fingerprintOf(key)];
     const wrapped = wrapKey(id, dataKey, key, dice);

@@ -74,6 +74,14 @@ for (const [name, transport] of [
   });
 }
 
+test("a daemon that is locked ends the watch and says so, instead of leaving it deaf", async () => {
+  const watch = watchPool();
+  await watch.next();
+  door.facts.setState("locked", "the seal was locked by order");
+  expect(await watch.end()).toBe(Code.FailedPrecondition);
+  await until("the watcher is gone", () => door.engine.watchers().pool === 0);
+});
+
 test("a burst becomes one message with the latest state, and the gap in revisions shows it", async () => {
   const watch = watchPool();
   const first = await watch.next();

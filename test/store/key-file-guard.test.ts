@@ -8,6 +8,8 @@ import { createKeyFileGuard } from "../../src/store/key-file-guard.ts";
 import { fingerprintOf } from "../../src/store/key-guard.ts";
 import { expectCode } from "../contract/store.suite.ts";
 
+const DAEMON = { given: null, isPerson: false };
+
 let folder: string;
 let path: string;
 beforeEach(() => {
@@ -17,11 +19,11 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const guard = () => createKeyFileGuard(path);
-const load = (key: Uint8Array) => guard().load({ fingerprint: fingerprintOf(key), recipe: "" }, null);
+const load = (key: Uint8Array) => guard().load({ fingerprint: fingerprintOf(key), recipe: "" }, DAEMON);
 
 async function keep(): Promise<Uint8Array> {
   const { key } = await guard().make(systemDice, null);
-  await guard().keep(key, systemDice);
+  await guard().keep(key, systemDice, DAEMON);
   return key;
 }
 
@@ -32,7 +34,7 @@ test("is ours alone, holds keys side by side, and gives each back by its fingerp
   expect(await load(one)).toEqual({ kind: "key", key: one });
   expect(await load(two)).toEqual({ kind: "key", key: two });
   const text = readFileSync(path, "utf8");
-  await guard().keep(one, systemDice);
+  await guard().keep(one, systemDice, DAEMON);
   expect(readFileSync(path, "utf8")).toBe(text);
 });
 
@@ -55,7 +57,7 @@ test("missing and foreign are told apart, and so is damage, which nothing is wri
   const cut = readFileSync(path, "utf8").slice(0, -10);
   writeFileSync(path, cut);
   expect((await expectCode(load(other), "seal_key_missing")).message).toContain("damaged");
-  await expectCode(guard().keep(key, systemDice), "seal_key_missing");
+  await expectCode(guard().keep(key, systemDice, DAEMON), "seal_key_missing");
   expect(readFileSync(path, "utf8")).toBe(cut);
   writeFileSync(path, "");
   expect((await expectCode(load(other), "seal_key_missing")).message).toContain("damaged");
@@ -63,8 +65,8 @@ test("missing and foreign are told apart, and so is damage, which nothing is wri
 
 test("a folder that cannot be written is told in words", async () => {
   writeFileSync(join(folder, "config"), "");
-  await expectCode(guard().keep(systemDice.bytes(32), systemDice), "seal_key_missing");
+  await expectCode(guard().keep(systemDice.bytes(32), systemDice, DAEMON), "seal_key_missing");
   rmSync(join(folder, "config"));
   mkdirSync(path, { recursive: true });
-  await expectCode(guard().keep(systemDice.bytes(32), systemDice), "seal_key_missing");
+  await expectCode(guard().keep(systemDice.bytes(32), systemDice, DAEMON), "seal_key_missing");
 });

@@ -11,6 +11,8 @@ import { createKeychainGuard } from "../../src/store/keychain-guard.ts";
 import { expectCode } from "../contract/store.suite.ts";
 import { type FakeKeychain, writeFakeKeychain } from "../support/fake-keychain.ts";
 
+const DAEMON = { given: null, isPerson: false };
+
 const TOOLS = [
   ["linux", "secret-tool"],
   ["darwin", "security"],
@@ -28,24 +30,30 @@ for (const [platform, tool] of TOOLS) {
 
     const guardWith = (path: string, limitMs: number) =>
       createKeychainGuard(
-        createKeychain({ platform, env: { PATH: path, ROTOR_PASSPHRASE: "x" }, clock: systemClock, limitMs }),
+        createKeychain({
+          platform,
+          env: { PATH: path, ROTOR_PASSPHRASE: "x" },
+          clock: systemClock,
+          limitMs,
+          patientLimitMs: 30_000,
+        }),
       );
     const guard = (limitMs = 30_000) => guardWith(`${fake.bin}:/usr/bin:/bin`, limitMs);
     const kept = async () => {
       const { key } = await guard().make(systemDice, null);
-      await guard().keep(key, systemDice);
+      await guard().keep(key, systemDice, DAEMON);
       return { key, wanted: { fingerprint: fingerprintOf(key), recipe: "" } };
     };
 
     test("keeps keys side by side, gives them back, and takes away one and no other", async () => {
       expect(await guard().refusal()).toBeNull();
       const [one, two] = [await kept(), await kept()];
-      expect(await guard().load(one.wanted, null)).toEqual({ kind: "key", key: one.key });
-      expect(await guard().load(two.wanted, null)).toEqual({ kind: "key", key: two.key });
+      expect(await guard().load(one.wanted, DAEMON)).toEqual({ kind: "key", key: one.key });
+      expect(await guard().load(two.wanted, DAEMON)).toEqual({ kind: "key", key: two.key });
       await guard().forget(one.wanted.fingerprint, systemDice);
       await guard().forget(one.wanted.fingerprint, systemDice);
-      expect((await guard().load(one.wanted, null)).kind).toBe("absent");
-      expect((await guard().load(two.wanted, null)).kind).toBe("key");
+      expect((await guard().load(one.wanted, DAEMON)).kind).toBe("absent");
+      expect((await guard().load(two.wanted, DAEMON)).kind).toBe("key");
       expect(fake.calls()).not.toContain("rotor-key-v1");
     });
 
@@ -53,26 +61,26 @@ for (const [platform, tool] of TOOLS) {
       const { wanted } = await kept();
       fake.mood = "hanging";
       expect(await guard(1).refusal()).toMatch(/did not answer/);
-      const told = await expectCode(guard(1).load(wanted, null), "seal_key_missing");
+      const told = await expectCode(guard(1).load(wanted, DAEMON), "seal_key_missing");
       expect(told.message).toMatch(/did not answer/);
-      await expectCode(guard(1).keep(systemDice.bytes(32), systemDice), "guard_unavailable");
+      await expectCode(guard(1).keep(systemDice.bytes(32), systemDice, DAEMON), "guard_unavailable");
     });
 
     test("locked, it is told in the tool's own words; opened again it answers", async () => {
       const { key, wanted } = await kept();
       fake.mood = "locked";
       expect(await guard().refusal()).toMatch(/D-Bus|interaction/);
-      await expectCode(guard().load(wanted, null), "seal_key_missing");
+      await expectCode(guard().load(wanted, DAEMON), "seal_key_missing");
       fake.mood = "well";
-      expect(await guard().load(wanted, null)).toEqual({ kind: "key", key });
+      expect(await guard().load(wanted, DAEMON)).toEqual({ kind: "key", key });
     });
 
     test("garbage is no key, and a tool that keeps nothing is found out at once", async () => {
       const { wanted } = await kept();
       fake.mood = "garbage";
-      expect((await expectCode(guard().load(wanted, null), "seal_key_missing")).message).toMatch(/not Rotor's key/);
+      expect((await expectCode(guard().load(wanted, DAEMON), "seal_key_missing")).message).toMatch(/not Rotor's key/);
       fake.mood = "deaf";
-      await expectCode(guard().keep(systemDice.bytes(32), systemDice), "guard_unavailable");
+      await expectCode(guard().keep(systemDice.bytes(32), systemDice, DAEMON), "guard_unavailable");
       expect(fake.entries()).toEqual([wanted.fingerprint]);
     });
 

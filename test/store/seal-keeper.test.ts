@@ -93,7 +93,7 @@ function watched(guard: KeyGuard, onInstant: (() => void) | undefined): KeyGuard
   return {
     ...guard,
     make: (dice, given) => around(guard.make(dice, given)),
-    keep: (key, dice) => around(guard.keep(key, dice)),
+    keep: (key, dice, asker) => around(guard.keep(key, dice, asker)),
     forget: (fingerprint, dice) => around(guard.forget(fingerprint, dice)),
   };
 }
