@@ -105,7 +105,7 @@ export function editChanges(
   if (was.note !== is.note) note("note", is.note === "" ? "taken away" : was.note === "" ? "written" : "rewritten");
   if (was.weight !== is.weight) note("weight", `${was.weight} → ${is.weight}`);
   if (was.priority !== is.priority) note("priority", `${was.priority} → ${is.priority}`);
-  if (is.pause !== null && is.pause !== was.pause)
+  if (is.pause !== null && (was.pause === null || is.pause.untilMs !== was.pause.untilMs))
     note(
       "pause",
       is.pause.untilMs === null ? "until it is resumed" : `until ${new Date(is.pause.untilMs).toISOString()}`,
