@@ -92,5 +92,7 @@ export function compare(account: Account, mine: Credentials, login: FoundLogin):
     { accessExpiresAtMs: login.claims.expiresAtMs, refreshedAtMs: login.refreshedAtMs },
     account.credentials,
   );
-  return { age: newer ? "newer" : "older", shared };
+  // An issuer may answer with a new access token alone: one and the same login, then.
+  const isSame = theirs.refreshToken === mine.refreshToken;
+  return { age: newer ? "newer" : isSame ? "same" : "older", shared };
 }
