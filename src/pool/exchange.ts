@@ -194,9 +194,10 @@ class ExchangeRun {
       this.#headers = withoutHeaders(this.#headers, CONTENT_ENCODING);
     }
     if (step.kind !== "refresh") return null;
-    this.#refreshed.push(accountId);
     const end = await credentials.refresh(accountId, "unauthorized_recovery", access?.generation ?? null);
-    return end.kind === "renewed" ? null : outcomeOf(end);
+    if (end.kind !== "renewed") return outcomeOf(end);
+    this.#refreshed.push(accountId);
+    return null;
   }
 
   #open(lease: Lease, tried: Tried, opened: OpenedAttempt): ExchangeAnswer {
