@@ -3,6 +3,7 @@
  * Every method that changes something resolves after the change is durable, and rejects with an AppError.
  */
 
+import type { BodyBytes } from "../base/body-bytes.ts";
 import type { ByteFilter } from "../base/byte-filter.ts";
 import type { AppError } from "../base/errors.ts";
 import type { HeaderList } from "../base/header-list.ts";
@@ -146,9 +147,9 @@ export interface ExchangeRequest {
   /** Path and query below upstream's base URL. */
   readonly upstreamPath: string;
   readonly headers: HeaderList;
-  readonly body: Uint8Array | null;
+  readonly body: BodyBytes | null;
   /** Plain bytes of `body` when that is compressed, else `body` itself; what may be edited when a retry needs it. */
-  readonly plainBody: Uint8Array | null;
+  readonly plainBody: BodyBytes | null;
   readonly model: string | null;
   /** Makes the filter that an opened stream's bytes go through; null passes them as they are. */
   readonly filter: (() => ByteFilter) | null;

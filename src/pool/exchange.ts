@@ -3,6 +3,7 @@
  * is none to be had. `domain/next-step` decides, `domain/rank` orders; here it is carried out. No disk, no file, no other account's
  * refresh between a request and its first attempt.
  */
+import type { BodyBytes } from "../base/body-bytes.ts";
 import { EXCHANGE_MAX_ACCOUNTS, EXCHANGE_MAX_ATTEMPTS } from "../base/bounds.ts";
 import { AppError, fromUnknown } from "../base/errors.ts";
 import { type HeaderList, headerValue, withoutHeaders } from "../base/header-list.ts";
@@ -56,7 +57,7 @@ class ExchangeRun {
   readonly #deps: ExchangeDeps;
   readonly #request: ExchangeRequest;
   readonly #record: ExchangeRecord;
-  #body: Uint8Array | null;
+  #body: BodyBytes | null;
   #headers: HeaderList;
   readonly #choice: AccountChoice;
   readonly #refreshed: AccountId[] = [];

@@ -3,10 +3,13 @@
  * retry after upstream refused it. A compaction item is never touched: it *is* the history, and without it the answer would be about nothing.
  */
 
+import { type BodyBytes, wholeOf } from "../base/body-bytes.ts";
+
 /** A cheap look: is there encrypted reasoning, and nothing encrypted that must stay? */
-export function canStrip(body: Uint8Array | null): boolean {
+export function canStrip(body: BodyBytes | null): boolean {
   if (body === null) return false;
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const whole = wholeOf(body);
+  const bytes = Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength);
   return (
     bytes.includes('"encrypted_content"') &&
     !/"type"\s*:\s*"(compaction|compaction_summary|context_compaction)"/.test(bytes.toString("latin1"))
@@ -14,10 +17,10 @@ export function canStrip(body: Uint8Array | null): boolean {
 }
 
 /** The body without reasoning items that carry `encrypted_content`; null when it is not the JSON that we expect. */
-export function stripForeign(body: Uint8Array): Uint8Array | null {
+export function stripForeign(body: BodyBytes): Uint8Array | null {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder().decode(body));
+    value = JSON.parse(new TextDecoder().decode(wholeOf(body)));
   } catch {
     return null;
   }

@@ -214,8 +214,9 @@ const NEAR_BYTES = 48;
 /** `from` is at the opening quote. */
 function skipString(text: Buffer, from: number, end: number): number {
   let at = from + 1;
+  // A string that goes on beyond that is long, and quotes inside it are what a search finds next: it is not walked again.
+  const near = Math.min(at + NEAR_BYTES, end);
   for (;;) {
-    const near = Math.min(at + NEAR_BYTES, end);
     while (at < near) {
       const c = text[at]!;
       if (c === QUOTE) return at + 1;

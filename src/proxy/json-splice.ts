@@ -20,23 +20,45 @@ export function spliceMembers(
   members: readonly JsonMember[],
   edits: ReadonlyMap<string, Edit>,
 ): Uint8Array {
+  return Buffer.concat(memberPieces(bytes, members, edits));
+}
+
+/** The same in pieces, most of them views of `bytes`: members that follow each other unedited are one. */
+export function memberPieces(
+  bytes: Uint8Array,
+  members: readonly JsonMember[],
+  edits: ReadonlyMap<string, Edit>,
+): Uint8Array[] {
   const parts: Uint8Array[] = [];
   const add = (...piece: Uint8Array[]) => {
     parts.push(parts.length === 0 ? OPEN_OBJECT : COMMA, ...piece);
   };
   const present = new Set<string>();
+  // Members that stay as they are, from the first of them to the end of the last.
+  let from = -1;
+  let to = -1;
+  const flush = () => {
+    if (from !== -1) add(bytes.subarray(from, to));
+    from = -1;
+  };
   for (const member of members) {
     const edit = edits.get(member.key);
     present.add(member.key);
-    if (edit === undefined) add(bytes.subarray(member.keyStart, member.valueEnd));
-    else if (edit !== null) add(bytes.subarray(member.keyStart, member.valueStart), edit);
+    if (edit === undefined) {
+      if (from === -1) from = member.keyStart;
+      to = member.valueEnd;
+      continue;
+    }
+    flush();
+    if (edit !== null) add(bytes.subarray(member.keyStart, member.valueStart), edit);
   }
+  flush();
   for (const [key, edit] of edits) {
     if (edit !== null && !present.has(key)) add(Buffer.from(JSON.stringify(key)), COLON, edit);
   }
   if (parts.length === 0) parts.push(OPEN_OBJECT);
   parts.push(CLOSE_OBJECT);
-  return Buffer.concat(parts);
+  return parts;
 }
 
 /** The array with the elements at the indexes of `edits` replaced or taken out. */

@@ -3,6 +3,7 @@
  * streams always, stores nothing and refuses parameters of the Platform API. Only for the sdk surface; Codex bytes are never touched.
  * Edits are splices: what needs no change (tools above all, which upstream compares) keeps its bytes.
  */
+import { type BodyBytes, bodyOf } from "../base/body-bytes.ts";
 import { AppError } from "../base/errors.ts";
 import {
   findMember,
@@ -18,14 +19,14 @@ import {
   scanMembers,
   spanIncludes,
 } from "./json-members.ts";
-import { type Edit, jsonBytes, spliceElements, spliceMembers } from "./json-splice.ts";
+import { type Edit, jsonBytes, memberPieces, spliceElements, spliceMembers } from "./json-splice.ts";
 import { inputFromText, normaliseItems } from "./normalise-input.ts";
 import { editForLite } from "./normalise-lite.ts";
 import { type ScannedBody, textOf } from "./request-facts.ts";
 
 export interface NormalisedRequest {
   /** The client's own bytes when nothing had to change. */
-  readonly bytes: Uint8Array;
+  readonly bytes: BodyBytes;
   readonly model: string;
   /** It is in the form of a lite model; a header has to say so, too. */
   readonly lite: boolean;
@@ -86,7 +87,7 @@ export function normaliseRequest(body: ScannedBody, isLite: (model: string) => b
   const wantsStream = readFlag(bytes, findMember(members, "stream")) === true;
   if (!wantsStream) edits.set("stream", TRUE);
   if (readFlag(bytes, findMember(members, "store")) !== false) edits.set("store", FALSE);
-  return { bytes: edits.size === 0 ? bytes : spliceMembers(bytes, members, edits), model, lite, wantsStream };
+  return { bytes: edits.size === 0 ? bytes : bodyOf(memberPieces(bytes, members, edits)), model, lite, wantsStream };
 }
 
 function dropUnsupported({ bytes, members }: ScannedBody, edits: Map<string, Edit>): void {

@@ -2,6 +2,7 @@
  * HTTP through Bun's `fetch`: slower than our own sockets, but it knows outgoing proxies (`HTTPS_PROXY`). Never decompresses, follows no
  * redirect, sets no time-out of its own.
  */
+import { wholeOf } from "../base/body-bytes.ts";
 import type { HeaderList } from "../base/header-list.ts";
 import { readerOf } from "./bounded-body.ts";
 import type { HttpAnswer, HttpCall, HttpClient, HttpRequest } from "./http-client.ts";
@@ -17,7 +18,7 @@ function sendByFetch(baseUrl: string, request: HttpRequest): HttpCall {
   const init: BunFetchRequestInit & { timeout: false } = {
     method: request.method,
     headers: request.headers as [string, string][],
-    body: isBodyless || request.body === null ? null : (request.body as Uint8Array<ArrayBuffer>),
+    body: isBodyless || request.body === null ? null : (wholeOf(request.body) as Uint8Array<ArrayBuffer>),
     signal: abort.signal,
     redirect: "manual",
     decompress: false,

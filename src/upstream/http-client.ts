@@ -2,6 +2,7 @@
  * What an attempt needs of HTTP: one request out, one answer's head and a reader of its body back. Two clients keep this promise, one over
  * Bun's sockets and one over `fetch` (`test/upstream/http-client.suite.ts`). Knows nothing of accounts, streams or retries.
  */
+import type { BodyBytes } from "../base/body-bytes.ts";
 import type { HeaderList } from "../base/header-list.ts";
 import type { ByteReader } from "./byte-reader.ts";
 
@@ -12,7 +13,7 @@ export interface HttpRequest {
   /** Path and query below the client's base URL, with or without its leading slash. */
   readonly path: string;
   readonly headers: HeaderList;
-  readonly body: Uint8Array | null;
+  readonly body: BodyBytes | null;
   /** How long a new connection, its TLS included, may take. */
   readonly connectMs: number;
 }

@@ -2,6 +2,7 @@
  * One connection to upstream: one request at a time, its answer read as it comes, and then free for the next one or closed. Whatever is
  * not exactly as HTTP has it closes the connection, so that nothing of one answer can be taken for another's.
  */
+import { type BodyBytes, piecesOf } from "../base/body-bytes.ts";
 import { AnswerQueue, type QueueSource } from "./answer-queue.ts";
 import { type BodyDecoder, createBodyDecoder } from "./body-decoder.ts";
 import { type HttpAnswer, HttpFault } from "./http-client.ts";
@@ -63,7 +64,7 @@ export class HttpConnection implements QueueSource {
   }
 
   /** For a connection that is free. */
-  send(method: string, head: string, body: Uint8Array | null, receiver: Receiver): void {
+  send(method: string, head: string, body: BodyBytes | null, receiver: Receiver): void {
     const turn: Turn = {
       method,
       receiver,
@@ -74,15 +75,14 @@ export class HttpConnection implements QueueSource {
       accepted: false,
     };
     this.#turn = turn;
-    if (body === null || body.length === 0) this.#write(Buffer.from(head, "latin1"));
-    else if (body.length <= JOINED_MAX_BYTES) {
+    if (body instanceof Uint8Array && body.length <= JOINED_MAX_BYTES) {
       const joined = Buffer.allocUnsafe(head.length + body.length);
       joined.write(head, 0, "latin1");
       joined.set(body, head.length);
       this.#write(joined);
     } else {
       this.#write(Buffer.from(head, "latin1"));
-      this.#write(body);
+      if (body !== null) for (const piece of piecesOf(body)) this.#write(piece);
     }
   }
 
@@ -157,7 +157,7 @@ export class HttpConnection implements QueueSource {
   }
 
   #write(bytes: Uint8Array): void {
-    if (this.#closed) return;
+    if (this.#closed || bytes.length === 0) return;
     if (this.#unsent.length > 0) {
       this.#unsent.push(bytes);
       return;

@@ -6,6 +6,7 @@
  * answer came, and sending it twice cannot do a thing twice (nothing of it was taken, or it only reads).
  */
 import { checkServerIdentity, type PeerCertificate } from "node:tls";
+import { type BodyBytes, lengthOf } from "../base/body-bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { type HttpAnswer, type HttpCall, type HttpClient, HttpFault, type HttpRequest } from "./http-client.ts";
 import { HttpConnection, type Receiver, type Wire } from "./http-connection.ts";
@@ -54,8 +55,8 @@ class SocketClient implements HttpClient {
     for (const connection of idle) connection.close();
   }
 
-  headOf(request: HttpRequest, body: Uint8Array | null): string {
-    const bodyBytes = body?.length ?? (NO_BODY_OF_ITS_OWN.has(request.method) ? null : 0);
+  headOf(request: HttpRequest, body: BodyBytes | null): string {
+    const bodyBytes = body === null ? (NO_BODY_OF_ITS_OWN.has(request.method) ? null : 0) : lengthOf(body);
     return requestHead(this.#origin, request, bodyBytes);
   }
 
@@ -152,7 +153,7 @@ class SocketCall implements HttpCall, Receiver {
   readonly #client: SocketClient;
   readonly #request: HttpRequest;
   #head = "";
-  #body: Uint8Array | null = null;
+  #body: BodyBytes | null = null;
   #connection: HttpConnection | null = null;
   #isKept = false;
   #aborted = false;

@@ -2,6 +2,7 @@
  * What the pool asks of upstream: one attempt at a time, as data in and data out. No retries, no choice of account, no state of accounts here.
  */
 
+import type { BodyBytes } from "../base/body-bytes.ts";
 import type { ByteFilter } from "../base/byte-filter.ts";
 import type { HeaderList } from "../base/header-list.ts";
 import type { Secret } from "../base/secret.ts";
@@ -13,7 +14,7 @@ export interface AttemptRequest {
   readonly path: string;
   /** What the client sent, already without hop-by-hop and our own credentials; the client of upstream adds the account's. */
   readonly headers: HeaderList;
-  readonly body: Uint8Array | null;
+  readonly body: BodyBytes | null;
   readonly accessToken: Secret;
   readonly workspaceId: string;
   /** Aborted when the client hangs up or the daemon stops: upstream is cancelled at once. */

@@ -1,5 +1,6 @@
 /** The attempt loop with the real pool around it: who is asked, in which order, and what the client gets. */
 import { describe, expect, test } from "bun:test";
+import { wholeOf } from "../../src/base/body-bytes.ts";
 import type { AccountId } from "../../src/domain/account.ts";
 import type { Outcome } from "../../src/domain/outcome.ts";
 import type { ExchangeAnswer } from "../../src/pool/engine.ts";
@@ -334,7 +335,7 @@ describe("a conversation", () => {
     });
     const headers = [["content-encoding", "zstd"]] as const;
     expect((await room.ask({ body: new Uint8Array([1]), plainBody: body, headers })).kind).toBe("opened");
-    const sent = JSON.parse(new TextDecoder().decode(room.seen[1]!.request.body!));
+    const sent = JSON.parse(new TextDecoder().decode(wholeOf(room.seen[1]!.request.body!)));
     expect(sent).toEqual({ model: "gpt-5.5", input: [{ type: "message", role: "user" }] });
     expect(room.seen[1]!.request.headers).toEqual([]);
     expect(workspaces(room.seen)).toEqual(["workspace-1", "workspace-1"]);

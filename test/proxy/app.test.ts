@@ -1,5 +1,6 @@
 /** The routes over real loopback HTTP: surfaces, keys, guard, control calls, models, states and the listener. */
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
+import { wholeOf } from "../../src/base/body-bytes.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { headerValue } from "../../src/base/header-list.ts";
 import { createHttpGuard } from "../../src/base/http-guard.ts";
@@ -40,7 +41,7 @@ describe("a turn", () => {
       keyId: KEY_ID,
     });
     expect(asked.plainBody).toBe(asked.body);
-    expect(JSON.parse(Buffer.from(asked.body!).toString())).toEqual({
+    expect(JSON.parse(Buffer.from(wholeOf(asked.body!)).toString())).toEqual({
       ...TURN,
       instructions: "",
       store: false,
@@ -61,7 +62,7 @@ describe("a turn", () => {
         model: "gpt-5.5",
         stream: true,
       });
-      expect(Buffer.from(asked.body!).toString()).toBe(body);
+      expect(Buffer.from(wholeOf(asked.body!)).toString()).toBe(body);
     },
   );
 
@@ -70,7 +71,7 @@ describe("a turn", () => {
     for (const headers of [CODEX, { "x-codex-beta-features": "y" }]) {
       await (await door.post("/v1/responses", body, headers as Record<string, string>)).text();
       expect(door.fake.last()).toMatchObject({ surface: "codex", upstreamPath: "/codex/responses" });
-      expect(Buffer.from(door.fake.last().body!).toString()).toBe(body);
+      expect(Buffer.from(wholeOf(door.fake.last().body!)).toString()).toBe(body);
     }
   });
 
@@ -130,7 +131,7 @@ describe("a turn", () => {
       output: [{ id: "msg_1" }],
       usage: { total_tokens: 4 },
     });
-    expect(JSON.parse(Buffer.from(door.fake.last().body!).toString())).toMatchObject({ stream: true });
+    expect(JSON.parse(Buffer.from(wholeOf(door.fake.last().body!)).toString())).toMatchObject({ stream: true });
   });
 
   test("vendor events reach Codex and not SDKs", async () => {
@@ -299,7 +300,7 @@ describe("control calls", () => {
     const body = '{ "model": "gpt-5.5", "prompt_cache_key": "p1" }';
     await (await door.post("/backend-api/codex/responses/compact", body)).text();
     expect(door.fake.last()).toMatchObject({ model: "gpt-5.5", conversation: `${KEY_ID}/p1` });
-    expect(Buffer.from(door.fake.last().body!).toString()).toBe(body);
+    expect(Buffer.from(wholeOf(door.fake.last().body!)).toString()).toBe(body);
     await (await door.post("/backend-api/codex/odd", "not json")).text();
     expect(door.fake.last().model).toBeNull();
     await (await door.post("/backend-api/files", body)).text();

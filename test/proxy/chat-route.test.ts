@@ -1,5 +1,6 @@
 /** `POST /v1/chat/completions` at the door: what the pool is asked, and what each of its answers becomes. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { wholeOf } from "../../src/base/body-bytes.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { accumulate, chunksOf, type TestItem, upstreamStream } from "../support/chat-stream.ts";
 import { EVENT_STREAM, EXCHANGE_ID, opened, sse, type TestEvent } from "../support/fake-exchange-engine.ts";
@@ -37,7 +38,7 @@ test("it is an ordinary exchange of an SDK, on upstream's one path", async () =>
   expect(conversation).toEndWith("/k");
   expect(filter).toBeNull();
   expect(plainBody).toBe(body);
-  expect(JSON.parse(new TextDecoder().decode(body!))).toEqual({
+  expect(JSON.parse(new TextDecoder().decode(wholeOf(body!)))).toEqual({
     model: "gpt-5.5",
     input: [{ type: "message", role: "user", content: [{ type: "input_text", text: "hi" }] }],
     prompt_cache_key: "k",

@@ -1,13 +1,15 @@
 /** An SDK request in the form that upstream takes: one case a rule, and what must never change. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { wholeOf } from "../../src/base/body-bytes.ts";
 import { normaliseRequest } from "../../src/proxy/normalise.ts";
 import { scanBody } from "../../src/proxy/request-facts.ts";
 
 type Json = Record<string, unknown>;
 const isLite = (model: string) => model === "lite";
 const run = (source: string) => normaliseRequest(scanBody(new TextEncoder().encode(source)), isLite);
-const normalised = (body: Json) => JSON.parse(new TextDecoder().decode(run(JSON.stringify(body)).bytes)) as Json;
+const normalised = (body: Json) =>
+  JSON.parse(new TextDecoder().decode(wholeOf(run(JSON.stringify(body)).bytes))) as Json;
 
 /** What upstream wants of every request; a body that has it stays as it is. */
 const FIXED = { instructions: "", stream: true, store: false, include: ["reasoning.encrypted_content"] };
@@ -178,7 +180,7 @@ test("a request that is already as upstream wants it keeps its very bytes", () =
 test("tools keep their very bytes beside an edit", () => {
   const tools = '[ {"type":"function","name":"f","parameters":{"n":1.00e1,"s":"\\u0041"}} ]';
   const { bytes } = run(`{"model":"m","input":"x","tools":${tools}}`);
-  expect(new TextDecoder().decode(bytes)).toContain(`"tools":${tools}`);
+  expect(new TextDecoder().decode(wholeOf(bytes))).toContain(`"tools":${tools}`);
 });
 
 test("what the client asked for is told", () => {
@@ -249,7 +251,7 @@ describe("a lite model", () => {
   test("what it has is moved byte for byte", () => {
     const source = '[ {"type":"function","name":"f","parameters":{"n":1.00e1,"s":"\\u0041"}} ]';
     const { bytes } = run(`{"model":"lite","input":[ {"role":"user","content":"\\u0041"} ],"tools":${source}}`);
-    const text = new TextDecoder().decode(bytes);
+    const text = new TextDecoder().decode(wholeOf(bytes));
     expect(text).toContain(`"tools":${source}`);
     expect(text).toContain('{"role":"user","content":"\\u0041"}');
   });
@@ -278,7 +280,7 @@ test("doing it twice is doing it once", () => {
   );
   fc.assert(
     fc.property(body, (value) => {
-      const once = run(JSON.stringify(value)).bytes;
+      const once = wholeOf(run(JSON.stringify(value)).bytes);
       expect(normaliseRequest(scanBody(once), isLite).bytes).toBe(once);
     }),
   );

@@ -221,6 +221,21 @@ export function describeHttpClient(name: string, create: (baseUrl: string) => Ht
       expect(await codeOfRejected(client.send(post("x")).answer)).toMatch(/ECONNREFUSED|ConnectionRefused/);
     });
 
+    test("a body in pieces is one body", async () => {
+      const pieces = [
+        new TextEncoder().encode("{"),
+        new Uint8Array(200_000).fill(0x61),
+        new Uint8Array(0),
+        new TextEncoder().encode("}"),
+      ];
+      const call = client.send(get({ method: "POST", body: pieces }));
+      const got = await fake.next();
+      expect(got.header("content-length")).toBe("200002");
+      expect(got.body).toBe(`{${"a".repeat(200_000)}}`);
+      got.answer(200, {}, "taken");
+      expect(await textOf(await call.answer)).toBe("taken");
+    });
+
     test("a long body goes out whole to a server that is slow to read it", async () => {
       const body = new Uint8Array(3_000_000).map((_, at) => 97 + (at % 26));
       const call = client.send(post(body));
