@@ -2,7 +2,7 @@
  * Between a connection that is pushed bytes and a reader that pulls them: a queue with a mark above which the connection is asked to rest.
  * Knows nothing of HTTP.
  */
-import type { ByteRead, ByteReader } from "./byte-reader.ts";
+import type { ByteFlow, ByteRead, ByteReader } from "./byte-reader.ts";
 
 /** A good deal more than one read of a fast stream, a good deal less than what many slow readers at once could hold. */
 const FULL_BYTES = 64 * 1024;
@@ -24,6 +24,9 @@ export class AnswerQueue implements ByteReader {
   #resting = false;
   #ended = false;
   #error: Error | null = null;
+  #flow: ByteFlow | null = null;
+  /** Whom it flows to has asked for rest. */
+  #held = false;
   #waiting: { resolve: (got: Got) => void; reject: (error: Error) => void } | null = null;
 
   constructor(source: QueueSource) {
@@ -34,8 +37,13 @@ export class AnswerQueue implements ByteReader {
     return this.#ended && this.#chunks.length === 0;
   }
 
-  push(chunk: Uint8Array): void {
+  /** `isLast`: `end` follows at once. */
+  push(chunk: Uint8Array, isLast: boolean): void {
     if (this.#ended || this.#error !== null) return;
+    if (this.#flow !== null && !this.#held) {
+      this.#pour(this.#flow, chunk, isLast);
+      return;
+    }
     const waiting = this.#waiting;
     if (waiting !== null) {
       this.#waiting = null;
@@ -50,9 +58,11 @@ export class AnswerQueue implements ByteReader {
   }
 
   end(): void {
+    if (this.#ended) return;
     this.#ended = true;
     this.#waiting?.resolve(END);
     this.#waiting = null;
+    if (!this.#held) this.#flow?.ended();
   }
 
   /** What has arrived before is read first. */
@@ -61,15 +71,18 @@ export class AnswerQueue implements ByteReader {
     this.#error = error;
     this.#waiting?.reject(error);
     this.#waiting = null;
+    if (!this.#held) this.#flow?.broken();
+  }
+
+  flow(to: ByteFlow): void {
+    this.#flow = to;
+    this.#goOn();
   }
 
   read(): ByteRead {
     if (this.#chunks.length > 0) {
       const value = this.#take();
-      if (this.#resting) {
-        this.#resting = false;
-        if (!this.#ended && this.#error === null) this.#source.resume();
-      }
+      this.#wake();
       return Promise.resolve({ done: false, value });
     }
     if (this.#ended) return Promise.resolve(END);
@@ -82,11 +95,40 @@ export class AnswerQueue implements ByteReader {
   cancel(): Promise<void> {
     this.#chunks = [];
     this.#bytes = 0;
+    this.#flow = null;
     if (!this.#ended && this.#error === null) {
       this.end();
       this.#source.giveUp();
     }
     return Promise.resolve();
+  }
+
+  #pour(to: ByteFlow, chunk: Uint8Array, isLast: boolean): void {
+    const full = to.bytes(chunk, isLast);
+    if (full === null) return;
+    this.#held = true;
+    full.then(this.#goOn, this.#goOn);
+  }
+
+  /** Whom it flows to takes more: what waits, then the end of it if that has come. */
+  readonly #goOn = (): void => {
+    this.#held = false;
+    const to = this.#flow;
+    if (to === null) return;
+    if (this.#chunks.length > 0) {
+      const chunk = this.#take();
+      this.#wake();
+      this.#pour(to, chunk, this.#ended);
+    }
+    if (this.#held) return;
+    if (this.#ended) to.ended();
+    else if (this.#error !== null) to.broken();
+  };
+
+  #wake(): void {
+    if (!this.#resting) return;
+    this.#resting = false;
+    if (!this.#ended && this.#error === null) this.#source.resume();
   }
 
   /** All that waits, as one piece: the next reader's call costs the same for a byte as for all of them. */

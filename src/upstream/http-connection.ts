@@ -198,8 +198,9 @@ export class HttpConnection implements QueueSource {
 
   #readBody({ head, decoder, queue }: NonNullable<Turn["answer"]>, bytes: Uint8Array): void {
     const payload = decoder.feed(bytes);
-    if (payload.length > 0) queue.push(payload);
-    if (!decoder.done) return;
+    if (payload.length > 0) queue.push(payload, decoder.done);
+    // Whoever it flows to may have given it up meanwhile.
+    if (!decoder.done || this.#closed) return;
     this.#turn = null;
     queue.end();
     // What was not asked for cannot be told from the beginning of the next answer.

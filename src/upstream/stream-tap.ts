@@ -8,7 +8,7 @@
 import type { ByteFilter } from "../base/byte-filter.ts";
 import { NOTHING_OBSERVED, type Outcome } from "../domain/outcome.ts";
 import type { AttemptGuard } from "./attempt-guard.ts";
-import type { ByteRead, ByteReader } from "./byte-reader.ts";
+import type { ByteFlow, ByteRead, ByteReader } from "./byte-reader.ts";
 import type { SseScanner } from "./sse-scanner.ts";
 import type { StreamFacts } from "./stream-facts.ts";
 import type { AttemptEnd } from "./upstream.ts";
@@ -60,7 +60,7 @@ interface DirectSource {
   cancel(): void;
 }
 
-class BodyTap {
+class BodyTap implements ByteFlow {
   readonly end: Promise<AttemptEnd>;
   readonly #settle: (end: AttemptEnd) => void;
   readonly #reader: ByteReader | null;
@@ -74,6 +74,7 @@ class BodyTap {
   #settled = false;
   /** The client's side is closed: its sink takes nothing any more. */
   #cancelled = false;
+  #closed = false;
   #endExpected = false;
 
   constructor(options: TapOptions) {
@@ -127,7 +128,12 @@ class BodyTap {
       return;
     }
     this.#guard.beginWait();
-    const read = this.#pending ?? this.#reader!.read();
+    const reader = this.#reader!;
+    if (this.#pending === null && reader.flow !== undefined) {
+      reader.flow(this);
+      return;
+    }
+    const read = this.#pending ?? reader.read();
     this.#pending = null;
     // Two callbacks for the whole stream rather than an async function's frame for every chunk: this is the path of each event.
     read.then(this.#onRead, this.#onBroken);
@@ -149,12 +155,42 @@ class BodyTap {
       this.#close();
       return;
     }
-    if (this.#watch !== null) {
-      this.#watch.scanner.feed(value);
-      if (this.#watch.facts.complete) this.#noteComplete();
-    }
+    this.#look(value);
     this.#next(this.#write(value));
   };
+
+  #look(chunk: Uint8Array): void {
+    if (this.#watch === null) return;
+    this.#watch.scanner.feed(chunk);
+    if (this.#watch.facts.complete) this.#noteComplete();
+  }
+
+  // The same for a reader that hands its bytes over.
+
+  bytes(chunk: Uint8Array, isLast: boolean): Promise<unknown> | null {
+    if (this.#cancelled || this.#settled) return null;
+    this.#look(chunk);
+    const full = this.#write(chunk);
+    if (!isLast) this.#out!.sink.flush();
+    if (full === null) {
+      this.#guard.beginWait();
+      return null;
+    }
+    this.#guard.endWait();
+    return full.then(this.#onRoom, this.#onRoom);
+  }
+
+  ended(): void {
+    if (this.#cancelled) return;
+    this.#atLast();
+    this.#close();
+  }
+
+  broken(): void {
+    this.#onBroken();
+  }
+
+  readonly #onRoom = (): void => this.#guard.beginWait();
 
   /** Stopped by client or clock, or upstream broke off: which of them is known to the guard. */
   readonly #onBroken = (): void => {
@@ -172,6 +208,8 @@ class BodyTap {
 
   /** The client's side ends as upstream's did: whole, or broken off. */
   #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#conclude(this.#atEnd());
     const { sink, resolve, reject } = this.#out!;
     const rest = this.#filter?.end();
