@@ -1,11 +1,17 @@
 /**
  * One binary, several faces. Looks at the first word, loads that face and nothing else; composes, decides nothing.
  */
+import { isMainThread } from "node:worker_threads";
 import { raiseFetchLimit } from "./base/bootstrap.ts";
 
 const args = process.argv.slice(2);
 
-switch (args[0]) {
+// A worker of the daemon runs this same file: a compiled program has no other.
+switch (isMainThread ? args[0] : "worker") {
+  case "worker":
+    if (!isMainThread) await (await import("./daemon/worker.ts")).runWorkerJob();
+    else process.exitCode = await ctl(args);
+    break;
   case "daemon":
     raiseFetchLimit();
     process.exitCode = await daemon(args.slice(1));
@@ -16,7 +22,7 @@ switch (args[0]) {
   default:
     process.exitCode = await ctl(args);
 }
-process.exit();
+if (isMainThread) process.exit();
 
 async function daemon(rest: string[]): Promise<number> {
   const { runDaemon } = await import("./daemon/command.ts");

@@ -180,6 +180,8 @@ export const ERROR_TABLE = {
     "operator",
     "rotor setting get KEY   (shows where it comes from)",
   ),
+  backup_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor backup list"),
+  backup_damaged: row("failed_precondition", 409, "invalid_request_error", 1, "operator", "rotor backup list"),
   confirmation_required: row("failed_precondition", 409, "invalid_request_error", 5, "operator", "add --yes"),
   canceled: row("canceled", 499, "invalid_request_error", 1, "operator"),
   // What is wrong with this installation.
@@ -194,6 +196,7 @@ export const ERROR_TABLE = {
   store_locked: row("failed_precondition", 503, "server_error", 1, "operator", "rotor seal unlock"),
   /** Another program holds the file. */
   store_busy: row("unavailable", 503, "server_error", 1, "operator", "rotor doctor"),
+  disk_full: row("failed_precondition", 409, "invalid_request_error", 1, "operator", "make room on that disk"),
   store_damaged: row("data_loss", 503, "server_error", 1, "operator", "rotor doctor"),
   store_newer: row(
     "failed_precondition",

@@ -12,6 +12,9 @@ export interface Paths {
   /** Folder of the config file and the seal's key file. */
   configDir: string;
   database: string;
+  backupDir: string;
+  /** Broken stores, each set aside in a folder of its own. */
+  damagedDir: string;
   /** Held for as long as a daemon lives; one daemon per data folder. */
   lockFile: string;
   /** Discovery: written by the daemon, read first by ctl and plugin. */
@@ -33,6 +36,8 @@ export function resolvePaths(host: Host): Paths {
     configFile,
     configDir,
     database: join(dataDir, "rotor.db"),
+    backupDir: join(dataDir, "backups"),
+    damagedDir: join(dataDir, "damaged"),
     lockFile: join(dataDir, "rotor.lock"),
     daemonFile: join(dataDir, "daemon.json"),
     keyFile: join(configDir, "rotor.key"),

@@ -7,6 +7,7 @@ import { accountListCommands } from "./commands/account-list.ts";
 import { accountLoginCommands } from "./commands/account-logins.ts";
 import { accountOrderCommands } from "./commands/account-orders.ts";
 import { auditCommands } from "./commands/audit.ts";
+import { backupCommands } from "./commands/backup.ts";
 import { completionCommands } from "./commands/completion.ts";
 import { connectCommands } from "./commands/connect.ts";
 import { daemonCommands } from "./commands/daemon.ts";
@@ -44,6 +45,7 @@ export const COMMANDS: readonly Command[] = [
   ...exchangeCommands,
   ...auditCommands,
   ...logCommands,
+  ...backupCommands,
   ...doctorCommands,
   ...settingCommands,
   ...sealCommands,

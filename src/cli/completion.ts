@@ -18,6 +18,7 @@ export interface Names {
   tags(): Promise<readonly Candidate[]>;
   keys(): Promise<readonly Candidate[]>;
   settings(): Promise<readonly Candidate[]>;
+  backups(): Promise<readonly Candidate[]>;
 }
 
 /** What may stand where the cursor is. `words` are those after the program's name; the last one is being typed and may be empty. */
@@ -91,6 +92,7 @@ async function complete(what: Completes | undefined, names: Names): Promise<Cand
   if (what === "tag") return [...(await names.tags())];
   if (what === "key") return [...(await names.keys())];
   if (what === "setting") return [...(await names.settings())];
+  if (what === "backup") return [...(await names.backups())];
   return what === undefined || what === "file" ? [] : what.map((word) => ({ word, about: "" }));
 }
 

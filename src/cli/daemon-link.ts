@@ -10,6 +10,7 @@ import { AppError } from "../base/errors.ts";
 import type { Paths } from "../base/paths.ts";
 import { AccountService } from "../gen/rotor/v1/account_service_pb.ts";
 import { AuditService } from "../gen/rotor/v1/audit_service_pb.ts";
+import { BackupService } from "../gen/rotor/v1/backup_service_pb.ts";
 import { type Daemon, DaemonService, DaemonState } from "../gen/rotor/v1/daemon_service_pb.ts";
 import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
 import { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
@@ -42,6 +43,9 @@ export interface DaemonLink {
   readonly transfers: Client<typeof TransferService>;
   readonly usage: Client<typeof UsageService>;
   /** The same services without a deadline, for watches and long work. */
+  /** Without a deadline: a large store takes its time. */
+  readonly backups: Client<typeof BackupService>;
+  /** The same services without a deadline, for watches. */
   readonly watch: {
     readonly accounts: Client<typeof AccountService>;
     readonly pool: Client<typeof PoolService>;
@@ -199,6 +203,7 @@ async function openLink(socket: string, io: CliIo): Promise<DaemonLink> {
       seal: createClient(SealService, unary),
       transfers: createClient(TransferService, unary),
       usage: createClient(UsageService, unary),
+      backups: createClient(BackupService, endless),
       watch: {
         accounts: createClient(AccountService, endless),
         pool: createClient(PoolService, endless),

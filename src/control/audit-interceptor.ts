@@ -35,8 +35,11 @@ function snake(name: string): string {
   return name.replace(/(?<=[a-z0-9])[A-Z]/g, "_$&").toLowerCase();
 }
 
-/** `engine` is null while there is none, and no log to write to. */
-export function createAuditInterceptor(engine: () => Engine | null, door: Door): Interceptor {
+/**
+ * `engine` is null while there is none, and no log to write to. `replaces` says that the orders may put another engine in its place: they
+ * are written into the log that is there afterwards.
+ */
+export function createAuditInterceptor(engine: () => Engine | null, door: Door, replaces = false): Interceptor {
   return (next) => async (request) => {
     if (!isOrder(request.method) || isRehearsal(request.message)) return await next(request);
     const order = { actor: actorOf(door, request.contextValues), action: actionOf(request.method) };
@@ -45,10 +48,15 @@ export function createAuditInterceptor(engine: () => Engine | null, door: Door):
       const response = await next(request);
       return response.stream ? { ...response, message: await begun(response.message) } : response;
     };
-    if (audit !== null) return await audit.order(order, answered);
-    const answer = await next(request);
-    // Whoever unlocked the seal opened the log too.
-    return (await engine()?.audit.order(order, async () => answer)) ?? answer;
+    if (audit !== null && !replaces) return await audit.order(order, answered);
+    // Whoever unlocked the seal opened the log too; and a restore puts another one in its place.
+    const outcome = await answered().then(
+      (answer) => async () => answer,
+      (thrown: unknown) => async () => {
+        throw thrown;
+      },
+    );
+    return await (engine()?.audit.order(order, outcome) ?? outcome());
   };
 }
 

@@ -19,6 +19,8 @@ export interface DaemonSnapshot {
   readonly logFile: string;
   readonly upstreamUrl: string;
   readonly issuer: string;
+  /** What somebody should know and has not acknowledged, in words. */
+  readonly notices: readonly string[];
 }
 
 export interface Finding {

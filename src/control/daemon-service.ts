@@ -90,6 +90,7 @@ function daemonMessage(snapshot: DaemonSnapshot): MessageInitShape<typeof Daemon
     logFile: snapshot.logFile,
     upstreamUrl: snapshot.upstreamUrl,
     issuer: snapshot.issuer,
+    notices: [...snapshot.notices],
   };
 }
 

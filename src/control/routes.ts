@@ -12,6 +12,7 @@ import { ServerReflection as ReflectionV1 } from "../gen/grpc/reflection/v1/refl
 import { ServerReflection as ReflectionV1Alpha } from "../gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { AccountService } from "../gen/rotor/v1/account_service_pb.ts";
 import { AuditService } from "../gen/rotor/v1/audit_service_pb.ts";
+import { BackupService } from "../gen/rotor/v1/backup_service_pb.ts";
 import { DaemonService } from "../gen/rotor/v1/daemon_service_pb.ts";
 import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
 import { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
@@ -25,6 +26,8 @@ import type { Engine } from "../pool/engine.ts";
 import { createAccountService } from "./account-service.ts";
 import { createAuditInterceptor, type Door } from "./audit-interceptor.ts";
 import { createAuditService } from "./audit-service.ts";
+import type { BackupDesk } from "./backup-desk.ts";
+import { createBackupService } from "./backup-service.ts";
 import type { DaemonFacts } from "./daemon-facts.ts";
 import { createDaemonService } from "./daemon-service.ts";
 import { createErrorInterceptor } from "./error-mapping.ts";
@@ -45,6 +48,7 @@ export interface ControlDeps {
   readonly engine: () => Engine | null;
   readonly facts: DaemonFacts;
   readonly seal: SealDesk;
+  readonly backups: BackupDesk;
   readonly clock: Clock;
   readonly log: Log;
   /** The door that these routes are behind; absent: the socket. */
@@ -64,7 +68,14 @@ const ENGINE_SERVICES: readonly DescService[] = [
   UsageService,
 ];
 /** Services that work in every state. */
-const STANDING_SERVICES: readonly DescService[] = [DaemonService, SealService, Health, ReflectionV1, ReflectionV1Alpha];
+const STANDING_SERVICES: readonly DescService[] = [
+  BackupService,
+  DaemonService,
+  SealService,
+  Health,
+  ReflectionV1,
+  ReflectionV1Alpha,
+];
 
 export const CONTROL_SERVICES: readonly DescService[] = [...ENGINE_SERVICES, ...STANDING_SERVICES];
 
@@ -78,6 +89,8 @@ export function createControlRoutes(deps: ControlDeps): (router: ConnectRouter) 
     interceptors: [...standing.interceptors, createReadyInterceptor(engine, facts), auditing],
   };
   const audited = { interceptors: [...standing.interceptors, auditing] };
+  // A restore puts another store in the place of the one that the log was in.
+  const restoring = createAuditInterceptor(readyEngine, deps.door ?? "socket", true);
   const names = (services: readonly DescService[]) => new Set(services.map((service) => service.typeName));
   const health = { whenReady: names(ENGINE_SERVICES), always: names(STANDING_SERVICES) };
 
@@ -95,6 +108,9 @@ export function createControlRoutes(deps: ControlDeps): (router: ConnectRouter) 
       .service(UsageService, createUsageService(engine, clock), gated)
       .service(DaemonService, createDaemonService({ engine: readyEngine, facts, clock, log }), audited)
       .service(SealService, createSealService(deps.seal), audited)
+      .service(BackupService, createBackupService(deps.backups, log), {
+        interceptors: [...standing.interceptors, restoring],
+      })
       .service(Health, createHealth(facts, health, clock), standing)
       .service(ReflectionV1, reflection.v1, standing)
       .service(ReflectionV1Alpha, reflection.v1alpha, standing);

@@ -4,13 +4,16 @@
 import { statSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
-import { fromUnknown } from "../base/errors.ts";
+import { type AppError, fromUnknown } from "../base/errors.ts";
 import type { Paths } from "../base/paths.ts";
 import type { Finding } from "../control/daemon-facts.ts";
 import type { Engine } from "../pool/engine.ts";
+import { listBackups, looseBackups, orphanedDrafts } from "../store/backup-folder.ts";
 import type { SealKeeper } from "../store/seal-keeper.ts";
 import { sealFindings } from "./diagnose-seal.ts";
+import type { EngineRoom } from "./engine-room.ts";
 import { error, ok, warning } from "./finding.ts";
+import { isBackupOverdue } from "./mend.ts";
 
 export interface DiagnoseInput {
   readonly engine: Engine | null;
@@ -18,6 +21,10 @@ export interface DiagnoseInput {
   readonly seal: SealKeeper | null;
   readonly state: { readonly name: string; readonly reason: string | null };
   readonly proxyUrl: string | null;
+  /** Recoveries that nobody has acknowledged, in words. */
+  readonly recovered: readonly string[];
+  readonly backupProblem: AppError | null;
+  readonly room: EngineRoom;
   readonly paths: Paths;
   readonly config: Config;
   readonly clock: Clock;
@@ -29,6 +36,7 @@ export async function diagnose(input: DiagnoseInput): Promise<readonly Finding[]
     ...fileFindings(input.paths),
     proxyFinding(input),
     clockFinding(input.clock),
+    ...backupFindings(input),
   ];
   if (input.seal !== null) findings.push(...(await sealFindings(input.seal, input.paths)));
   if (input.engine !== null)
@@ -51,7 +59,33 @@ function stateFinding({ state }: DiagnoseInput): Finding {
 }
 
 function stateHint(name: string): string {
+  if (name === "damaged") return "rotor restore latest, or rotor doctor --fix";
   return name === "locked" ? "rotor seal unlock" : "rotor log";
+}
+
+function backupFindings({ paths, clock, room, recovered, backupProblem }: DiagnoseInput): Finding[] {
+  const findings = recovered.map((words) =>
+    error("store.recovered", words, "rotor doctor --fix   (to acknowledge it)"),
+  );
+  for (const path of orphanedDrafts(paths.backupDir))
+    findings.push(warning("backup.drafts", `${path} was left half-made by a dead process`, "rotor doctor --fix"));
+  for (const path of looseBackups(paths.backupDir))
+    findings.push(warning("backup.files", `${path} is open to others`, "rotor doctor --fix"));
+  const backups = listBackups(paths.backupDir);
+  for (const { name, problem } of backups.filter(({ good }) => !good))
+    findings.push(warning("backup.damaged", problem ?? `${name} cannot be read`, `rotor backup delete ${name}`));
+  if (backupProblem !== null)
+    return [
+      ...findings,
+      error("backup.daily", `the daily backup failed: ${backupProblem.message}`, backupProblem.hint),
+    ];
+  if (isBackupOverdue({ paths, room, clock }))
+    return [...findings, warning("backup.daily", "the daily backup is overdue", "rotor doctor --fix")];
+  const newest = backups.find(({ good }) => good);
+  return [
+    ...findings,
+    ok("backup.daily", newest === undefined ? "no backup is due yet" : `newest backup: ${newest.name}`),
+  ];
 }
 
 function fileFindings(paths: Paths): Finding[] {

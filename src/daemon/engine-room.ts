@@ -5,7 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
 import type { Host } from "../base/env.ts";
-import { AppError, fromUnknown } from "../base/errors.ts";
+import { AppError, type ErrorCode, fromUnknown } from "../base/errors.ts";
 import type { Dice } from "../base/id.ts";
 import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
@@ -19,6 +19,7 @@ import { createIssuer } from "../upstream/oauth-issuer.ts";
 import { CALLBACK_PORTS, createLoginIssuer } from "../upstream/oauth-login.ts";
 import { createCallbackDoor } from "./callback-door.ts";
 import { createLoginFilePort } from "./login-file-port.ts";
+import type { StoreCare } from "./store-care.ts";
 
 export interface EngineRoomOptions {
   readonly paths: Paths;
@@ -27,14 +28,17 @@ export interface EngineRoomOptions {
   readonly clock: Clock;
   readonly dice: Dice;
   readonly log: Log;
+  readonly care: Pick<StoreCare, "prepare" | "recover" | "safeguard">;
 }
 
 export interface RoomCondition {
   readonly state: DaemonStateName;
   readonly reason: string | null;
+  /** What made it so; null while nothing went wrong. */
+  readonly code: ErrorCode | null;
 }
 
-const BY_ORDER: RoomCondition = { state: "locked", reason: "the seal was locked by order" };
+const BY_ORDER: RoomCondition = { state: "locked", reason: "the seal was locked by order", code: "store_locked" };
 
 /** A wrong passphrase is answered this much later, one at a time: guessing over the socket is slow, a slip of a finger is not. */
 const WRONG_PASSPHRASE_MS = 1_000;
@@ -42,7 +46,7 @@ const WRONG_PASSPHRASE_MS = 1_000;
 export class EngineRoom {
   readonly #options: EngineRoomOptions;
   readonly #watchers = new Set<() => void>();
-  #condition: RoomCondition = { state: "migrating", reason: "the store is being opened" };
+  #condition: RoomCondition = { state: "migrating", reason: "the store is being opened", code: null };
   #store: SealedStore | null = null;
   /** Its kept connections are let go with the engine that used them. */
   #upstream: ReturnType<typeof createUpstream> | null = null;
@@ -86,7 +90,7 @@ export class EngineRoom {
   /** Closes, lets `change` work on the files alone, and opens again, also when `change` fails. One at a time. */
   reopen<T>(reason: string, change: () => Promise<T>): Promise<T> {
     return this.#inTurn(async () => {
-      this.#become({ state: "migrating", reason });
+      this.#become({ state: "migrating", reason, code: null });
       await this.#close();
       try {
         return await change();
@@ -155,11 +159,12 @@ export class EngineRoom {
     return done;
   }
 
-  async #open(): Promise<void> {
-    const { paths, config, host, clock, dice, log } = this.#options;
+  async #open(mayRecover = true): Promise<void> {
+    const { paths, config, host, clock, dice, log, care } = this.#options;
     const { guard: choice, passphrase, passphraseFile: file } = config.seal;
     const guards = { choice, source: { passphrase, file }, env: host.env, platform: host.platform };
     try {
+      await care.prepare();
       this.#store = await openSqliteStore({ paths, dice, clock, log, guards });
       if (this.#isLockedByOrder) {
         this.#store.seal.forget();
@@ -168,12 +173,28 @@ export class EngineRoom {
       await this.#store.seal.ready();
       await this.#serve(this.#store);
     } catch (thrown) {
+      if (mayRecover && fromUnknown(thrown).code === "store_damaged") {
+        await this.#close();
+        if (await this.#recovered()) return this.#open(false);
+      }
       if (!this.#refuse(thrown)) throw thrown;
     }
   }
 
+  /** A broken store gives way to its last good backup; whatever keeps that from working leaves it as it is. */
+  async #recovered(): Promise<boolean> {
+    const { care, log } = this.#options;
+    this.#become({ state: "migrating", reason: "the store is damaged and is being recovered", code: null });
+    try {
+      return (await care.recover(false)) !== null;
+    } catch (error) {
+      log.error("store.not_recovered", { error });
+      return false;
+    }
+  }
+
   async #serve(store: SealedStore): Promise<void> {
-    const { config, clock, dice, log } = this.#options;
+    const { config, clock, dice, log, care } = this.#options;
     await proveSeal(store);
     const { issuer, clientId, baseUrl, client } = config.upstream;
     this.#upstream?.close();
@@ -187,11 +208,12 @@ export class EngineRoom {
       filePort: createLoginFilePort({ uid: this.#options.host.uid, clock, dice }),
       issuerUrl: issuer,
       settings: config.settings,
+      safeguard: () => care.safeguard("before-import"),
       clock,
       dice,
       log,
     });
-    this.#become({ state: "ready", reason: null });
+    this.#become({ state: "ready", reason: null, code: null });
   }
 
   /** Takes on the state that a failure of the store means; false = it is not of the store's making. */
@@ -200,7 +222,7 @@ export class EngineRoom {
     const state = stateAfter(error);
     if (state === null) return false;
     this.#options.log.error("store.unusable", { error });
-    this.#become({ state, reason: error.message });
+    this.#become({ state, reason: error.message, code: error.code });
     return true;
   }
 

@@ -6,7 +6,7 @@ import type { SealDesk } from "../control/seal-desk.ts";
 import { GUARD_KINDS, type GuardKind } from "../store/key-guard.ts";
 import type { EngineRoom } from "./engine-room.ts";
 
-export function createSealDesk(room: EngineRoom): SealDesk {
+export function createSealDesk(room: EngineRoom, beforeChange: () => Promise<void>): SealDesk {
   const looked = () => {
     const seal = room.seal();
     const { state, reason } = room.condition();
@@ -28,8 +28,11 @@ export function createSealDesk(room: EngineRoom): SealDesk {
     change: (order, dryRun) =>
       room.withSeal(async (seal) => {
         const before = await seal.facts();
-        if (dryRun) await seal.check(order);
-        else await seal.change(order);
+        await seal.check(order);
+        if (!dryRun) {
+          await beforeChange();
+          await seal.change(order);
+        }
         return {
           oldGuard: before.guard,
           oldPlace: before.place,
@@ -38,6 +41,10 @@ export function createSealDesk(room: EngineRoom): SealDesk {
           oldKeyStays: order.keepOldKey && before.guard !== "passphrase",
         };
       }),
-    rotate: () => room.withSeal((seal) => seal.rotate()),
+    rotate: () =>
+      room.withSeal(async (seal) => {
+        await beforeChange();
+        return await seal.rotate();
+      }),
   };
 }

@@ -17,12 +17,18 @@ import { createControlRoutes } from "../control/routes.ts";
 import { listenControl } from "../control/server.ts";
 import { createProxyApp } from "../proxy/app.ts";
 import { listenProxy, type RunningProxy } from "../proxy/listen.ts";
+import { createKeyRing, type KeyRing, type KeyRingDeps } from "../store/backup-key.ts";
+import { chooseGuard, createGuards } from "../store/guards.ts";
 import { acquireLock } from "../store/lock.ts";
+import type { BackupCalendar } from "./backup-calendar.ts";
+import { createBackupDesk } from "./backup-desk.ts";
 import { readDaemonPid, removeDaemonFile, writeDaemonFile } from "./daemon-file.ts";
 import { diagnose } from "./diagnose.ts";
 import { EngineRoom } from "./engine-room.ts";
 import { createIdleStop } from "./idle-stop.ts";
 import { createSealDesk } from "./seal-order.ts";
+import { StoreCare } from "./store-care.ts";
+import { runInWorker } from "./worker.ts";
 
 export interface DaemonOptions {
   readonly paths: Paths;
@@ -60,15 +66,18 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       }
     }
   };
-  const room = new EngineRoom(options);
-  const daemon = new DaemonState(options, room);
+  const { room, care, backups } = buildRoom(options);
+  const daemon = new DaemonState(options, room, care);
   try {
-    const seal = createSealDesk(room);
-    const routes = createControlRoutes({ engine: () => room.engine, facts: daemon, seal, clock, log });
+    const seal = createSealDesk(room, async () => void (await care.backup("before-seal", null)));
+    const routes = createControlRoutes({ engine: () => room.engine, facts: daemon, seal, backups, clock, log });
     const control = await listenControl({ path: paths.socket, routes, ownUid: options.host.uid, clock, log });
     undo.push(() => control.close(CONTROL_GRACE_MS));
     undo.push(() => room.close());
     await room.open();
+    const calendar = backups.startCalendar();
+    daemon.calendar = calendar;
+    undo.push(() => calendar.close());
     const guard = createHttpGuard(config.proxy.allowedHosts);
     const app = createProxyApp({
       engine: () => room.readyEngine(),
@@ -103,6 +112,23 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await stop();
     throw thrown;
   }
+}
+
+function buildRoom(options: DaemonOptions) {
+  const { paths, clock, log } = options;
+  const keys = openKeyRing(options, () => room.seal()?.exportKey() ?? null);
+  const care = new StoreCare({ paths, clock, log, run: runInWorker, keys });
+  const room: EngineRoom = new EngineRoom({ ...options, care });
+  const backups = createBackupDesk({ paths, room, care, run: runInWorker, clock, log });
+  return { room, care, backups };
+}
+
+function openKeyRing({ paths, config, host, clock, dice, log }: DaemonOptions, live: KeyRingDeps["live"]): KeyRing {
+  const { guard: choice, passphrase, passphraseFile: file } = config.seal;
+  const { env, platform } = host;
+  const options = { choice, source: { passphrase, file }, keyFile: paths.keyFile, platform, env, clock };
+  const guards = createGuards(options);
+  return createKeyRing({ guards, choose: () => chooseGuard(guards, options, log), live, dice, clock });
 }
 
 function makeDataFolder(path: string): void {
@@ -141,10 +167,13 @@ class DaemonState implements DaemonFacts {
   readonly #options: DaemonOptions;
   readonly #room: EngineRoom;
   readonly #startedAtMs: number;
+  readonly #care: StoreCare;
   proxyUrl: string | null = null;
+  calendar: BackupCalendar | null = null;
 
-  constructor(options: DaemonOptions, room: EngineRoom) {
+  constructor(options: DaemonOptions, room: EngineRoom, care: StoreCare) {
     this.#options = options;
+    this.#care = care;
     this.#room = room;
     this.#startedAtMs = options.clock.nowMs();
   }
@@ -170,7 +199,15 @@ class DaemonState implements DaemonFacts {
       logFile: paths.logFile,
       upstreamUrl: config.upstream.baseUrl,
       issuer: config.upstream.issuer,
+      notices: this.#notices(),
     };
+  }
+
+  /** What somebody should know and has not acknowledged. */
+  #notices(): string[] {
+    const words = this.#care.reports().map((report) => report.words);
+    const problem = this.calendar?.problem() ?? null;
+    return problem === null ? words : [...words, `the daily backup failed: ${problem.message}`];
   }
 
   diagnose() {
@@ -181,6 +218,9 @@ class DaemonState implements DaemonFacts {
       seal: this.#room.seal(),
       state: { name, reason },
       proxyUrl: this.proxyUrl,
+      recovered: this.#care.reports().map(({ words }) => words),
+      backupProblem: this.calendar?.problem() ?? null,
+      room: this.#room,
       paths,
       config,
       clock,

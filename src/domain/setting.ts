@@ -138,6 +138,27 @@ export const SETTINGS = {
     unit: "days",
     why: "a year answers when and by whom something was changed; an order takes some 200 bytes",
   },
+  backup_daily: {
+    type: "boolean",
+    default: true,
+    why: "a store that breaks loses a day at the most",
+  },
+  backup_keep_daily: {
+    type: "integer",
+    default: 7,
+    min: 1,
+    max: 365,
+    unit: "backups",
+    why: "a week of days: a mistake is noticed within one",
+  },
+  backup_keep_weekly: {
+    type: "integer",
+    default: 4,
+    min: 0,
+    max: 520,
+    unit: "backups",
+    why: "a month of weeks, for what was noticed late",
+  },
   idle_stop_minutes: {
     type: "integer",
     default: 0,

@@ -16,6 +16,8 @@ import { probeQueue, refreshQueue } from "./login-queue.ts";
 import type { WatchDesk } from "./watch-desk.ts";
 
 interface AccountDeskDeps extends IntakeDeps {
+  /** Makes a way back before much is changed; a failure of it is said and changes nothing here. */
+  readonly safeguard: () => Promise<void>;
   readonly leases: LeaseDesk;
   readonly affinity: AffinityTable;
   readonly files: Pick<WatchDesk, "accept" | "watch">;
@@ -112,6 +114,8 @@ async function importLogins(
 ): Promise<readonly ImportedLogin[]> {
   const decisions = decide(deps, logins, options);
   if (!options.dryRun) {
+    const isLarge = decisions.length > 1 || decisions.some(({ action }) => action === "replace");
+    if (isLarge && deps.keeper.accounts().length > 0) await deps.safeguard();
     const added = decisions.filter((decision) => decision.action === "add");
     const subjects = added.map(({ account }) => ({ id: account!.id, name: account!.alias }));
     deps.audit.say({ action: "account.import", subjects, text: `${added.length} of ${decisions.length} added` });

@@ -35,20 +35,27 @@ export interface RunningEngine extends Engine {
   close(): Promise<void>;
 }
 
-export async function createEngine(deps: {
-  store: Store;
-  upstream: Upstream;
-  issuer: Issuer;
-  loginIssuer: LoginIssuer;
-  openCallbackListener: OpenCallbackListener;
-  filePort: FilePort;
-  issuerUrl: string;
-  settings: { fromEnv: Readonly<Record<string, string>>; fromFile: Readonly<Record<string, string>> };
-  clock: Clock;
-  dice: Dice;
-  log: Log;
-}): Promise<RunningEngine> {
-  const { store, upstream, issuerUrl, clock, dice, log } = deps;
+interface Safeguard {
+  /** Makes a way back before much is changed; absent: there is none. */
+  readonly safeguard?: () => Promise<void>;
+}
+
+export async function createEngine(
+  deps: {
+    store: Store;
+    upstream: Upstream;
+    issuer: Issuer;
+    loginIssuer: LoginIssuer;
+    openCallbackListener: OpenCallbackListener;
+    filePort: FilePort;
+    issuerUrl: string;
+    settings: { fromEnv: Readonly<Record<string, string>>; fromFile: Readonly<Record<string, string>> };
+    clock: Clock;
+    dice: Dice;
+    log: Log;
+  } & Safeguard,
+): Promise<RunningEngine> {
+  const { store, upstream, issuerUrl, clock, dice, log, safeguard = async () => {} } = deps;
   const stored = await store.loadPool();
   const scheduler = createScheduler(clock);
   const audit = createAuditBook({ store, clock, dice, settings: () => settingDesk.now(), log });
@@ -94,7 +101,7 @@ export async function createEngine(deps: {
   watch.start();
 
   return {
-    accounts: createAccountDesk({ ...intake, issuer: deps.issuer, leases, affinity, files: watch, log }),
+    accounts: createAccountDesk({ ...intake, safeguard, issuer: deps.issuer, leases, affinity, files: watch, log }),
     files: custody.fileDesk,
     logins,
     selection,

@@ -48,6 +48,7 @@ export interface StoreDatabase {
 export function openDatabase(path: string): StoreDatabase {
   const files = [path, `${path}-wal`, `${path}-shm`];
   try {
+    finishSwap(path);
     createPrivately(path);
     for (const file of files) tighten(file);
   } catch (cause) {
@@ -107,6 +108,54 @@ function connect(path: string, synchronous: "FULL" | "NORMAL"): Connection {
   return wrap(path, database);
 }
 
+/** A file that nobody else works on: a draft, a copy. No log beside it, so that the file alone is the whole of it. */
+export function openAside(path: string): Connection {
+  return translated(path, () => {
+    const database = new Database(path, { readwrite: true, create: true, strict: true });
+    database.run("PRAGMA journal_mode = DELETE");
+    database.run("PRAGMA foreign_keys = ON");
+    database.run("PRAGMA temp_store = MEMORY");
+    return wrap(path, database);
+  });
+}
+
+/** A store that the daemon has open, to be read beside it. A log that a dead process left is read, too. */
+export function openBeside(path: string): Connection {
+  return translated(path, () => {
+    const database = new Database(path, { readwrite: true, create: false, strict: true });
+    database.run(`PRAGMA busy_timeout = ${BESIDE_TIMEOUT_MS}`);
+    return wrap(path, database);
+  });
+}
+
+/** No stream waits for a worker: it may be patient. */
+const BESIDE_TIMEOUT_MS = 10_000;
+
+/** The name under which a whole, tested store waits to take the place of the one that is there. */
+const nextOf = (path: string) => `${path}.next`;
+
+/**
+ * Ends a change of stores that began: from the moment the next store has its name, it is the store, whatever dies when. The log of the
+ * old one must go first, or SQLite would write it into the new one.
+ */
+export function finishSwap(path: string): boolean {
+  if (!existsSync(nextOf(path))) return false;
+  for (const file of [`${path}-wal`, `${path}-shm`]) rmSync(file, { force: true });
+  renameSync(nextOf(path), path);
+  syncFolder(dirname(path));
+  return true;
+}
+
+/** Puts a closed, whole `draft` in the place of the store at `path`, which must be closed. Whole or not at all. */
+export function swapIn(draft: string, path: string): void {
+  const file = openSync(draft, "r+");
+  fsyncSync(file);
+  closeSync(file);
+  renameSync(draft, nextOf(path));
+  syncFolder(dirname(path));
+  finishSwap(path);
+}
+
 function wrap(path: string, database: Database): Connection {
   // bun:sqlite's own cache holds 20 statements; the store has more, and preparing costs more than running.
   const statements = new Map<string, Statement<SqlRow, SQLQueryBindings[]>>();
@@ -162,8 +211,7 @@ function meaningOf(cause: SQLiteError, path: string): unknown {
     return new AppError("store_damaged", `${path} is damaged`, { cause });
   if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED"))
     return new AppError("store_busy", `another program holds ${path}`, { cause });
-  if (code === "SQLITE_FULL")
-    return new AppError("internal", `the disk of ${path} is full`, { cause, hint: "make room on that disk" });
+  if (code === "SQLITE_FULL") return new AppError("disk_full", `the disk of ${path} is full`, { cause });
   if (/^SQLITE_(CANTOPEN|READONLY|IOERR|PERM)/.test(code)) return unreachable(path, cause);
   return cause;
 }

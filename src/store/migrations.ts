@@ -149,7 +149,7 @@ CREATE INDEX window_sample_by_time ON window_sample (step, bucket_ms);
   },
 ];
 
-/** Brings the file to the newest schema, each step whole or not at all. Returns the steps that were taken. */
+/** Brings the file to the newest schema, all the steps or none. Returns those that were taken. */
 export function migrate(db: Connection, path: string, migrations: readonly Migration[] = MIGRATIONS): string[] {
   const taken: string[] = [];
   const from = schemaVersion(db);
@@ -159,15 +159,15 @@ export function migrate(db: Connection, path: string, migrations: readonly Migra
     });
   }
   refuseForeignFile(db, path, from);
-  for (let version = from + 1; version <= migrations.length; version++) {
-    const { name, sql } = migrations[version - 1]!;
-    db.transaction(() => {
+  if (from === migrations.length) return taken;
+  db.transaction(() => {
+    for (const { name, sql } of migrations.slice(from)) {
       db.script(sql);
-      db.script(`PRAGMA application_id = ${APPLICATION_ID}`);
-      db.script(`PRAGMA user_version = ${version}`);
-    });
-    taken.push(name);
-  }
+      taken.push(name);
+    }
+    db.script(`PRAGMA application_id = ${APPLICATION_ID}`);
+    db.script(`PRAGMA user_version = ${migrations.length}`);
+  });
   return taken;
 }
 

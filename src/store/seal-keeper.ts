@@ -11,7 +11,7 @@ import { hasCredentials, readEnvelopes, writeEnvelope } from "./credential-table
 import * as table from "./data-key-table.ts";
 import type { Connection } from "./database.ts";
 import { type Asker, fingerprintOf, type GuardKind, type Guards, KEY_BYTES } from "./key-guard.ts";
-import { createSeal, type Seal, unwrapKey, type WrappedKey, wrapKey } from "./seal.ts";
+import { createSeal, type OpenKey, type Seal, unwrapKey, type WrappedKey, wrapKey } from "./seal.ts";
 
 /** What may be shown of a seal. */
 export interface SealFacts {
@@ -34,6 +34,8 @@ export interface SealKeeper extends Seal {
   unlock(given: Secret | null): Promise<void>;
   /** Wipes the keys from memory; what is sealed stays as it is. */
   forget(): void;
+  /** A copy of the data key for what makes and opens backups; null while the seal is not open. */
+  exportKey(): OpenKey | null;
   /** Why a change to this guard cannot be made now, in words; null when it can. */
   refusal(guard: GuardKind): Promise<string | null>;
   placeOf(guard: GuardKind): string;
@@ -122,6 +124,12 @@ class Keeper implements SealKeeper {
   forget(): void {
     this.#isForgotten = true;
     this.#drop();
+  }
+
+  exportKey(): OpenKey | null {
+    const wrapped = table.readWrappedKey(this.#deps.db);
+    if (this.#keys === null || wrapped === null) return null;
+    return { dataKey: Uint8Array.from(this.#keys.dataKey), wrapped };
   }
 
   refusal(guard: GuardKind): Promise<string | null> {

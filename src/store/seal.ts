@@ -30,6 +30,12 @@ export interface WrappedKey {
   readonly guardedAtMs: number;
 }
 
+/** A data key that is open, and as it lies in the store. For backups; it must not go anywhere else. */
+export interface OpenKey {
+  readonly dataKey: Uint8Array;
+  readonly wrapped: WrappedKey;
+}
+
 export interface Seal {
   seal(accountId: AccountId, credentials: Credentials): Uint8Array;
   /** Throws `store_damaged` for bytes that this seal did not make for this account. */

@@ -247,7 +247,7 @@ function auditPart({ db: { durable, relaxed }, log }: Room) {
 }
 
 /** The tables that serving needs are looked through at every start; history, which may be large, only by {@link checkStore}. */
-const VITAL_TABLES = [
+export const VITAL_TABLES = [
   "account",
   "credential",
   "refresh_intent",

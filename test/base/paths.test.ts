@@ -21,6 +21,8 @@ test("Linux without any XDG variable (cron, ssh)", () => {
     configFile: "/home/ada/.config/rotor/config.toml",
     configDir: "/home/ada/.config/rotor",
     database: "/home/ada/.local/share/rotor/rotor.db",
+    backupDir: "/home/ada/.local/share/rotor/backups",
+    damagedDir: "/home/ada/.local/share/rotor/damaged",
     lockFile: "/home/ada/.local/share/rotor/rotor.lock",
     daemonFile: "/home/ada/.local/share/rotor/daemon.json",
     keyFile: "/home/ada/.config/rotor/rotor.key",

@@ -18,7 +18,7 @@ import {
   LoginState,
   type StartLoginRequest,
 } from "../../src/gen/rotor/v1/login_service_pb.ts";
-import { createFakeFacts, openDoor, recordingLog, until } from "../control/harness.ts";
+import { createFakeBackups, createFakeFacts, openDoor, recordingLog, until } from "../control/harness.ts";
 import { createFakeEngine, type FakeEngine } from "../support/fake-engine.ts";
 import { createFakeSeal } from "../support/fake-seal.ts";
 import { T0 } from "../support/manual-clock.ts";
@@ -74,6 +74,7 @@ export async function openLoginStage(): Promise<LoginStage> {
     engine: () => engine,
     facts: createFakeFacts("/none"),
     seal: createFakeSeal(),
+    backups: createFakeBackups(),
     clock: systemClock,
     log,
   };

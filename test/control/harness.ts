@@ -8,7 +8,9 @@ import type { DescService } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { systemClock } from "../../src/base/clock.ts";
+import { AppError } from "../../src/base/errors.ts";
 import type { Log, LogFields } from "../../src/base/log.ts";
+import type { BackupDesk } from "../../src/control/backup-desk.ts";
 import type { DaemonFacts, DaemonStateName } from "../../src/control/daemon-facts.ts";
 import type { ControlDeps } from "../../src/control/routes.ts";
 import { createControlRoutes } from "../../src/control/routes.ts";
@@ -58,6 +60,7 @@ export function createFakeFacts(socketPath: string): FakeFacts {
       logFile: "/state/rotor.log",
       upstreamUrl: "https://upstream.example.org",
       issuer: "https://auth.example.org",
+      notices: [],
     }),
     diagnose: async () => [
       { check: "store.integrity", level: "ok", message: "the store is sound", hint: null },
@@ -75,6 +78,24 @@ export function createFakeFacts(socketPath: string): FakeFacts {
     },
     stops: () => stops,
     watchers: () => listeners.size,
+  };
+}
+
+/** No backups, and none can be made: the desk itself is tested in test/daemon. */
+export function createFakeBackups(): BackupDesk {
+  const none = () => {
+    throw new AppError("backup_not_found", "there is no such backup");
+  };
+  return {
+    create: async () => none(),
+    list: () => [],
+    verify: async () => none(),
+    remove: none,
+    preview: async () => none(),
+    restore: async () => none(),
+    read: none,
+    receive: async () => none(),
+    mend: async () => [],
   };
 }
 
@@ -105,7 +126,16 @@ export async function openDoor(
   const lines: LogLine[] = [];
   const log = recordingLog(lines);
   const seal = createFakeSeal();
-  const deps = { engine: () => engine, facts, seal, clock: { ...systemClock, nowMs: () => T0 }, log, ...changes.deps };
+  const backups = createFakeBackups();
+  const deps = {
+    engine: () => engine,
+    facts,
+    backups,
+    seal,
+    clock: { ...systemClock, nowMs: () => T0 },
+    log,
+    ...changes.deps,
+  };
   const server = await listenControl({
     path,
     routes: createControlRoutes(deps),

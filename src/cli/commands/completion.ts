@@ -79,6 +79,11 @@ function namesOf(context: Context): Names {
           about: printable(value),
         })),
       ),
+    backups: () =>
+      ask(async (link) => [
+        { word: "latest", about: "the newest one" },
+        ...(await link.backups.listBackups({})).backups.map(({ name, reason }) => ({ word: name, about: reason })),
+      ]),
   };
 }
 

@@ -189,6 +189,7 @@ function daemonFacts(daemon: Daemon, full: boolean, nowMs: number): [string, str
   const reason = daemon.stateReason === "" ? "" : `: ${printable(daemon.stateReason)}`;
   facts.push(["state", `${enumText(DaemonStateSchema, daemon.state)}${reason}`]);
   if (daemon.state !== DaemonState.READY) facts.push(["", `try: ${mending(daemon.state)}`]);
+  for (const notice of daemon.notices) facts.push(["notice", printable(notice)]);
   facts.push(["proxy", daemon.proxyUrl || "does not listen"]);
   if (!full) return facts;
   facts.push(["socket", daemon.socketPath], ["data", daemon.dataDir], ["config", daemon.configFile]);

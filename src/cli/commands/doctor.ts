@@ -2,9 +2,11 @@
  * `rotor doctor`: the daemon's own checks and those that only an outsider can make. Exit 1 when something does not work.
  */
 import { create } from "@bufbuild/protobuf";
+import { AppError } from "../../base/errors.ts";
 import { FindingLevel, FindingSchema, RunDiagnosticsResponseSchema } from "../../gen/rotor/v1/daemon_service_pb.ts";
 import type { Command, Context } from "../command.ts";
 import { checksWithDaemon, checksWithoutDaemon, type OwnFinding } from "../doctor-checks.ts";
+import { mend } from "../doctor-mend.ts";
 import { failureOf } from "../failure.ts";
 import { printable } from "../print.ts";
 import { wrapText } from "../table.ts";
@@ -13,10 +15,25 @@ export const doctorCommands: readonly Command[] = [
   {
     path: ["doctor"],
     summary: "check this installation and say what to mend",
-    details: ["Changes nothing and sends nothing upstream. Exit code 1 when something does not work."],
+    details: [
+      "Changes nothing and sends nothing upstream. Exit code 1 when something does not work.",
+      "--fix mends what can be mended without losing anything: leftovers of dead processes, modes that let others in, missing folders, an overdue backup, a damaged store. It also takes the words about a recovered store as read.",
+    ],
+    options: [
+      { name: "fix", about: "mend what can be mended, and say what was done" },
+      { name: "dry-run", about: "with --fix: say what would be done" },
+    ],
     starts: true,
-    async run(context) {
+    async run(context, input) {
       const { print } = context;
+      if (input.has("dry-run") && !input.has("fix"))
+        throw new AppError("bad_usage", "--dry-run goes with --fix", { hint: "rotor help doctor" });
+      const steps = input.has("fix") ? await mend(context, input.has("dry-run")) : [];
+      for (const { message, done } of steps) {
+        if (input.has("dry-run")) print.note(`would: ${printable(message)}`);
+        else print.note(`${done ? "mended" : "not mended"}: ${printable(message)}`);
+      }
+      if (input.has("fix") && steps.length === 0) print.note("there is nothing to mend");
       const findings = await diagnose(context);
       const failed = findings.some((finding) => finding.level === FindingLevel.ERROR);
       const response = create(RunDiagnosticsResponseSchema, {
