@@ -122,6 +122,14 @@ export const SETTINGS = {
     values: ["offer", "adopt"],
     why: "a sign-in of another program joins the pool when its owner says so",
   },
+  refresh_idle_days: {
+    type: "integer",
+    default: 8,
+    min: 0,
+    max: 60,
+    unit: "days",
+    why: "a login that nobody renews dies of idleness; the official client renews after 8 days when a token does not say its end. 0 = only before expiry",
+  },
   exchanges_kept: {
     type: "integer",
     default: 10_000,
