@@ -20,6 +20,8 @@ export interface LoginOrder {
   readonly alias: string | null;
   /** Renews this account and no other. */
   readonly accountId: string | null;
+  /** The one workspace that may be signed in to; absent: the person chooses. */
+  readonly workspaceId?: string;
   /** E-mail address for the sign-in page. */
   readonly email: string | null;
   /** The command without options, for hints: `rotor login`. */
@@ -52,6 +54,7 @@ async function start(link: DaemonLink, order: LoginOrder): Promise<Login> {
       alias: order.alias ?? "",
       accountId: order.accountId ?? "",
       loginHint: order.email ?? "",
+      workspaceId: order.workspaceId ?? "",
     });
     if (login !== undefined) return login;
   } catch (thrown) {

@@ -31,7 +31,11 @@ export function instruction(login: Login, how: { opens: boolean; remote: boolean
 export function doneText(login: Login): string {
   const { account, added } = login;
   if (account === undefined) return added ? "added" : "renewed";
-  const facts = [account.email, account.tier, account.workspaceId && `workspace ${account.workspaceId}`];
+  const facts = [
+    account.email,
+    account.tier,
+    account.workspaceId && `workspace ${account.workspaceName || account.workspaceId}`,
+  ];
   const known = facts.filter(Boolean).join(", ");
   return printable(`${added ? "added" : "renewed"} ${account.alias}${known === "" ? "" : `: ${known}`}`);
 }

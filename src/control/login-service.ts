@@ -40,15 +40,21 @@ export function createLoginService(engine: () => Engine, clock: Clock): ServiceI
 /** The longest that an e-mail address may be (RFC 3696, erratum 1690, less brackets: 254; some count 320). */
 const HINT_MAX_CHARACTERS = 320;
 
+/** An id is a UUID or the like. */
+const WORKSPACE_MAX_CHARACTERS = 128;
+
 function toLoginRequest(request: StartLoginRequest): LoginRequest {
-  const { alias, accountId, loginHint } = request;
+  const { alias, accountId, loginHint, workspaceId } = request;
   if (loginHint.length > HINT_MAX_CHARACTERS)
     throw new AppError("invalid_request", `login_hint has more than ${HINT_MAX_CHARACTERS} characters`);
+  if (workspaceId.length > WORKSPACE_MAX_CHARACTERS)
+    throw new AppError("invalid_request", `workspace_id has more than ${WORKSPACE_MAX_CHARACTERS} characters`);
   return {
     method: toLoginMethod(request.method),
     alias: alias === "" ? null : alias,
     accountId: accountId === "" ? null : toAccountId(accountId),
     loginHint: loginHint === "" ? null : loginHint,
+    ...(workspaceId === "" ? {} : { workspaceId }),
   };
 }
 

@@ -82,6 +82,8 @@ export interface LoginRequest {
   readonly accountId: AccountId | null;
   /** E-mail address to suggest to the sign-in page. */
   readonly loginHint: string | null;
+  /** Only an account in this workspace; absent: the person chooses. */
+  readonly workspaceId?: string | undefined;
 }
 
 export interface LoginDesk {

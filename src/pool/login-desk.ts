@@ -119,6 +119,7 @@ export function createLoginDesk(deps: LoginDeskDeps): ClosableLoginDesk {
       try {
         const found = await loginIssuer.exchange(grant, flow.abort.signal);
         if (!isOpen(flow)) return;
+        checkWorkspace(flow.request, found.claims.workspaceId);
         flow.isAdopting = true;
         const wish = { ...flow.request, owner: OWNED_HERE };
         const { account, added } = await deps.audit.as(flow.actor, () =>
@@ -183,6 +184,7 @@ export function createLoginDesk(deps: LoginDeskDeps): ClosableLoginDesk {
       // A browser that is signed in would hand over the same account once more, without a word.
       askWho: keeper.accounts().length > 0,
       loginHint: request.loginHint ?? email,
+      workspaceId: request.workspaceId,
     });
   };
   const begin = async (request: LoginRequest): Promise<Flow> => {
@@ -254,6 +256,13 @@ export function createLoginDesk(deps: LoginDeskDeps): ClosableLoginDesk {
       await Promise.all(openFlows().map(cancel));
     },
   };
+}
+
+/** The page lets only that one be chosen, a device login cannot say so: judged here for both. */
+function checkWorkspace({ workspaceId }: LoginRequest, signedInTo: string): void {
+  if (workspaceId === undefined || workspaceId === signedInTo) return;
+  const message = `this sign-in is to the workspace ${signedInTo}, not to ${workspaceId}; nothing was changed`;
+  throw new AppError("wrong_identity", message, { hint: "choose that workspace on the sign-in page" });
 }
 
 function newFlow(

@@ -32,6 +32,8 @@ export interface AuthorizeOptions {
   /** Makes the page ask who signs in, although the browser is signed in already. */
   readonly askWho: boolean;
   readonly loginHint: string | null;
+  /** The one workspace that may be signed in to (wire §1.2); absent: the person chooses. */
+  readonly workspaceId?: string | undefined;
 }
 
 export interface Authorization {
@@ -111,7 +113,7 @@ export function createLoginIssuer(options: LoginIssuerOptions): LoginIssuer {
     post(path, "application/json", JSON.stringify(body), signal);
 
   return {
-    authorize({ redirectUri, askWho, loginHint }) {
+    authorize({ redirectUri, askWho, loginHint, workspaceId }) {
       const verifier = randomToken(dice, VERIFIER_BYTES);
       const state = randomToken(dice, STATE_BYTES);
       const query = new URLSearchParams({
@@ -128,6 +130,7 @@ export function createLoginIssuer(options: LoginIssuerOptions): LoginIssuer {
       });
       if (askWho) query.set("prompt", "login");
       if (loginHint !== null) query.set("login_hint", loginHint);
+      if (workspaceId !== undefined) query.set("allowed_workspace_id", workspaceId);
       return { url: `${issuer}/oauth/authorize?${query}`, state, redirectUri, verifier: new Secret(verifier) };
     },
     async exchange({ code, verifier, redirectUri }, signal) {

@@ -39,6 +39,22 @@ test("a browser login opens the address, shows it, and says what came of it", as
   expect(stage.started[0]).toMatchObject({ method: LoginMethod.BROWSER, alias: "work", accountId: "", loginHint: "" });
 });
 
+test("--workspace takes the name that an account shows, or an id; what is neither is refused before anything opens", async () => {
+  stage.engine.put(accountOf("office", { workspaceId: "ws-acme", workspaceName: "Acme Inc" }));
+  signIn();
+  for (const [given, id] of [
+    ["acme inc", "ws-acme"],
+    ["ws-other", "ws-other"],
+  ] as const) {
+    expect((await stage.run(DISPLAY, "login", "--workspace", given)).exit).toBe(0);
+    expect(stage.started.at(-1)!.workspaceId).toBe(id);
+  }
+  const count = stage.started.length;
+  const { err, exit } = await stage.run(DISPLAY, "login", "--workspace", "Nobody Ltd");
+  expect([exit, stage.started.length]).toEqual([2, count]);
+  expect(err).toContain('no account here is in a workspace called "Nobody Ltd"; give its id');
+});
+
 test("a browser that does not come up is said, and the login goes on", async () => {
   const running = stage.run({ ...DISPLAY, onOpen: () => false }, "login");
   await stage.watched();

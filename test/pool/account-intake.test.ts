@@ -92,6 +92,32 @@ test("a renewal is refused at once for an account that is not there or belongs t
   expect(room.engine.logins.list()).toEqual([]);
 });
 
+test("one person in two workspaces is two accounts; a login bound to one workspace takes no other, and changes nothing then", async () => {
+  const home = anAccount({ n: 1 });
+  const office = anAccount({ n: 2, userId: home.userId, email: home.email });
+  const room = await createPoolRoom({ accounts: [home] });
+  room.loginIssuer.codes.set("office", newLoginOf(office, LATER_MS));
+  room.loginIssuer.codes.set("home", newLoginOf(home, LATER_MS));
+  const signIn = async (code: string, nth: number, workspaceId?: string) => {
+    const request = { method: "manual", alias: null, accountId: null, loginHint: null, workspaceId } as const;
+    const { id } = await room.engine.logins.start(request);
+    return room.engine.logins.complete(id, `http://127.0.0.1:1455/auth/callback?code=${code}&state=state-${nth}`);
+  };
+  const wrong = await signIn("home", 1, office.workspaceId);
+  expect(wrong).toMatchObject({ state: "failed", error: { code: "wrong_identity" } });
+  expect(room.engine.accounts.list()).toEqual([home]);
+  expect((await signIn("office", 2, office.workspaceId)).state).toBe("completed");
+  expect(room.engine.accounts.list().map(({ workspaceId }) => workspaceId)).toEqual([
+    home.workspaceId,
+    office.workspaceId,
+  ]);
+  expect(room.loginIssuer.asked.map(({ workspaceId }) => workspaceId)).toEqual([
+    office.workspaceId,
+    office.workspaceId,
+  ]);
+  await room.engine.close();
+});
+
 test("an account that is removed while its owner signs in again stays removed", async () => {
   const account = anAccount({ n: 1 });
   const room = await createPoolRoom({ accounts: [account] });

@@ -57,6 +57,20 @@ describe("the address to open", () => {
   });
 });
 
+test("a login that is bound to one workspace says so to the page, and no other does", () => {
+  const issuer = createLoginIssuer({
+    issuer: "https://auth.example",
+    clientId: CLIENT_ID,
+    clock: systemClock,
+    dice: systemDice,
+    log: silentLog,
+  });
+  const options = { redirectUri: REDIRECT, askWho: false, loginHint: null };
+  const bound = (workspaceId?: string) =>
+    new URL(issuer.authorize({ ...options, workspaceId }).url).searchParams.get("allowed_workspace_id");
+  expect([bound("workspace-1"), bound()]).toEqual(["workspace-1", null]);
+});
+
 describe("a callback", () => {
   const read = (text: string) => readCallback(new URLSearchParams(text));
 

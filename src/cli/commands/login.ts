@@ -2,6 +2,7 @@
  * `rotor login`: people sign in, and accounts come of it. `rotor account relogin` shares its options.
  */
 import { AppError } from "../../base/errors.ts";
+import type { Account } from "../../gen/rotor/v1/account_pb.ts";
 import {
   CancelLoginResponseSchema,
   ListLoginsResponseSchema,
@@ -15,6 +16,7 @@ import { chosenMethod, METHOD_OPTIONS } from "../login-method.ts";
 import { loginTable } from "../login-text.ts";
 import { printable } from "../print.ts";
 import { notFound } from "../resolve.ts";
+import { listAccounts } from "./account.ts";
 
 const login: Command = {
   path: ["login"],
@@ -32,6 +34,11 @@ const login: Command = {
       about: "sign in to many: lines of an e-mail address and an alias",
       completes: "file",
     },
+    {
+      name: "workspace",
+      value: "NAME|ID",
+      about: "sign in to this workspace and no other: the name or id that an account here shows, or any id",
+    },
     { name: "check", about: "with --from: say what would be done and do nothing" },
     { name: "only", value: "ALIAS|EMAIL", about: "with --from: that line alone" },
   ],
@@ -42,6 +49,8 @@ const login: Command = {
     const source = input.value("from");
     if (source !== null) {
       if (input.arg(0) !== null) throw usage("--from takes the aliases from the list");
+      if (input.value("workspace") !== null)
+        throw usage("--from signs in wherever the person chooses; leave --workspace out");
       if (input.has("manual") && (!context.io.stdinIsTty || context.print.json)) {
         throw usage("--from with --manual needs somebody at a terminal");
       }
@@ -50,13 +59,26 @@ const login: Command = {
     }
     if (input.has("check") || input.value("only") !== null) throw usage("--check and --only belong to --from");
     let alias = input.arg(0);
+    const workspace = input.value("workspace");
+    const workspaceId = workspace === null ? undefined : resolveWorkspace(await listAccounts(context), workspace);
     for (;;) {
-      await runLogin(context, { chosen, alias, accountId: null, email: null, command: "rotor login" });
+      await runLogin(context, { chosen, alias, accountId: null, email: null, workspaceId, command: "rotor login" });
       if (!(await wantsAnother(context))) return 0;
       alias = (await context.io.ask("Its alias (Enter: one is made up): ")).trim() || null;
     }
   },
 };
+
+/** A name that an account shows, else an id as it stands: a workspace that nobody here is in has no other name for us. */
+function resolveWorkspace(accounts: readonly Account[], name: string): string {
+  const wanted = name.trim();
+  const named = accounts.filter(({ workspaceName }) => workspaceName.toLowerCase() === wanted.toLowerCase());
+  const ids = [...new Set(named.map(({ workspaceId }) => workspaceId))];
+  if (ids.length > 1) throw usage(`several workspaces are called ${printable(wanted)}; give its id: ${ids.join(", ")}`);
+  if (ids.length === 0 && !/^[\w-]+$/.test(wanted))
+    throw usage(`no account here is in a workspace called "${printable(wanted)}"; give its id`);
+  return ids[0] ?? wanted;
+}
 
 function usage(message: string): AppError {
   return new AppError("bad_usage", message, { hint: "rotor help login" });
