@@ -119,7 +119,6 @@ export function createLoginDesk(deps: LoginDeskDeps): ClosableLoginDesk {
       try {
         const found = await loginIssuer.exchange(grant, flow.abort.signal);
         if (!isOpen(flow)) return;
-        checkWorkspace(flow.request, found.claims.workspaceId);
         flow.isAdopting = true;
         const wish = { ...flow.request, owner: OWNED_HERE };
         const { account, added } = await deps.audit.as(flow.actor, () =>
@@ -256,13 +255,6 @@ export function createLoginDesk(deps: LoginDeskDeps): ClosableLoginDesk {
       await Promise.all(openFlows().map(cancel));
     },
   };
-}
-
-/** The page lets only that one be chosen, a device login cannot say so: judged here for both. */
-function checkWorkspace({ workspaceId }: LoginRequest, signedInTo: string): void {
-  if (workspaceId === undefined || workspaceId === signedInTo) return;
-  const message = `this sign-in is to the workspace ${signedInTo}, not to ${workspaceId}; nothing was changed`;
-  throw new AppError("wrong_identity", message, { hint: "choose that workspace on the sign-in page" });
 }
 
 function newFlow(
