@@ -46,6 +46,8 @@ export interface IntakeWish {
   readonly accountId: AccountId | null;
   /** Whoever renews this login from now on. */
   readonly owner: RefreshOwner;
+  /** This workspace and no other; absent: whichever it is. */
+  readonly workspaceId?: string | undefined;
 }
 
 export function checkAlias(keeper: Keeper, alias: string, id: AccountId | null): void {
@@ -72,6 +74,7 @@ export async function adoptLogin(
   wish: IntakeWish,
 ): Promise<{ account: Account; added: boolean }> {
   const { keeper, store, credentials } = deps;
+  checkWorkspace(wish, login.claims.workspaceId);
   if (wish.accountId !== null) {
     checkIdentity(keeper.require(wish.accountId), login);
     return { account: await replaceLogin(deps, wish.accountId, login, wish.owner, REPLACE_TRIES), added: false };
@@ -119,6 +122,13 @@ export async function replaceLogin(
     }
     if (tried >= tries) throw new AppError("internal", `${before.alias} was renewed at the same moment; try again`);
   }
+}
+
+/** The page lets only that one be chosen, a device login cannot say so: judged here for both. */
+function checkWorkspace({ workspaceId }: IntakeWish, signedInTo: string): void {
+  if (workspaceId === undefined || workspaceId === signedInTo) return;
+  const message = `this sign-in is to the workspace ${signedInTo}, not to ${workspaceId}; nothing was changed`;
+  throw new AppError("wrong_identity", message, { hint: "choose that workspace on the sign-in page" });
 }
 
 function checkIdentity(account: Account, { claims }: IncomingLogin): void {
