@@ -36,6 +36,9 @@ export interface ScriptStage {
   close(): Promise<void>;
 }
 
+/** Said when a start takes longer than a moment, which depends on the machine and not on the product. */
+const SLOW_START = "starting the daemon …";
+
 export async function openStage(): Promise<ScriptStage> {
   const folder = mkdtempSync(join(tmpdir(), "rotor-script-"));
   const simulator = await startSimulator(folder);
@@ -47,7 +50,8 @@ export async function openStage(): Promise<ScriptStage> {
         .replaceAll(folder, "$DIR")
         .replaceAll(simulator.url, "$UPSTREAM")
         .replaceAll(simulator.issuer, "$ISSUER");
-      return { lines: text === "" ? [] : text.replace(/\n$/, "").split("\n"), exit };
+      const lines = text === "" ? [] : text.replace(/\n$/, "").split("\n");
+      return { lines: lines.filter((line) => line !== SLOW_START), exit };
     },
     async close() {
       await shell("rotor down; ROTOR_HOME=$HOME/second rotor down", folder, env);
