@@ -151,7 +151,11 @@ export function createWatchDesk(
     const now = factsOf(keeper.accounts());
     if (now.length === known.length && now.every((fact, i) => fact === known[i])) return;
     known = now;
-    for (const { path } of files.list()) soon(path);
+    for (const { path } of files.list()) {
+      // Shown right at once; what is to be done about it waits until the change is whole.
+      if (isOn()) void look(path, false);
+      soon(path);
+    }
   });
 
   const viewOf = ({ path, addedAtMs }: { path: string; addedAtMs: number }): FileView => {
