@@ -45,10 +45,14 @@ const REST_OF_UNBEGUN = 1 / 3;
 
 /** How much faster than evenly this window may be used up to its reset: 1 = on pace, above 1 = something would expire unused. */
 export function paceOf(window: Window, nowMs: number): number {
-  const left = leftOf(window, nowMs);
-  if (window.resetsAtMs === null || window.lengthMinutes === null) return left;
-  if (window.resetsAtMs <= nowMs) return left / REST_OF_UNBEGUN;
-  const rest = (window.resetsAtMs - nowMs) / (window.lengthMinutes * 60_000);
+  return paceFrom(window, leftOf(window, nowMs), nowMs);
+}
+
+function paceFrom(window: Window, left: number, nowMs: number): number {
+  const { resetsAtMs, lengthMinutes } = window;
+  if (resetsAtMs === null || lengthMinutes === null) return left;
+  if (resetsAtMs <= nowMs) return left / REST_OF_UNBEGUN;
+  const rest = (resetsAtMs - nowMs) / (lengthMinutes * 60_000);
   return left / Math.min(1, Math.max(SHORTEST_REST, rest));
 }
 
@@ -63,10 +67,11 @@ export function balancedValue(account: Account, model: string | null, nowMs: num
   let short = 1;
   for (const window of account.windows) {
     if (!countsModel(window, model)) continue;
+    const left = leftOf(window, nowMs);
     if (isShort(window)) {
-      short = Math.min(short, leftOf(window, nowMs));
-      shortPace = Math.min(shortPace, paceOf(window, nowMs));
-    } else pace = Math.min(pace, paceOf(window, nowMs));
+      short = Math.min(short, left);
+      shortPace = Math.min(shortPace, paceFrom(window, left, nowMs));
+    } else pace = Math.min(pace, paceFrom(window, left, nowMs));
   }
   // Plans with short windows only: those are the ones that expire.
   if (pace === Number.POSITIVE_INFINITY) pace = shortPace === Number.POSITIVE_INFINITY ? 1 : shortPace;

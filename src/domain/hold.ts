@@ -59,12 +59,14 @@ export function holdsOn(account: Account, ask: HoldAsk): readonly Hold[] {
   if (cooldown !== null && cooldown.untilMs > nowMs) {
     holds = withHold(holds, { kind: "cooling_down", untilMs: cooldown.untilMs, reason: cooldown.reason });
   }
+  const mayKeepBack = keepsBack(ask);
   for (const window of account.windows) {
-    if (!countsModel(window, model)) continue;
-    const { resetsAtMs: untilMs, limit, lengthMinutes } = window;
     if (isExhausted(window, nowMs)) {
+      if (!countsModel(window, model)) continue;
+      const { resetsAtMs: untilMs, limit, lengthMinutes } = window;
       holds = withHold(holds, { kind: "window_exhausted", untilMs, limit, lengthMinutes });
-    } else if (keepsBack(ask) && !isPinned(account, ask)) {
+    } else if (mayKeepBack && countsModel(window, model) && !isPinned(account, ask)) {
+      const { resetsAtMs: untilMs, limit, lengthMinutes } = window;
       const { action, belowPercent } = scarcityOf(window, ask.thresholds, nowMs);
       if (action === "hold")
         holds = withHold(holds, { kind: "reserved", untilMs, limit, lengthMinutes, keptPercent: belowPercent });

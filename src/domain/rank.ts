@@ -2,7 +2,7 @@
  * Ranks accounts for one ask: affinity, then those of which enough is left, then strategy, then its tie, then id. The one place that orders accounts.
  * Pure; remembers no index, so that an account that comes and goes cannot be passed over for ever.
  */
-import type { Account, AccountId } from "./account.ts";
+import type { Account } from "./account.ts";
 import type { Ask } from "./ask.ts";
 import { holdsOn, lastEndMs } from "./hold.ts";
 import { activePin } from "./pin.ts";
@@ -13,6 +13,8 @@ import { usedPercentNow, type Window } from "./window.ts";
 
 interface Candidate {
   readonly account: Account;
+  /** The conversation lives there. */
+  readonly isHome: boolean;
   /** Little is left of it, and others are to be preferred. */
   readonly isDeferred: boolean;
   readonly score: number;
@@ -49,10 +51,11 @@ export function rank(accounts: readonly Account[], ask: Ask, limit = Number.POSI
     } else {
       usableCount++;
       // A conversation stays at home to the end, and a pin leaves nobody to prefer.
-      const scarce = pin !== null || account.id === ask.affinity ? null : deferringWindow(account, ask);
+      const isHome = account.id === ask.affinity;
+      const scarce = pin !== null || isHome ? null : deferringWindow(account, ask);
       if (scarce !== null) deferred.push(deferral(account, scarce, ask.nowMs));
       const tie = byList ? place : account.use.lastLeaseOrder;
-      insert(best, account, scarce !== null, strategy.score(account, ask), tie, ask.affinity, limit);
+      insert(best, account, isHome, scarce !== null, strategy.score(account, ask), tie, limit);
     }
   }
   const first = best[0]?.account.id ?? null;
@@ -78,34 +81,33 @@ function deferral(account: Account, window: Window, nowMs: number): DeferredAcco
 function insert(
   best: Candidate[],
   account: Account,
+  isHome: boolean,
   isDeferred: boolean,
   score: number,
   tie: number,
-  affinity: AccountId | null,
   limit: number,
 ): void {
   // Most of a thousand end here, without an object made for them.
   const last = best.length >= limit ? best[best.length - 1]! : null;
-  if (last !== null && account.id !== affinity) {
+  if (last !== null && !isHome) {
     if (isDeferred && !last.isDeferred) return;
     if (isDeferred === last.isDeferred && last.score < score) return;
   }
-  const candidate: Candidate = { account, isDeferred, score, tie };
-  if (last !== null && comesBefore(last, candidate, affinity)) return;
+  const candidate: Candidate = { account, isHome, isDeferred, score, tie };
+  if (last !== null && comesBefore(last, candidate)) return;
   let low = 0;
   let high = best.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (comesBefore(best[middle]!, candidate, affinity)) low = middle + 1;
+    if (comesBefore(best[middle]!, candidate)) low = middle + 1;
     else high = middle;
   }
   best.splice(low, 0, candidate);
   if (best.length > limit) best.pop();
 }
 
-function comesBefore(a: Candidate, b: Candidate, affinity: AccountId | null): boolean {
-  const homeA = a.account.id === affinity;
-  if (homeA !== (b.account.id === affinity)) return homeA;
+function comesBefore(a: Candidate, b: Candidate): boolean {
+  if (a.isHome !== b.isHome) return a.isHome;
   if (a.isDeferred !== b.isDeferred) return b.isDeferred;
   if (a.score !== b.score) return a.score < b.score;
   return a.tie !== b.tie ? a.tie < b.tie : a.account.id < b.account.id;

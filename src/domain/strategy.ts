@@ -43,10 +43,13 @@ export interface Strategy {
 /** Values within 5 % of each other are alike: such accounts take turns, instead of one being worn down by a hair's breadth. */
 const ALIKE = Math.log(1.05);
 
+/** The first ten signs of a ULID are its time; the others tell accounts apart. */
+const ULID_TIME_CHARS = 10;
+
 /** A number in [0, 2^32) from an id and the ask's dice: uniform over accounts, the same for the same ask. */
 function draw(id: AccountId, dice: number): number {
   let hash = (0x811c9dc5 ^ Math.floor(dice * 2 ** 32)) >>> 0;
-  for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193) >>> 0;
+  for (let i = ULID_TIME_CHARS; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193) >>> 0;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b) >>> 0;
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35) >>> 0;
   return (hash ^ (hash >>> 16)) >>> 0;

@@ -46,7 +46,10 @@ export function scarcityOf(window: Window, thresholds: Thresholds, nowMs: number
   };
 }
 
-/** The first window for which others are to be preferred; null when this account may be taken like any other. */
+/**
+ * The first window for which others are to be preferred; null when this account may be taken like any other. Asked of every account in
+ * every selection: what has plenty left must cost next to nothing.
+ */
 export function deferringWindow(
   account: Account,
   ask: { readonly thresholds: Thresholds; readonly model: string | null; readonly nowMs: number },
@@ -54,7 +57,15 @@ export function deferringWindow(
   const { thresholds, model, nowMs } = ask;
   if (thresholds.low_action !== "prefer-others" && thresholds.critical_action !== "prefer-others") return null;
   for (const window of account.windows) {
-    if (countsModel(window, model) && scarcityOf(window, thresholds, nowMs).action === "prefer-others") return window;
+    if (window.usedPercent <= leastScarcePercent(thresholds, window) || !countsModel(window, model)) continue;
+    if (scarcityOf(window, thresholds, nowMs).action === "prefer-others") return window;
   }
   return null;
+}
+
+/** Used up to here, no threshold speaks of it. */
+function leastScarcePercent(thresholds: Thresholds, window: Window): number {
+  return isShort(window)
+    ? 100 - Math.max(thresholds.low_short_percent, thresholds.critical_short_percent)
+    : 100 - Math.max(thresholds.low_long_percent, thresholds.critical_long_percent);
 }

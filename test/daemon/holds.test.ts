@@ -3,6 +3,7 @@
  * in a real daemon. A is brought to its hold, B and C are free.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { HoldKindSchema } from "../../src/gen/rotor/v1/account_pb.ts";
 import { speakerOf } from "./support/client.ts";
 import type { HoldJson } from "./support/control.ts";
 import { type Lane, openLane } from "./support/lane.ts";
@@ -49,6 +50,9 @@ const fails = (fault: Parameters<Trio["order"]>[0]) => async (trio: Trio) => {
 const reset = (...keys: string[]) =>
   Promise.all(keys.map((key) => lane.control.call("SettingService/ResetSettings", { key })));
 
+const orderA = async (trio: Trio, change: object) =>
+  lane.control.call("AccountService/UpdateAccounts", { accountIds: [(await trio.account("A")).id], ...change });
+
 /** A serves once, and says that 3 % of its five hours are left. */
 async function spendA(trio: Trio): Promise<void> {
   lane.stage.sim.changeAccount(trio.alias("A"), { usedPercent: { primary: 97 } });
@@ -63,6 +67,8 @@ const CASES: readonly Case[] = [
     bring: async (trio) =>
       lane.control.call("AccountService/UpdateAccount", { accountId: (await trio.account("A")).id, enabled: false }),
   },
+  { kind: "HOLD_KIND_PAUSED", bring: (trio) => orderA(trio, { pause: {} }) },
+  { kind: "HOLD_KIND_DRAINING", bring: (trio) => orderA(trio, { draining: true }) },
   { kind: "HOLD_KIND_NEEDS_LOGIN", bring: fails({ kind: "deactivated_workspace" }) },
   { kind: "HOLD_KIND_COOLING_DOWN", bring: fails({ kind: "rate_limit", tryAgainIn: "6m0s" }) },
   { kind: "HOLD_KIND_WINDOW_EXHAUSTED", bring: fails({ kind: "usage_limit", resetsInSeconds: 3_600 }) },
@@ -123,6 +129,11 @@ describe("the account, explain and real requests agree", () => {
       }),
     );
   }
+});
+
+test("every kind of hold there is has its case", () => {
+  const all = HoldKindSchema.values.map(({ name }) => name).filter((name) => name !== "HOLD_KIND_UNSPECIFIED");
+  expect(CASES.map(({ kind }) => kind).toSorted()).toEqual(all.toSorted());
 });
 
 test("a pin lifts the reserve of its account, and nothing else", () =>
