@@ -109,7 +109,7 @@ async function prepare(context: Context, stage: Stage): Promise<Play> {
   must(logins.length === ALIASES.length, "the scripted upstream has three accounts");
   for (const [i, alias] of ALIASES.entries()) {
     const data = new TextEncoder().encode(JSON.stringify(logins[i]));
-    await link.accounts.importAccounts({ data, alias });
+    await link.transfers.importAccounts({ files: [{ name: "demo", data }], alias });
   }
   await link.pool.setStrategy({ strategy: Strategy.ROUND_ROBIN });
   const { secret } = await link.keys.createKey({ name: "demo" });

@@ -8,7 +8,7 @@ import {
   ImportAccountsResponseSchema,
   ImportAction,
   type ImportedAccount,
-} from "../gen/rotor/v1/account_service_pb.ts";
+} from "../gen/rotor/v1/transfer_service_pb.ts";
 import { findCodexHome, isSameFile, storeWarning } from "./codex-home.ts";
 import type { Context, Input, Option } from "./command.ts";
 import type { ExitCode } from "./failure.ts";
@@ -41,7 +41,12 @@ export async function importLogins(context: Context, order: ImportOrder): Promis
   const sourcePath = await chooseOwner(context, order, path);
   const link = await context.daemon();
   const { dryRun, alias } = order;
-  const response = await link.accounts.importAccounts({ data, dryRun, alias: alias ?? "", sourcePath });
+  const response = await link.transfers.importAccounts({
+    files: [{ name, data }],
+    dryRun,
+    alias: alias ?? "",
+    sourcePath,
+  });
   if (print.json) {
     print.message(ImportAccountsResponseSchema, response);
     return;

@@ -1,10 +1,9 @@
 /** AccountService (proto/rotor/v1/account_service.proto): translates and calls the account desk. */
-import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
-import { type AccountService, ImportAction, type ImportedAccountSchema } from "../gen/rotor/v1/account_service_pb.ts";
-import type { Engine, ImportedLogin } from "../pool/engine.ts";
+import type { AccountService } from "../gen/rotor/v1/account_service_pb.ts";
+import type { Engine } from "../pool/engine.ts";
 import { toAccountEdit } from "./convert/account-edits.ts";
 import { accountConverter } from "./convert/accounts.ts";
 import { loginStepMessage } from "./convert/login-steps.ts";
@@ -37,12 +36,6 @@ export function createAccountService(engine: () => Engine, clock: Clock): Servic
       const removed = await engine().accounts.remove(toAccountId(request.accountId), { revoke: request.revoke });
       return { account: converter()(removed) };
     },
-    async importAccounts(request) {
-      const options = { dryRun: request.dryRun, alias: request.alias || null, sourcePath: request.sourcePath || null };
-      const logins = await engine().accounts.importLogins(request.data, options);
-      const convert = converter();
-      return { accounts: logins.map((login) => importedMessage(login, convert)) };
-    },
     async refreshAccount(request) {
       const account = await engine().accounts.refresh(toAccountId(request.accountId));
       return { account: converter()(account) };
@@ -61,23 +54,5 @@ export function createAccountService(engine: () => Engine, clock: Clock): Servic
       const account = await engine().accounts.clearCooldown(toAccountId(request.accountId));
       return { account: converter()(account) };
     },
-  };
-}
-
-const IMPORT_ACTIONS: Readonly<Record<ImportedLogin["action"], ImportAction>> = {
-  add: ImportAction.ADD,
-  replace: ImportAction.REPLACE,
-  skip: ImportAction.SKIP,
-};
-
-function importedMessage(
-  login: ImportedLogin,
-  account: ReturnType<typeof accountConverter>,
-): MessageInitShape<typeof ImportedAccountSchema> {
-  return {
-    action: IMPORT_ACTIONS[login.action],
-    reason: login.reason,
-    alias: login.alias,
-    account: login.account === null ? undefined : account(login.account),
   };
 }

@@ -1,10 +1,11 @@
-/** TransferService (proto/rotor/v1/transfer_service.proto): translates and calls the file desk. */
+/** TransferService (proto/rotor/v1/transfer_service.proto): translates and calls the file and transfer desks. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Clock } from "../base/clock.ts";
 import * as transferPb from "../gen/rotor/v1/transfer_service_pb.ts";
 import type { Engine, FileState, FileView, SwitchReport, SyncedFile } from "../pool/engine.ts";
 import { accountConverter } from "./convert/accounts.ts";
+import { importMessage } from "./convert/transfers.ts";
 import { instant, toAccountId } from "./convert/values.ts";
 
 export function createTransferService(
@@ -13,6 +14,12 @@ export function createTransferService(
 ): ServiceImpl<typeof transferPb.TransferService> {
   const converter = () => accountConverter(engine(), clock.nowMs());
   return {
+    async importAccounts(request) {
+      const files = request.files.map(({ name, data }) => ({ name, bytes: data }));
+      const { dryRun, alias, sourcePath, passphrase } = request;
+      const options = { dryRun, alias: alias || null, sourcePath: sourcePath || null, passphrase: passphrase || null };
+      return importMessage(await engine().transfers.importFiles(files, options), converter());
+    },
     async switchAccount(request) {
       const report = await engine().files.switchTo(toAccountId(request.accountId), request.path, request.dryRun);
       return {

@@ -135,6 +135,18 @@ export function isSameIdentity(
   return a.workspaceId === b.workspaceId && a.userId === b.userId && a.issuer === b.issuer;
 }
 
+/** In the place of the workspace of a login of which nothing says whose it is; the first refresh tells. Never sent upstream. */
+const PROVISIONAL = "unidentified:";
+
+export function provisionalWorkspace(id: AccountId): string {
+  return PROVISIONAL + id;
+}
+
+/** Whether only its first refresh can tell whose login this is. */
+export function isProvisional({ workspaceId }: Pick<Account, "workspaceId">): boolean {
+  return workspaceId.startsWith(PROVISIONAL);
+}
+
 /** Why an account of another issuer needs a login; not upstream's word but ours, and taken back when the issuers agree again. */
 const FOREIGN_ISSUER = "issuer_mismatch";
 

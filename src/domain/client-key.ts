@@ -1,7 +1,7 @@
 /** A client key: what a client of the proxy shows. Only its hash is kept; the secret is shown once (contracts §9). */
 
 export interface ClientKey {
-  /** Ten characters of Crockford base32; part of the secret text, not secret itself. */
+  /** Ten characters of Crockford base32; part of the secret text of a key that was made here, not secret itself. */
   readonly id: string;
   /** Unique label, an alias in form. */
   readonly name: string;
@@ -11,10 +11,20 @@ export interface ClientKey {
   readonly lastUsedAtMs: number | null;
 }
 
-/** Imported hashes carry their own algorithm; ours is SHA-256 over the secret part (256 random bits need no slow hash). */
 export interface KeyHash {
-  readonly algorithm: "sha256";
+  readonly algorithm: KeyHashAlgorithm;
   readonly hex: string;
+}
+
+/**
+ * `sha256`: over the secret part of a key of ours (256 random bits need no slow hash). `sha256-text`: over the whole text of a key that
+ * another product made.
+ */
+export type KeyHashAlgorithm = (typeof ALGORITHMS)[number];
+const ALGORITHMS = ["sha256", "sha256-text"] as const;
+
+export function isKeyHashAlgorithm(text: string): text is KeyHashAlgorithm {
+  return (ALGORITHMS as readonly string[]).includes(text);
 }
 
 /** `rtr_<id>_<secret>`: 43 characters of base64url = 256 bits. null when the text is not of this form. */

@@ -1,26 +1,21 @@
 /**
- * What operators do with accounts: edit, remove, import, refresh. Every change is durable before it is shown as done.
+ * What operators do with accounts: edit, remove, refresh. Every change is durable before it is shown as done.
  */
 import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { Secret } from "../base/secret.ts";
-import { type Account, defaultAlias, isSameIdentity, OWNED_HERE, type RefreshOwner } from "../domain/account.ts";
-import { type FoundLogin, readCodexAuth } from "../transfer/codex-auth.ts";
+import type { Account } from "../domain/account.ts";
 import type { Issuer } from "../upstream/upstream.ts";
 import { editAccounts } from "./account-edits.ts";
-import { checkAlias, type IntakeDeps, newAccount, replaceLogin } from "./account-intake.ts";
+import type { IntakeDeps } from "./account-intake.ts";
 import type { AffinityTable } from "./affinity-table.ts";
-import type { AccountDesk, ImportedLogin } from "./engine.ts";
+import type { AccountDesk } from "./engine.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
 import { probeQueue, refreshQueue } from "./login-queue.ts";
-import type { WatchDesk } from "./watch-desk.ts";
 
 interface AccountDeskDeps extends IntakeDeps {
-  /** Makes a way back before much is changed; a failure of it is said and changes nothing here. */
-  readonly safeguard: () => Promise<void>;
   readonly leases: LeaseDesk;
   readonly affinity: AffinityTable;
-  readonly files: Pick<WatchDesk, "accept" | "watch">;
   readonly issuer: Issuer;
   readonly log: Log;
 }
@@ -68,18 +63,7 @@ export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {
       audit.say({ action: "account.clear_cooldown", subjects: [{ id, name: account.alias }], text: "" });
       return account;
     },
-    async importLogins(data, options) {
-      const { sourcePath, dryRun, alias } = options;
-      const logins = readCodexAuth(data);
-      const owner = sourcePath == null ? OWNED_HERE : await ownerOf(deps, sourcePath, dryRun);
-      return importLogins(deps, logins, { dryRun, alias, owner });
-    },
   };
-}
-
-/** The file is watched from the moment in which an account of ours depends on it. */
-async function ownerOf({ files }: AccountDeskDeps, sourcePath: string, dryRun: boolean): Promise<RefreshOwner> {
-  return { kind: "file", path: dryRun ? files.accept(sourcePath) : (await files.watch(sourcePath)).path };
 }
 
 function leftToOwner({ alias }: Account, path: string): AppError {
@@ -103,98 +87,4 @@ async function revokeLogin(deps: AccountDeskDeps, account: Account): Promise<voi
     const message = `${account.alias} was kept: its login could not be revoked: ${end.message}`;
     throw new AppError("upstream_unreachable", message, { hint });
   });
-}
-
-type Decision = ImportedLogin & { readonly login: FoundLogin; readonly known: Account | null };
-
-async function importLogins(
-  deps: AccountDeskDeps,
-  logins: readonly FoundLogin[],
-  options: { dryRun: boolean; alias: string | null; owner: RefreshOwner },
-): Promise<readonly ImportedLogin[]> {
-  const decisions = decide(deps, logins, options);
-  if (!options.dryRun) {
-    const isLarge = decisions.length > 1 || decisions.some(({ action }) => action === "replace");
-    if (isLarge && deps.keeper.accounts().length > 0) await deps.safeguard();
-    const added = decisions.filter((decision) => decision.action === "add");
-    const subjects = added.map(({ account }) => ({ id: account!.id, name: account!.alias }));
-    deps.audit.say({ action: "account.import", subjects, text: `${added.length} of ${decisions.length} added` });
-    if (added.length > 0) {
-      const batch = added.map(({ account, login }) => ({ account: account!, credentials: login.credentials }));
-      await deps.store.addAccounts(batch);
-      deps.keeper.adopt(batch.map((one) => one.account));
-    }
-    for (const { action, known, login } of decisions)
-      if (action === "replace") await replaceLogin(deps, known!.id, login, options.owner, 1);
-    for (const { account } of added) deps.credentials.replaced(account!.id);
-    deps.log.info("accounts.imported", { added: added.length, of: decisions.length });
-  }
-  return decisions.map(({ action, reason, alias, account }) => ({
-    action,
-    reason,
-    alias,
-    account: options.dryRun && action === "add" ? null : account && (deps.keeper.get(account.id) ?? account),
-  }));
-}
-
-function decide(
-  deps: AccountDeskDeps,
-  logins: readonly FoundLogin[],
-  { alias, owner }: { alias: string | null; owner: RefreshOwner },
-): readonly Decision[] {
-  const { keeper } = deps;
-  if (alias !== null) {
-    if (logins.length !== 1) throw new AppError("invalid_import", `one alias cannot name ${logins.length} accounts`);
-    checkAlias(keeper, alias, null);
-  }
-  const taken = new Set(keeper.accounts().map((account) => account.alias));
-  const seen: Account[] = [];
-  return logins.map((login): Decision => {
-    const identity = {
-      userId: login.claims.userId,
-      workspaceId: login.claims.workspaceId,
-      issuer: issuerOf(deps, login),
-    };
-    const twin = seen.find((account) => isSameIdentity(account, identity));
-    if (twin)
-      return {
-        action: "skip",
-        reason: "the same login stands earlier in the data",
-        alias: twin.alias,
-        account: twin,
-        login,
-        known: twin,
-      };
-    const known = keeper.accounts().find((account) => isSameIdentity(account, identity)) ?? null;
-    if (known) {
-      seen.push(known);
-      return { ...judgeKnown(known, login), alias: known.alias, account: known, login, known };
-    }
-    const account = newAccount(deps, login, alias ?? defaultAlias(login.claims.tier ?? "account", taken), owner);
-    taken.add(account.alias);
-    seen.push(account);
-    return { action: "add", reason: "not known yet", alias: account.alias, account, login, known: null };
-  });
-}
-
-/** The fresher token wins, by expiry; a login that was lost takes anything that is not older than what was refused. */
-function judgeKnown(known: Account, login: FoundLogin): { action: "replace" | "skip"; reason: string } {
-  const mine = known.credentials.accessExpiresAtMs ?? known.credentials.refreshedAtMs;
-  const theirs = login.claims.expiresAtMs ?? login.refreshedAtMs ?? 0;
-  if (theirs > mine) return { action: "replace", reason: "its credentials are newer" };
-  if (theirs === mine && known.login.kind === "needs_login")
-    return { action: "replace", reason: "the account needs a login" };
-  return { action: "skip", reason: "known already, with credentials at least as new" };
-}
-
-/** A file that names no issuer was written for the one in force, as the official client does. */
-function issuerOf(deps: AccountDeskDeps, login: FoundLogin): string {
-  const issuer = login.issuer ?? deps.issuerUrl;
-  if (issuer !== deps.issuerUrl) {
-    throw new AppError(
-      "issuer_mismatch",
-      `${login.place} belongs to the issuer ${issuer}, but ${deps.issuerUrl} is configured`,
-    );
-  }
-  return issuer;
 }

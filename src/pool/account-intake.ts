@@ -176,7 +176,7 @@ export function newAccount(deps: IntakeDeps, login: IncomingLogin, alias: string
   return withLogin(blank, login, 1, nowMs);
 }
 
-function withLogin(account: Account, login: IncomingLogin, generation: number, nowMs: number): Account {
+export function withLogin(account: Account, login: IncomingLogin, generation: number, nowMs: number): Account {
   return {
     ...account,
     email: login.claims.email ?? account.email,

@@ -15,6 +15,7 @@ import { createBorrowedLogins } from "./borrowed-login.ts";
 import { createCredentialKeeper } from "./credential-keeper.ts";
 import type { FileDesk } from "./engine.ts";
 import type { FilePort } from "./file-port.ts";
+import { createFirstIdentity } from "./first-identity.ts";
 import type { Keeper } from "./keeper.ts";
 import { createLoginFiles } from "./login-files.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -50,7 +51,7 @@ export function createCustody(deps: {
     clock,
     log,
   });
-  const credentials = createCredentialKeeper({ ...deps, borrowed });
+  const credentials = createCredentialKeeper({ ...deps, borrowed, identity: createFirstIdentity(deps) });
   const intake: IntakeDeps = { keeper, credentials, store, issuerUrl, clock, dice, audit };
   const fileDeps = { ...intake, files, port, scheduler, settings, log };
   const watch = createWatchDesk(fileDeps);

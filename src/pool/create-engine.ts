@@ -18,6 +18,7 @@ import type { Engine } from "./engine.ts";
 import { runExchange } from "./exchange.ts";
 import { createExchangeBook, type ExchangeBook } from "./exchange-book.ts";
 import type { FilePort } from "./file-port.ts";
+import { createImportDesk } from "./import-desk.ts";
 import { createKeeper } from "./keeper.ts";
 import { createKeyDesk } from "./key-desk.ts";
 import { createLeaseDesk } from "./lease-desk.ts";
@@ -101,8 +102,9 @@ export async function createEngine(
   watch.start();
 
   return {
-    accounts: createAccountDesk({ ...intake, safeguard, issuer: deps.issuer, leases, affinity, files: watch, log }),
+    accounts: createAccountDesk({ ...intake, issuer: deps.issuer, leases, affinity, log }),
     files: custody.fileDesk,
+    transfers: createImportDesk({ ...intake, safeguard, keys, settings: settingDesk, files: watch, log }),
     logins,
     selection,
     history,

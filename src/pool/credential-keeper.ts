@@ -9,13 +9,14 @@ import { AppError, fromUnknown } from "../base/errors.ts";
 import { sha256Hex } from "../base/id.ts";
 import type { Log } from "../base/log.ts";
 import { Secret } from "../base/secret.ts";
-import type { Account, AccountId } from "../domain/account.ts";
+import { type Account, type AccountId, isProvisional } from "../domain/account.ts";
 import type { Credentials } from "../domain/credentials.ts";
 import type { Settings } from "../domain/setting.ts";
 import { readLoginClaims } from "../domain/token-claims.ts";
 import type { Store } from "../store/store.ts";
 import type { FreshTokens, Issuer, RefreshReason } from "../upstream/upstream.ts";
 import type { BorrowedLogins } from "./borrowed-login.ts";
+import type { FirstIdentity } from "./first-identity.ts";
 import type { Keeper } from "./keeper.ts";
 import { createLoginTurns } from "./login-turns.ts";
 import { createRefreshCalendar } from "./refresh-calendar.ts";
@@ -61,6 +62,7 @@ export function createCredentialKeeper(deps: {
   keeper: Keeper;
   store: Store;
   borrowed: BorrowedLogins;
+  identity: FirstIdentity;
   issuer: Issuer;
   issuerUrl: string;
   clock: Clock;
@@ -68,7 +70,7 @@ export function createCredentialKeeper(deps: {
   settings: () => Settings;
   log: Log;
 }): CredentialKeeper {
-  const { keeper, store, borrowed, issuer, clock, scheduler, log } = deps;
+  const { keeper, store, borrowed, identity, issuer, clock, scheduler, log } = deps;
   const held = new Map<AccountId, Access>();
   const turns = createLoginTurns<RefreshEnd>();
   const renewals = createRenewalDesk({ keeper, store, clock, log });
@@ -93,7 +95,8 @@ export function createCredentialKeeper(deps: {
     const access: Access = {
       accessToken: new Secret(credentials.accessToken),
       generation,
-      expiresAtMs: account.credentials.accessExpiresAtMs,
+      // A login without an access token is renewed before it serves.
+      expiresAtMs: credentials.accessToken === "" ? 0 : account.credentials.accessExpiresAtMs,
     };
     held.set(account.id, access);
     return access;
@@ -126,6 +129,8 @@ export function createCredentialKeeper(deps: {
     const waiting = renewals.unsaved(id);
     if (waiting !== null) return save(id, waiting);
     const { credentials, generation } = await store.loadCredentials(id);
+    // A crash came between its first renewal and its name.
+    if (isProvisional(account) && credentials.accessToken !== "") return name(id);
     if (usedGeneration !== null && generation > usedGeneration)
       return { kind: "renewed", access: hold(keeper.require(id), credentials, generation) };
     // Another program may have renewed it meanwhile: then ours is spent, and showing it again would be a replay.
@@ -209,8 +214,29 @@ export function createCredentialKeeper(deps: {
       return { kind: "renewed", access: hold(keeper.require(id), now.credentials, now.generation) };
     }
     counters.refreshes++;
+    if (isProvisional(end.account) || end.account.userId === null) return name(id);
     calendar.plan(end.account);
     return { kind: "renewed", access: hold(end.account, renewal.credentials, renewal.generation + 1) };
+  };
+
+  /** The first renewal says whose the login is; without that it cannot serve. Its new tokens are on the disk already. */
+  const name = async (id: AccountId): Promise<RefreshEnd> => {
+    const found = await identity.identify(id);
+    held.delete(id);
+    if (found.kind === "itself") {
+      const access = await load(id);
+      calendar.plan(keeper.require(id));
+      return { kind: "renewed", access };
+    }
+    if (found.kind === "unknown") {
+      const { generation } = keeper.require(id).credentials;
+      return reject(id, generation, "identity_unknown");
+    }
+    calendar.drop(id);
+    held.delete(found.twin.id);
+    renewals.forget(found.twin.id);
+    calendar.plan(found.twin);
+    return { kind: "failed", message: `this login turned out to be ${found.twin.alias}, which has it now` };
   };
 
   return {
@@ -222,8 +248,10 @@ export function createCredentialKeeper(deps: {
       return access;
     },
     async access(id) {
-      const { login } = keeper.require(id);
+      const account = keeper.require(id);
+      const { login } = account;
       if (login.kind === "needs_login") return { kind: "rejected", reason: login.reason };
+      if (isProvisional(account)) return refresh(id, "proactive_expiry", null);
       const access = held.get(id) ?? (await load(id));
       if (!isExpired(access)) return { kind: "renewed", access };
       return refresh(id, "proactive_expiry", access.generation);
@@ -259,7 +287,8 @@ export function createCredentialKeeper(deps: {
 }
 
 function isStranger(account: Account, claims: { userId: string | null; workspaceId: string | null }): boolean {
-  const otherWorkspace = claims.workspaceId !== null && claims.workspaceId !== account.workspaceId;
+  const isNamed = !isProvisional(account);
+  const otherWorkspace = isNamed && claims.workspaceId !== null && claims.workspaceId !== account.workspaceId;
   const otherPerson = claims.userId !== null && account.userId !== null && claims.userId !== account.userId;
   return otherWorkspace || otherPerson;
 }

@@ -25,6 +25,7 @@ import type { HistoryStep, WindowSeries } from "../domain/window-history.ts";
 import type { ExchangeQuery, StoreCheck } from "../store/store.ts";
 import type { AuditDesk } from "./audit-book.ts";
 import type { EditOptions, LoginStep, QueueOptions } from "./login-step.ts";
+import type { TransferDesk } from "./transfer-desk.ts";
 
 export interface Engine {
   readonly accounts: AccountDesk;
@@ -34,6 +35,7 @@ export interface Engine {
   readonly exchanges: ExchangeDesk;
   readonly keys: KeyDesk;
   readonly files: FileDesk;
+  readonly transfers: TransferDesk;
   readonly settings: SettingDesk;
   readonly catalogue: CatalogueDesk;
   readonly audit: AuditDesk;
@@ -51,27 +53,12 @@ export interface AccountDesk {
   edit(ids: readonly AccountId[], edit: AccountEdit, options: EditOptions): Promise<readonly Account[]>;
   /** `revoke` ends the login upstream too, first; refused when another program renews it. */
   remove(id: AccountId, options?: { revoke: boolean }): Promise<Account>;
-  importLogins(data: Uint8Array, options: ImportOptions): Promise<readonly ImportedLogin[]>;
   refresh(id: AccountId): Promise<Account>;
   /** Renews the logins of these, a few at a time. First one step for each: queued, or skipped with the reason; a dry run ends there. */
   refreshAll(ids: readonly AccountId[], options: QueueOptions): AsyncIterable<LoginStep>;
   /** Finds out whether these logins work, and restores those that were lost and do. Steps as of `refreshAll`. */
   probeAll(ids: readonly AccountId[], options: QueueOptions): AsyncIterable<LoginStep>;
   clearCooldown(id: AccountId): Promise<Account>;
-}
-
-export interface ImportOptions {
-  readonly dryRun: boolean;
-  readonly alias: string | null;
-  /** The live file of a program that goes on using and renewing these logins; without it they are ours to renew. */
-  readonly sourcePath?: string | null;
-}
-
-export interface ImportedLogin {
-  readonly action: "add" | "replace" | "skip";
-  readonly reason: string;
-  readonly alias: string;
-  readonly account: Account | null;
 }
 
 export interface LoginRequest {

@@ -122,7 +122,7 @@ class ExchangeRun {
   }
 
   async #attempt(account: Account): Promise<{ access: Access | null; result: FailedAttempt | OpenedAttempt }> {
-    const { credentials, upstream, settings } = this.#deps;
+    const { credentials, keeper, upstream, settings } = this.#deps;
     const peeked = credentials.peek(account.id);
     const end: RefreshEnd =
       peeked === null ? await credentials.access(account.id) : { kind: "renewed", access: peeked };
@@ -139,7 +139,8 @@ class ExchangeRun {
       headers: this.#headersFor(account.id),
       body: this.#body,
       accessToken: end.access.accessToken,
-      workspaceId: account.workspaceId,
+      // A login that named nobody learns from its first refresh whose it is.
+      workspaceId: keeper.get(account.id)?.workspaceId ?? account.workspaceId,
       signal: this.#request.signal,
       stream: this.#request.stream,
       filter: this.#request.filter,

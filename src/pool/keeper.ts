@@ -40,6 +40,8 @@ export interface Keeper {
   /** Takes over accounts that the store has accepted. */
   adopt(accounts: readonly Account[]): void;
   forget(id: AccountId): void;
+  /** Takes over what the store has accepted. */
+  adoptPool(change: { strategy: StrategyName; pin: Pin | null }): void;
   savePool(change: { strategy?: StrategyName; pin?: Pin | null }): Promise<void>;
 
   /** Calls back after every visible change. */
@@ -199,6 +201,11 @@ export function createKeeper(deps: {
     forget(id) {
       reindex(accounts.filter((account) => account.id !== id));
       dirty.delete(id);
+      announce();
+    },
+    adoptPool(next) {
+      strategy = next.strategy;
+      pin = next.pin;
       announce();
     },
     async savePool(wanted) {

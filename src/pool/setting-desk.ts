@@ -21,6 +21,8 @@ import type { SettingChange, SettingDesk } from "./engine.ts";
 export interface SettingDeskWithNow extends SettingDesk {
   /** The values in force; a new object after every change. */
   now(): Settings;
+  /** Takes over values that the store has accepted. */
+  adopt(values: ReadonlyMap<SettingKey, SettingValue>): void;
 }
 
 export function createSettingDesk(deps: {
@@ -73,6 +75,11 @@ export function createSettingDesk(deps: {
 
   return {
     now: () => now,
+    adopt(values) {
+      saved = { ...saved, ...Object.fromEntries(values) };
+      ({ states, problems } = resolve(saved));
+      now = settingsFrom(states);
+    },
     list: () => states,
     problems: () => problems,
     async set(text, value) {

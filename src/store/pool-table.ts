@@ -2,7 +2,7 @@
 import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { AccountId } from "../domain/account.ts";
-import type { ClientKey } from "../domain/client-key.ts";
+import { type ClientKey, isKeyHashAlgorithm } from "../domain/client-key.ts";
 import type { Pin } from "../domain/pin.ts";
 import { isSettingKey, readSetting, SETTINGS, type SettingKey, type SettingValue } from "../domain/setting.ts";
 import { DEFAULT_STRATEGY, isStrategyName, type StrategyName } from "../domain/strategy.ts";
@@ -47,7 +47,7 @@ export function readKeys(db: Connection, log: Log): ClientKey[] {
   for (const row of db.all("SELECT * FROM client_key ORDER BY position")) {
     const algorithm = textOf(row, "hash_algorithm");
     const id = textOf(row, "id");
-    if (algorithm !== "sha256") {
+    if (!isKeyHashAlgorithm(algorithm)) {
       log.warn("key.dropped", { key_id: id, algorithm });
       continue;
     }

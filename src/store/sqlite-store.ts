@@ -18,6 +18,7 @@ import { createExchangeTable, type ExchangeTable } from "./exchange-table.ts";
 import { chooseGuard, createGuards, type GuardOptions } from "./guards.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
 import { NO_PASSPHRASE } from "./passphrase-guard.ts";
+import { applyBatch } from "./pool-batch.ts";
 import * as pool from "./pool-table.ts";
 import { createSealKeeper, type SealKeeper } from "./seal-keeper.ts";
 import type { Store, StoreCheck } from "./store.ts";
@@ -107,7 +108,8 @@ function openSealKeeper(db: StoreDatabase, options: SqliteStoreOptions): SealKee
   });
 }
 
-function accountPart({ db, log, seal }: Room) {
+function accountPart(room: Room) {
+  const { db, log, seal } = room;
   const { durable, relaxed } = db;
   return {
     async loadPool() {
@@ -129,6 +131,7 @@ function accountPart({ db, log, seal }: Room) {
         }
       });
     },
+    applyBatch: (batch) => applyBatch(room, batch),
     async removeAccount(id) {
       durable.transaction(() => accounts.deleteAccount(durable, id));
     },

@@ -44,6 +44,19 @@ export interface NewAccount {
   readonly credentials: Credentials;
 }
 
+/** What an import, or the first word on whose a login is, changes at once. */
+export interface PoolBatch {
+  readonly added: readonly NewAccount[];
+  /** Fenced like a refresh; each carries the generation after the expected one. */
+  readonly replaced: readonly (NewAccount & { readonly expectedGeneration: number })[];
+  /** Gone before anything is added or replaced. */
+  readonly removed: readonly AccountId[];
+  /** null = both stay. */
+  readonly pool: { readonly strategy: StrategyName; readonly pin: Pin | null } | null;
+  readonly keys: readonly ClientKey[];
+  readonly settings: ReadonlyMap<SettingKey, SettingValue>;
+}
+
 export interface ExchangeQuery {
   /** Newest first; at most this many. */
   readonly limit: number;
@@ -94,6 +107,11 @@ export interface Store {
     expectedGeneration: number,
     credentials: Credentials,
   ): Promise<"committed" | "stale">;
+  /**
+   * All of it or nothing. Durable. `stale` = an account that is to be replaced has another generation by now, and nothing was written.
+   * Rejects with `account_not_found`, `account_exists`, `alias_taken` or `key_exists`.
+   */
+  applyBatch(batch: PoolBatch): Promise<"committed" | "stale">;
   /** Account with its credentials and a pin on it; history of exchanges kept. Durable. Rejects with `account_not_found`. */
   removeAccount(id: AccountId): Promise<void>;
   /**

@@ -16,6 +16,7 @@ import {
   windowLike,
 } from "../support/store-samples.ts";
 import { audit } from "./audit.suite.ts";
+import { batches } from "./batch.suite.ts";
 import { orders } from "./orders.suite.ts";
 import { windowHistory } from "./window-history.suite.ts";
 
@@ -34,6 +35,7 @@ export function storeContract(name: string, makeStore: () => Promise<{ store: St
     const current = () => store;
     adding(current);
     changing(current);
+    batches(current);
     credentials(current);
     intents(current);
     pool(current);

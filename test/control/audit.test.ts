@@ -7,6 +7,7 @@ import { CONTROL_SERVICES } from "../../src/control/routes.ts";
 import { AccountService } from "../../src/gen/rotor/v1/account_service_pb.ts";
 import { ActorKind, AuditService } from "../../src/gen/rotor/v1/audit_service_pb.ts";
 import { PoolService } from "../../src/gen/rotor/v1/pool_service_pb.ts";
+import { TransferService } from "../../src/gen/rotor/v1/transfer_service_pb.ts";
 import { accountOf } from "../support/fake-engine.ts";
 import { type Door, grpcClient, grpcTransport, OWN_UID, openDoor, postJson } from "./harness.ts";
 
@@ -59,7 +60,7 @@ test("an order is called after its method when nobody says better", () => {
   const actions = METHODS.filter(({ method }) => isOrder(method)).map(({ method }) => actionOf(method));
   for (const action of [
     "account.remove",
-    "account.import",
+    "transfer.import_accounts",
     "account.clear_cooldown",
     "pool.set_strategy",
     "daemon.stop",
@@ -76,8 +77,8 @@ test("a door that knows its callers names them", async () => {
 });
 
 test("a rehearsal leaves none", async () => {
-  const accounts = grpcClient(AccountService, door.path);
-  await accounts.importAccounts({ data: new TextEncoder().encode("{}"), dryRun: true });
+  const transfers = grpcClient(TransferService, door.path);
+  await transfers.importAccounts({ files: [{ data: new TextEncoder().encode("{}") }], dryRun: true });
   expect(await entries()).toEqual([]);
 });
 

@@ -12,6 +12,7 @@ import {
 } from "../../src/gen/rotor/v1/account_service_pb.ts";
 import { DaemonService, DaemonState } from "../../src/gen/rotor/v1/daemon_service_pb.ts";
 import { ErrorDetailSchema } from "../../src/gen/rotor/v1/error_pb.ts";
+import { TransferService } from "../../src/gen/rotor/v1/transfer_service_pb.ts";
 import { accountOf } from "../support/fake-engine.ts";
 import { T0 } from "../support/manual-clock.ts";
 import {
@@ -174,9 +175,9 @@ test("what a caller sent comes back shortened in an error, however long it was",
 });
 
 test("a file of megabytes goes in", async () => {
-  const client = grpcClient(AccountService, door.path);
+  const client = grpcClient(TransferService, door.path);
   const data = Buffer.from(`{"note":"${"x".repeat(16 << 20)}"}`);
-  const { accounts } = await client.importAccounts({ data, dryRun: true, alias: "big" });
+  const { accounts } = await client.importAccounts({ files: [{ data }], dryRun: true, alias: "big" });
   expect(accounts[0]?.alias).toBe("big");
 });
 

@@ -13,6 +13,7 @@ import { AccountService } from "../../src/gen/rotor/v1/account_service_pb.ts";
 import { DaemonService } from "../../src/gen/rotor/v1/daemon_service_pb.ts";
 import { ErrorDetailSchema } from "../../src/gen/rotor/v1/error_pb.ts";
 import { KeyService } from "../../src/gen/rotor/v1/key_service_pb.ts";
+import { TransferService } from "../../src/gen/rotor/v1/transfer_service_pb.ts";
 import { accountOf } from "../support/fake-engine.ts";
 import { type Door, grpcTransport, openDoor } from "./harness.ts";
 
@@ -150,7 +151,7 @@ test("every method of the proto is served and says which doors may call it", () 
 
 test("what must stay on the socket does", () => {
   expect(exposureOf(KeyService.method.createKey)).toBe("socket_only");
-  expect(exposureOf(AccountService.method.importAccounts)).toBe("socket_only");
+  expect(exposureOf(TransferService.method.importAccounts)).toBe("socket_only");
   expect(exposureOf(DaemonService.method.stopDaemon)).toBe("socket_only");
   expect(exposureOf(AccountService.method.listAccounts)).toBe("dashboard");
   // Not ours, says nothing: the socket alone.

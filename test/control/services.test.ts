@@ -6,7 +6,7 @@ import { type Client, ConnectError } from "@connectrpc/connect";
 import type { AccountId } from "../../src/domain/account.ts";
 import type { Exchange } from "../../src/domain/exchange.ts";
 import { HoldKind, WindowSource } from "../../src/gen/rotor/v1/account_pb.ts";
-import { AccountService, ImportAction } from "../../src/gen/rotor/v1/account_service_pb.ts";
+import { AccountService } from "../../src/gen/rotor/v1/account_service_pb.ts";
 import { DaemonService, DaemonState, FindingLevel } from "../../src/gen/rotor/v1/daemon_service_pb.ts";
 import { ErrorDetailSchema } from "../../src/gen/rotor/v1/error_pb.ts";
 import { ExchangeService } from "../../src/gen/rotor/v1/exchange_service_pb.ts";
@@ -14,6 +14,7 @@ import { KeyService, ListKeysResponseSchema } from "../../src/gen/rotor/v1/key_s
 import { PlanReason, Strategy } from "../../src/gen/rotor/v1/pool_pb.ts";
 import { PoolService } from "../../src/gen/rotor/v1/pool_service_pb.ts";
 import { SettingService, SettingSource } from "../../src/gen/rotor/v1/setting_service_pb.ts";
+import { ImportAction, TransferService } from "../../src/gen/rotor/v1/transfer_service_pb.ts";
 import { accountOf, exchangeOf } from "../support/fake-engine.ts";
 import { T0 } from "../support/manual-clock.ts";
 import { type Door, grpcClient, openDoor } from "./harness.ts";
@@ -158,15 +159,16 @@ test("accounts: change, refresh, clear, remove", async () => {
 });
 
 test("import: what would be done, then done", async () => {
-  const accounts = client(AccountService);
-  const data = Buffer.from('{"tokens":{}}');
-  const dry = await accounts.importAccounts({ data, dryRun: true });
+  const [accounts, transfers] = [client(AccountService), client(TransferService)];
+  const files = [{ name: "auth.json", data: Buffer.from('{"tokens":{}}') }];
+  const dry = await transfers.importAccounts({ files, dryRun: true });
+  expect(dry).toMatchObject({ format: "codex-auth", facts: [], remarks: ["something"] });
   expect(dry.accounts).toMatchObject([{ action: ImportAction.ADD, reason: "new", alias: "plus" }]);
   expect(dry.accounts[0]?.account).toBeUndefined();
   expect((await accounts.listAccounts({})).accounts).toEqual([]);
-  const done = await accounts.importAccounts({ data, alias: "mine" });
+  const done = await transfers.importAccounts({ files, alias: "mine" });
   expect(done.accounts).toMatchObject([{ action: ImportAction.ADD, alias: "mine", account: { alias: "mine" } }]);
-  expect(await codeOf(accounts.importAccounts({ data: Buffer.from("nonsense") }))).toBe("invalid_import");
+  expect(await codeOf(transfers.importAccounts({ files: [{ data: Buffer.from("nonsense") }] }))).toBe("invalid_import");
 });
 
 test("the pool: strategy, pin, explain", async () => {

@@ -193,7 +193,10 @@ async function operators(accounts: readonly AccountJson[]): Promise<void> {
     login.replace('"refresh_token":"', '"refresh_token":["'),
     login.replace("auth_mode", MAIL),
   ]) {
-    await told("import", control.call("AccountService/ImportAccounts", { data: Buffer.from(data).toString("base64") }));
+    await told(
+      "import",
+      control.call("TransferService/ImportAccounts", { files: [{ data: Buffer.from(data).toString("base64") }] }),
+    );
   }
   await told("rename", control.call("AccountService/UpdateAccount", { accountId: accounts[2]!.id, alias: "third" }));
   await told(

@@ -48,7 +48,7 @@ async function expectStanding(
   expect(about.stateReason).toMatch(reason);
   for (const method of [
     "AccountService/ListAccounts",
-    "AccountService/ImportAccounts",
+    "TransferService/ImportAccounts",
     "PoolService/GetPool",
     "PoolService/ExplainSelection",
     "ExchangeService/ListExchanges",

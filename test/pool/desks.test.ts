@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { Account } from "../../src/domain/account.ts";
 import { anAccount, ISSUER } from "../support/builders.ts";
 import { settle, T0 } from "../support/manual-clock.ts";
-import { createPoolRoom, tokenFor } from "../support/pool-room.ts";
+import { createPoolRoom, type PoolRoom, tokenFor } from "../support/pool-room.ts";
 
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const login = (account: Account, expiresAtMs: number, mark = "a") => ({
@@ -18,6 +18,10 @@ const code = (promise: Promise<unknown>) =>
     () => "done",
     (error: { code: string }) => error.code,
   );
+const importData = async (room: PoolRoom, data: Uint8Array, options: { dryRun: boolean; alias: string | null }) => {
+  const order = { ...options, sourcePath: null, passphrase: null };
+  return (await room.engine.transfers.importFiles([{ name: "", bytes: data }], order)).accounts;
+};
 const asGiven = { dryRun: false, alias: null };
 
 describe("importing", () => {
@@ -32,19 +36,21 @@ describe("importing", () => {
       login(anAccount({ n: 2 }), T0 + 5_000_000),
       login(known, T0 + 9_000_000, "newer"),
     ]);
-    const first = await room.engine.accounts.importLogins(data, { dryRun: true, alias: null });
+    const first = await importData(room, data, { dryRun: true, alias: null });
     expect(first.map((one) => [one.action, one.alias])).toEqual([
       ["skip", "plus-1"],
       ["add", "plus"],
-      ["skip", "plus-1"],
+      ["replace", "plus-1"],
     ]);
     expect(room.engine.accounts.list()).toHaveLength(1);
-    await room.engine.accounts.importLogins(data, asGiven);
+    const done = await importData(room, data, asGiven);
     expect(room.engine.accounts.list().map((account) => account.alias)).toEqual(["plus-1", "plus"]);
-    const again = await room.engine.accounts.importLogins(bytes(login(known, T0 + 9_000_000, "newer")), asGiven);
-    expect(again).toMatchObject([
-      { action: "replace", account: { credentials: { generation: 2, accessExpiresAtMs: T0 + 9_000_000 } } },
-    ]);
+    expect(done[2]).toMatchObject({
+      action: "replace",
+      account: { credentials: { generation: 2, accessExpiresAtMs: T0 + 9_000_000 } },
+    });
+    const again = await importData(room, data, asGiven);
+    expect(again.map((one) => one.action)).toEqual(["skip", "skip", "skip"]);
     await room.ask();
     expect((await room.store.loadCredentials(known.id)).credentials.refreshToken).toBe("refresh-plus-1-newer");
   });
@@ -52,10 +58,7 @@ describe("importing", () => {
   test("an account that lost its login takes the same age of token and serves again", async () => {
     const lost = anAccount({ n: 1, login: { kind: "needs_login", reason: "x", sinceMs: T0 } });
     const room = await createPoolRoom({ accounts: [lost] });
-    const [end] = await room.engine.accounts.importLogins(
-      bytes(login(lost, lost.credentials.accessExpiresAtMs!)),
-      asGiven,
-    );
+    const [end] = await importData(room, bytes(login(lost, lost.credentials.accessExpiresAtMs!)), asGiven);
     expect(end!.action).toBe("replace");
     expect((await room.ask()).kind).toBe("opened");
   });
@@ -63,30 +66,26 @@ describe("importing", () => {
   test("one bad entry leaves everything as it was and is named", async () => {
     const room = await createPoolRoom({ accounts: [] });
     const data = bytes([login(anAccount({ n: 2 }), T0), { tokens: { access_token: "x" } }]);
-    await expect(room.engine.accounts.importLogins(data, asGiven)).rejects.toThrow(/^entry 2: tokens.refresh_token/);
+    await expect(importData(room, data, asGiven)).rejects.toThrow(/^entry 2: tokens.refresh_token/);
     expect(room.engine.accounts.list()).toEqual([]);
   });
 
   test("takes an alias for one account, and not for two", async () => {
     const room = await createPoolRoom({ accounts: [] });
     const named = { dryRun: false, alias: "work" };
-    expect((await room.engine.accounts.importLogins(bytes(login(anAccount({ n: 2 }), T0)), named))[0]!.alias).toBe(
-      "work",
-    );
+    expect((await importData(room, bytes(login(anAccount({ n: 2 }), T0)), named))[0]!.alias).toBe("work");
     const two = bytes([login(anAccount({ n: 3 }), T0), login(anAccount({ n: 4 }), T0)]);
-    expect(await code(room.engine.accounts.importLogins(two, { dryRun: false, alias: "home" }))).toBe("invalid_import");
-    expect(await code(room.engine.accounts.importLogins(bytes(login(anAccount({ n: 3 }), T0)), named))).toBe(
-      "alias_taken",
-    );
+    expect(await code(importData(room, two, { dryRun: false, alias: "home" }))).toBe("invalid_import");
+    expect(await code(importData(room, bytes(login(anAccount({ n: 3 }), T0)), named))).toBe("alias_taken");
   });
 
   test("refuses a login of another issuer", async () => {
     const room = await createPoolRoom({ accounts: [] });
     const foreign = login(anAccount({ n: 2 }), T0);
     const tokens = { ...foreign.tokens, oauth_provenance: { issuer: "https://elsewhere.test" } };
-    expect(await code(room.engine.accounts.importLogins(bytes({ tokens }), asGiven))).toBe("issuer_mismatch");
+    expect(await code(importData(room, bytes({ tokens }), asGiven))).toBe("issuer_mismatch");
     const same = { ...foreign.tokens, oauth_provenance: { issuer: `${ISSUER}/` } };
-    expect(await code(room.engine.accounts.importLogins(bytes({ tokens: same }), asGiven))).toBe("done");
+    expect(await code(importData(room, bytes({ tokens: same }), asGiven))).toBe("done");
   });
 });
 

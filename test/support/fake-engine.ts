@@ -28,7 +28,7 @@ import type { StrategyName } from "../../src/domain/strategy.ts";
 import { scarcityOf } from "../../src/domain/threshold.ts";
 import { seriesFrom, stepFor, type WindowSample } from "../../src/domain/window-history.ts";
 import { createAuditBook } from "../../src/pool/audit-book.ts";
-import type { Counters, Engine, ImportedLogin, SettingChange } from "../../src/pool/engine.ts";
+import type { Counters, Engine, SettingChange } from "../../src/pool/engine.ts";
 import { anAsk } from "./builders.ts";
 import { createFakeFiles, type FakeFiles } from "./fake-files.ts";
 import { createFakeLogins, type FakeLogins } from "./fake-logins.ts";
@@ -206,13 +206,6 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
         announce();
         return account;
       },
-      async importLogins(data, { dryRun, alias }): Promise<ImportedLogin[]> {
-        const text = new TextDecoder().decode(data);
-        if (!text.startsWith("{")) throw new AppError("invalid_import", "entry 1 is not an object");
-        const account = accountOf(alias ?? "plus");
-        if (!dryRun) put(account);
-        return [{ action: "add", reason: "new", alias: account.alias, account: dryRun ? null : account }];
-      },
       async refresh(id) {
         const account = find(id);
         fake.refreshesAsked++;
@@ -225,6 +218,16 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
       },
       ...createOrders({ find, put, nowMs, count: () => accounts.size, refresh: (id) => fake.accounts.refresh(id) }),
       clearCooldown: async (id) => put({ ...find(id), cooldown: null }),
+    },
+    transfers: {
+      async importFiles([file], { dryRun, alias }) {
+        const text = new TextDecoder().decode(file!.bytes);
+        if (!text.startsWith("{")) throw new AppError("invalid_import", "entry 1 is not an object");
+        const account = accountOf(alias ?? "plus");
+        if (!dryRun) put(account);
+        const entry = { action: "add", reason: "new", alias: account.alias, account: dryRun ? null : account } as const;
+        return { format: "codex-auth", accounts: [entry], facts: [], remarks: ["something"] };
+      },
     },
     selection: {
       view() {

@@ -24,6 +24,7 @@ import type {
   SelectionDesk,
   SettingDesk,
 } from "../../src/pool/engine.ts";
+import type { TransferDesk } from "../../src/pool/transfer-desk.ts";
 
 export const EXCHANGE_ID = "01JTESTEXCHANGE00000000000" as ExchangeId;
 export const KEY_ID = "0123456789";
@@ -58,6 +59,7 @@ export function createFakeEngine(): FakeEngine {
       accounts: only<AccountDesk>({ list: () => fake.accounts }),
       logins: only<LoginDesk>({}),
       files: only<FileDesk>({}),
+      transfers: only<TransferDesk>({}),
       selection: only<SelectionDesk>({}),
       history: only<HistoryDesk>({}),
       exchanges: only<ExchangeDesk>({

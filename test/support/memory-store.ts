@@ -119,6 +119,42 @@ function accountPart(state: State) {
         state.credentials.set(account.id, structuredClone(credentials));
       }
     },
+    async applyBatch(batch) {
+      open(state);
+      for (const id of batch.removed) known(state, id);
+      for (const { account, expectedGeneration } of batch.replaced) {
+        if (account.credentials.generation !== expectedGeneration + 1)
+          throw new AppError("internal", "new credentials must carry the generation after the expected one");
+        if (known(state, account.id).credentials.generation !== expectedGeneration) return "stale";
+      }
+      const after = new Map([...state.accounts].filter(([id]) => !batch.removed.includes(id)));
+      for (const { account } of [...batch.replaced, ...batch.added]) {
+        refuseConflict(after.values(), account);
+        after.set(account.id, account);
+      }
+      for (const { account } of batch.added)
+        if (state.accounts.has(account.id)) throw new AppError("account_exists", "this account is already here");
+      if (batch.pool?.pin != null && !after.has(batch.pool.pin.accountId))
+        throw new AppError("account_not_found", "there is no such account");
+      const names = [...state.keys.values()].filter((key) => key.revokedAtMs === null).map((key) => key.name);
+      for (const key of batch.keys) {
+        if (names.includes(key.name)) throw new AppError("key_exists", `there is already a key named ${key.name}`);
+        names.push(key.name);
+      }
+      for (const id of batch.removed) {
+        for (const map of [state.accounts, state.credentials, state.intents]) map.delete(id);
+        if (state.pin?.accountId === id) state.pin = null;
+      }
+      for (const { account, credentials } of [...batch.replaced, ...batch.added]) {
+        state.accounts.set(account.id, structuredClone(account));
+        state.credentials.set(account.id, structuredClone(credentials));
+        state.intents.delete(account.id);
+      }
+      if (batch.pool !== null) [state.strategy, state.pin] = [batch.pool.strategy, structuredClone(batch.pool.pin)];
+      for (const key of batch.keys) state.keys.set(key.id, structuredClone(key));
+      for (const [key, value] of batch.settings) state.settings.set(key, value);
+      return "committed";
+    },
     async removeAccount(id) {
       known(state, id);
       state.accounts.delete(id);

@@ -132,8 +132,8 @@ export function createControl(socket: string): Control {
     async importLogin(login, alias) {
       const data = Buffer.from(JSON.stringify(login)).toString("base64");
       const { accounts } = await call<{ accounts: { account: AccountJson; action: string }[] }>(
-        "AccountService/ImportAccounts",
-        { data, ...(alias === undefined ? {} : { alias }) },
+        "TransferService/ImportAccounts",
+        { files: [{ name: "auth.json", data }], ...(alias === undefined ? {} : { alias }) },
       );
       return accounts[0]!.account;
     },

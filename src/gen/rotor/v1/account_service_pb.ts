@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/account_service.proto.
  */
 export const file_rotor_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yb3Rvci92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SCHJvdG9yLnYxIhUKE0xpc3RBY2NvdW50c1JlcXVlc3QiOwoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoIYWNjb3VudHMYASADKAsyES5yb3Rvci52MS5BY2NvdW50IicKEUdldEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiOAoSR2V0QWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50InkKFFVwZGF0ZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEgoFYWxpYXMYAiABKAlIAIgBARIUCgdlbmFibGVkGAMgASgISAGIAQESDQoFZm9yY2UYBCABKAhCCAoGX2FsaWFzQgoKCF9lbmFibGVkIjsKFVVwZGF0ZUFjY291bnRSZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCLqAgoVVXBkYXRlQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEhQKB2VuYWJsZWQYAiABKAhIAIgBARIfCgR0YWdzGAMgASgLMhEucm90b3IudjEuVGFnTGlzdBIQCghhZGRfdGFncxgEIAMoCRITCgtyZW1vdmVfdGFncxgFIAMoCRIRCgRub3RlGAYgASgJSAGIAQESEwoGd2VpZ2h0GAcgASgBSAKIAQESFQoIcHJpb3JpdHkYCCABKAVIA4gBARIeCgVwYXVzZRgJIAEoCzIPLnJvdG9yLnYxLlBhdXNlEhUKCGRyYWluaW5nGAogASgISASIAQESDgoGcmVzdW1lGAsgASgIEg0KBWZvcmNlGAwgASgIEg8KB2RyeV9ydW4YDSABKAhCCgoIX2VuYWJsZWRCBwoFX25vdGVCCQoHX3dlaWdodEILCglfcHJpb3JpdHlCCwoJX2RyYWluaW5nIhcKB1RhZ0xpc3QSDAoEdGFncxgBIAMoCSI1CgVQYXVzZRIsCghlbmRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPQoWVXBkYXRlQWNjb3VudHNSZXNwb25zZRIjCghhY2NvdW50cxgBIAMoCzIRLnJvdG9yLnYxLkFjY291bnQiOgoUUmVtb3ZlQWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIOCgZyZXZva2UYAiABKAgiOwoVUmVtb3ZlQWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50IloKFUltcG9ydEFjY291bnRzUmVxdWVzdBIMCgRkYXRhGAEgASgMEg8KB2RyeV9ydW4YAiABKAgSDQoFYWxpYXMYAyABKAkSEwoLc291cmNlX3BhdGgYBCABKAkiRQoWSW1wb3J0QWNjb3VudHNSZXNwb25zZRIrCghhY2NvdW50cxgBIAMoCzIZLnJvdG9yLnYxLkltcG9ydGVkQWNjb3VudCJ8Cg9JbXBvcnRlZEFjY291bnQSJgoGYWN0aW9uGAEgASgOMhYucm90b3IudjEuSW1wb3J0QWN0aW9uEg4KBnJlYXNvbhgCIAEoCRINCgVhbGlhcxgDIAEoCRIiCgdhY2NvdW50GAQgASgLMhEucm90b3IudjEuQWNjb3VudCIrChVSZWZyZXNoQWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSI8ChZSZWZyZXNoQWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50ImUKCUxvZ2luU3RlcBISCgphY2NvdW50X2lkGAEgASgJEg0KBWFsaWFzGAIgASgJEicKBXN0YXRlGAMgASgOMhgucm90b3IudjEuTG9naW5TdGVwU3RhdGUSDAoEdGV4dBgEIAEoCSI+ChZSZWZyZXNoQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEg8KB2RyeV9ydW4YAiABKAgiPAoXUmVmcmVzaEFjY291bnRzUmVzcG9uc2USIQoEc3RlcBgBIAEoCzITLnJvdG9yLnYxLkxvZ2luU3RlcCI8ChRQcm9iZUFjY291bnRzUmVxdWVzdBITCgthY2NvdW50X2lkcxgBIAMoCRIPCgdkcnlfcnVuGAIgASgIIjoKFVByb2JlQWNjb3VudHNSZXNwb25zZRIhCgRzdGVwGAEgASgLMhMucm90b3IudjEuTG9naW5TdGVwIjEKG0NsZWFyQWNjb3VudENvb2xkb3duUmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJIkIKHENsZWFyQWNjb3VudENvb2xkb3duUmVzcG9uc2USIgoHYWNjb3VudBgBIAEoCzIRLnJvdG9yLnYxLkFjY291bnQqdwoMSW1wb3J0QWN0aW9uEh0KGUlNUE9SVF9BQ1RJT05fVU5TUEVDSUZJRUQQABIVChFJTVBPUlRfQUNUSU9OX0FERBABEhkKFUlNUE9SVF9BQ1RJT05fUkVQTEFDRRACEhYKEklNUE9SVF9BQ1RJT05fU0tJUBADKsMBCg5Mb2dpblN0ZXBTdGF0ZRIgChxMT0dJTl9TVEVQX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXTE9HSU5fU1RFUF9TVEFURV9RVUVVRUQQARIcChhMT0dJTl9TVEVQX1NUQVRFX1NLSVBQRUQQAhIcChhMT0dJTl9TVEVQX1NUQVRFX1JVTk5JTkcQAxIZChVMT0dJTl9TVEVQX1NUQVRFX0RPTkUQBBIbChdMT0dJTl9TVEVQX1NUQVRFX0ZBSUxFRBAFMqIHCg5BY2NvdW50U2VydmljZRJWCgxMaXN0QWNjb3VudHMSHS5yb3Rvci52MS5MaXN0QWNjb3VudHNSZXF1ZXN0Gh4ucm90b3IudjEuTGlzdEFjY291bnRzUmVzcG9uc2UiB5ACAdjjGAISUAoKR2V0QWNjb3VudBIbLnJvdG9yLnYxLkdldEFjY291bnRSZXF1ZXN0Ghwucm90b3IudjEuR2V0QWNjb3VudFJlc3BvbnNlIgeQAgHY4xgCElYKDVVwZGF0ZUFjY291bnQSHi5yb3Rvci52MS5VcGRhdGVBY2NvdW50UmVxdWVzdBofLnJvdG9yLnYxLlVwZGF0ZUFjY291bnRSZXNwb25zZSIE2OMYAhJZCg5VcGRhdGVBY2NvdW50cxIfLnJvdG9yLnYxLlVwZGF0ZUFjY291bnRzUmVxdWVzdBogLnJvdG9yLnYxLlVwZGF0ZUFjY291bnRzUmVzcG9uc2UiBNjjGAISVgoNUmVtb3ZlQWNjb3VudBIeLnJvdG9yLnYxLlJlbW92ZUFjY291bnRSZXF1ZXN0Gh8ucm90b3IudjEuUmVtb3ZlQWNjb3VudFJlc3BvbnNlIgTY4xgCElkKDkltcG9ydEFjY291bnRzEh8ucm90b3IudjEuSW1wb3J0QWNjb3VudHNSZXF1ZXN0GiAucm90b3IudjEuSW1wb3J0QWNjb3VudHNSZXNwb25zZSIE2OMYARJZCg5SZWZyZXNoQWNjb3VudBIfLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVxdWVzdBogLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVzcG9uc2UiBNjjGAISXgoPUmVmcmVzaEFjY291bnRzEiAucm90b3IudjEuUmVmcmVzaEFjY291bnRzUmVxdWVzdBohLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50c1Jlc3BvbnNlIgTY4xgCMAESWAoNUHJvYmVBY2NvdW50cxIeLnJvdG9yLnYxLlByb2JlQWNjb3VudHNSZXF1ZXN0Gh8ucm90b3IudjEuUHJvYmVBY2NvdW50c1Jlc3BvbnNlIgTY4xgCMAESawoUQ2xlYXJBY2NvdW50Q29vbGRvd24SJS5yb3Rvci52MS5DbGVhckFjY291bnRDb29sZG93blJlcXVlc3QaJi5yb3Rvci52MS5DbGVhckFjY291bnRDb29sZG93blJlc3BvbnNlIgTY4xgCYgZwcm90bzM", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure]);
+  fileDesc("Ch5yb3Rvci92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SCHJvdG9yLnYxIhUKE0xpc3RBY2NvdW50c1JlcXVlc3QiOwoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoIYWNjb3VudHMYASADKAsyES5yb3Rvci52MS5BY2NvdW50IicKEUdldEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiOAoSR2V0QWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50InkKFFVwZGF0ZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEgoFYWxpYXMYAiABKAlIAIgBARIUCgdlbmFibGVkGAMgASgISAGIAQESDQoFZm9yY2UYBCABKAhCCAoGX2FsaWFzQgoKCF9lbmFibGVkIjsKFVVwZGF0ZUFjY291bnRSZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCLqAgoVVXBkYXRlQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEhQKB2VuYWJsZWQYAiABKAhIAIgBARIfCgR0YWdzGAMgASgLMhEucm90b3IudjEuVGFnTGlzdBIQCghhZGRfdGFncxgEIAMoCRITCgtyZW1vdmVfdGFncxgFIAMoCRIRCgRub3RlGAYgASgJSAGIAQESEwoGd2VpZ2h0GAcgASgBSAKIAQESFQoIcHJpb3JpdHkYCCABKAVIA4gBARIeCgVwYXVzZRgJIAEoCzIPLnJvdG9yLnYxLlBhdXNlEhUKCGRyYWluaW5nGAogASgISASIAQESDgoGcmVzdW1lGAsgASgIEg0KBWZvcmNlGAwgASgIEg8KB2RyeV9ydW4YDSABKAhCCgoIX2VuYWJsZWRCBwoFX25vdGVCCQoHX3dlaWdodEILCglfcHJpb3JpdHlCCwoJX2RyYWluaW5nIhcKB1RhZ0xpc3QSDAoEdGFncxgBIAMoCSI1CgVQYXVzZRIsCghlbmRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPQoWVXBkYXRlQWNjb3VudHNSZXNwb25zZRIjCghhY2NvdW50cxgBIAMoCzIRLnJvdG9yLnYxLkFjY291bnQiOgoUUmVtb3ZlQWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIOCgZyZXZva2UYAiABKAgiOwoVUmVtb3ZlQWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50IisKFVJlZnJlc2hBY2NvdW50UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJIjwKFlJlZnJlc2hBY2NvdW50UmVzcG9uc2USIgoHYWNjb3VudBgBIAEoCzIRLnJvdG9yLnYxLkFjY291bnQiZQoJTG9naW5TdGVwEhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSJwoFc3RhdGUYAyABKA4yGC5yb3Rvci52MS5Mb2dpblN0ZXBTdGF0ZRIMCgR0ZXh0GAQgASgJIj4KFlJlZnJlc2hBY2NvdW50c1JlcXVlc3QSEwoLYWNjb3VudF9pZHMYASADKAkSDwoHZHJ5X3J1bhgCIAEoCCI8ChdSZWZyZXNoQWNjb3VudHNSZXNwb25zZRIhCgRzdGVwGAEgASgLMhMucm90b3IudjEuTG9naW5TdGVwIjwKFFByb2JlQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEg8KB2RyeV9ydW4YAiABKAgiOgoVUHJvYmVBY2NvdW50c1Jlc3BvbnNlEiEKBHN0ZXAYASABKAsyEy5yb3Rvci52MS5Mb2dpblN0ZXAiMQobQ2xlYXJBY2NvdW50Q29vbGRvd25SZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiQgocQ2xlYXJBY2NvdW50Q29vbGRvd25SZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCrDAQoOTG9naW5TdGVwU3RhdGUSIAocTE9HSU5fU1RFUF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF0xPR0lOX1NURVBfU1RBVEVfUVVFVUVEEAESHAoYTE9HSU5fU1RFUF9TVEFURV9TS0lQUEVEEAISHAoYTE9HSU5fU1RFUF9TVEFURV9SVU5OSU5HEAMSGQoVTE9HSU5fU1RFUF9TVEFURV9ET05FEAQSGwoXTE9HSU5fU1RFUF9TVEFURV9GQUlMRUQQBTLHBgoOQWNjb3VudFNlcnZpY2USVgoMTGlzdEFjY291bnRzEh0ucm90b3IudjEuTGlzdEFjY291bnRzUmVxdWVzdBoeLnJvdG9yLnYxLkxpc3RBY2NvdW50c1Jlc3BvbnNlIgeQAgHY4xgCElAKCkdldEFjY291bnQSGy5yb3Rvci52MS5HZXRBY2NvdW50UmVxdWVzdBocLnJvdG9yLnYxLkdldEFjY291bnRSZXNwb25zZSIHkAIB2OMYAhJWCg1VcGRhdGVBY2NvdW50Eh4ucm90b3IudjEuVXBkYXRlQWNjb3VudFJlcXVlc3QaHy5yb3Rvci52MS5VcGRhdGVBY2NvdW50UmVzcG9uc2UiBNjjGAISWQoOVXBkYXRlQWNjb3VudHMSHy5yb3Rvci52MS5VcGRhdGVBY2NvdW50c1JlcXVlc3QaIC5yb3Rvci52MS5VcGRhdGVBY2NvdW50c1Jlc3BvbnNlIgTY4xgCElYKDVJlbW92ZUFjY291bnQSHi5yb3Rvci52MS5SZW1vdmVBY2NvdW50UmVxdWVzdBofLnJvdG9yLnYxLlJlbW92ZUFjY291bnRSZXNwb25zZSIE2OMYAhJZCg5SZWZyZXNoQWNjb3VudBIfLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVxdWVzdBogLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVzcG9uc2UiBNjjGAISXgoPUmVmcmVzaEFjY291bnRzEiAucm90b3IudjEuUmVmcmVzaEFjY291bnRzUmVxdWVzdBohLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50c1Jlc3BvbnNlIgTY4xgCMAESWAoNUHJvYmVBY2NvdW50cxIeLnJvdG9yLnYxLlByb2JlQWNjb3VudHNSZXF1ZXN0Gh8ucm90b3IudjEuUHJvYmVBY2NvdW50c1Jlc3BvbnNlIgTY4xgCMAESawoUQ2xlYXJBY2NvdW50Q29vbGRvd24SJS5yb3Rvci52MS5DbGVhckFjY291bnRDb29sZG93blJlcXVlc3QaJi5yb3Rvci52MS5DbGVhckFjY291bnRDb29sZG93blJlc3BvbnNlIgTY4xgCYgZwcm90bzM", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure]);
 
 /**
  * Request of ListAccounts.
@@ -377,112 +377,6 @@ export const RemoveAccountResponseSchema: GenMessage<RemoveAccountResponse> = /*
   messageDesc(file_rotor_v1_account_service, 11);
 
 /**
- * Request of ImportAccounts.
- *
- * @generated from message rotor.v1.ImportAccountsRequest
- */
-export type ImportAccountsRequest = Message<"rotor.v1.ImportAccountsRequest"> & {
-  /**
-   * Content of the file.
-   *
-   * @generated from field: bytes data = 1;
-   */
-  data: Uint8Array;
-
-  /**
-   * Say what would happen and change nothing.
-   *
-   * @generated from field: bool dry_run = 2;
-   */
-  dryRun: boolean;
-
-  /**
-   * Alias for the account; only when the data holds exactly one.
-   *
-   * @generated from field: string alias = 3;
-   */
-  alias: string;
-
-  /**
-   * Absolute path of the file that the data comes from, when its own program goes on using these logins: the file is watched from then
-   * on, and its program alone renews them until TakeAccount. Empty: Rotor renews them.
-   *
-   * @generated from field: string source_path = 4;
-   */
-  sourcePath: string;
-};
-
-/**
- * Describes the message rotor.v1.ImportAccountsRequest.
- * Use `create(ImportAccountsRequestSchema)` to create a new message.
- */
-export const ImportAccountsRequestSchema: GenMessage<ImportAccountsRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 12);
-
-/**
- * Response of ImportAccounts.
- *
- * @generated from message rotor.v1.ImportAccountsResponse
- */
-export type ImportAccountsResponse = Message<"rotor.v1.ImportAccountsResponse"> & {
-  /**
-   * One entry per login in the data, in its order.
-   *
-   * @generated from field: repeated rotor.v1.ImportedAccount accounts = 1;
-   */
-  accounts: ImportedAccount[];
-};
-
-/**
- * Describes the message rotor.v1.ImportAccountsResponse.
- * Use `create(ImportAccountsResponseSchema)` to create a new message.
- */
-export const ImportAccountsResponseSchema: GenMessage<ImportAccountsResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 13);
-
-/**
- * What became of one login in the data.
- *
- * @generated from message rotor.v1.ImportedAccount
- */
-export type ImportedAccount = Message<"rotor.v1.ImportedAccount"> & {
-  /**
-   * What was or would be done with it.
-   *
-   * @generated from field: rotor.v1.ImportAction action = 1;
-   */
-  action: ImportAction;
-
-  /**
-   * Why, in words.
-   *
-   * @generated from field: string reason = 2;
-   */
-  reason: string;
-
-  /**
-   * Alias of the account it became or belongs to.
-   *
-   * @generated from field: string alias = 3;
-   */
-  alias: string;
-
-  /**
-   * The account; absent in a dry run that would add it.
-   *
-   * @generated from field: rotor.v1.Account account = 4;
-   */
-  account?: Account | undefined;
-};
-
-/**
- * Describes the message rotor.v1.ImportedAccount.
- * Use `create(ImportedAccountSchema)` to create a new message.
- */
-export const ImportedAccountSchema: GenMessage<ImportedAccount> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 14);
-
-/**
  * Request of RefreshAccount.
  *
  * @generated from message rotor.v1.RefreshAccountRequest
@@ -501,7 +395,7 @@ export type RefreshAccountRequest = Message<"rotor.v1.RefreshAccountRequest"> & 
  * Use `create(RefreshAccountRequestSchema)` to create a new message.
  */
 export const RefreshAccountRequestSchema: GenMessage<RefreshAccountRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 15);
+  messageDesc(file_rotor_v1_account_service, 12);
 
 /**
  * Response of RefreshAccount.
@@ -522,7 +416,7 @@ export type RefreshAccountResponse = Message<"rotor.v1.RefreshAccountResponse"> 
  * Use `create(RefreshAccountResponseSchema)` to create a new message.
  */
 export const RefreshAccountResponseSchema: GenMessage<RefreshAccountResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 16);
+  messageDesc(file_rotor_v1_account_service, 13);
 
 /**
  * One account on its way through an order about many logins.
@@ -564,7 +458,7 @@ export type LoginStep = Message<"rotor.v1.LoginStep"> & {
  * Use `create(LoginStepSchema)` to create a new message.
  */
 export const LoginStepSchema: GenMessage<LoginStep> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 17);
+  messageDesc(file_rotor_v1_account_service, 14);
 
 /**
  * Request of RefreshAccounts.
@@ -592,7 +486,7 @@ export type RefreshAccountsRequest = Message<"rotor.v1.RefreshAccountsRequest"> 
  * Use `create(RefreshAccountsRequestSchema)` to create a new message.
  */
 export const RefreshAccountsRequestSchema: GenMessage<RefreshAccountsRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 18);
+  messageDesc(file_rotor_v1_account_service, 15);
 
 /**
  * Response of RefreshAccounts.
@@ -613,7 +507,7 @@ export type RefreshAccountsResponse = Message<"rotor.v1.RefreshAccountsResponse"
  * Use `create(RefreshAccountsResponseSchema)` to create a new message.
  */
 export const RefreshAccountsResponseSchema: GenMessage<RefreshAccountsResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 19);
+  messageDesc(file_rotor_v1_account_service, 16);
 
 /**
  * Request of ProbeAccounts.
@@ -641,7 +535,7 @@ export type ProbeAccountsRequest = Message<"rotor.v1.ProbeAccountsRequest"> & {
  * Use `create(ProbeAccountsRequestSchema)` to create a new message.
  */
 export const ProbeAccountsRequestSchema: GenMessage<ProbeAccountsRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 20);
+  messageDesc(file_rotor_v1_account_service, 17);
 
 /**
  * Response of ProbeAccounts.
@@ -662,7 +556,7 @@ export type ProbeAccountsResponse = Message<"rotor.v1.ProbeAccountsResponse"> & 
  * Use `create(ProbeAccountsResponseSchema)` to create a new message.
  */
 export const ProbeAccountsResponseSchema: GenMessage<ProbeAccountsResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 21);
+  messageDesc(file_rotor_v1_account_service, 18);
 
 /**
  * Request of ClearAccountCooldown.
@@ -683,7 +577,7 @@ export type ClearAccountCooldownRequest = Message<"rotor.v1.ClearAccountCooldown
  * Use `create(ClearAccountCooldownRequestSchema)` to create a new message.
  */
 export const ClearAccountCooldownRequestSchema: GenMessage<ClearAccountCooldownRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 22);
+  messageDesc(file_rotor_v1_account_service, 19);
 
 /**
  * Response of ClearAccountCooldown.
@@ -704,48 +598,7 @@ export type ClearAccountCooldownResponse = Message<"rotor.v1.ClearAccountCooldow
  * Use `create(ClearAccountCooldownResponseSchema)` to create a new message.
  */
 export const ClearAccountCooldownResponseSchema: GenMessage<ClearAccountCooldownResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 23);
-
-/**
- * What an import does with one login.
- *
- * @generated from enum rotor.v1.ImportAction
- */
-export enum ImportAction {
-  /**
-   * Not said.
-   *
-   * @generated from enum value: IMPORT_ACTION_UNSPECIFIED = 0;
-   */
-  UNSPECIFIED = 0,
-
-  /**
-   * A new account.
-   *
-   * @generated from enum value: IMPORT_ACTION_ADD = 1;
-   */
-  ADD = 1,
-
-  /**
-   * A known account takes the newer credentials.
-   *
-   * @generated from enum value: IMPORT_ACTION_REPLACE = 2;
-   */
-  REPLACE = 2,
-
-  /**
-   * Known already, with credentials at least as new.
-   *
-   * @generated from enum value: IMPORT_ACTION_SKIP = 3;
-   */
-  SKIP = 3,
-}
-
-/**
- * Describes the enum rotor.v1.ImportAction.
- */
-export const ImportActionSchema: GenEnum<ImportAction> = /*@__PURE__*/
-  enumDesc(file_rotor_v1_account_service, 0);
+  messageDesc(file_rotor_v1_account_service, 20);
 
 /**
  * How far an account is.
@@ -800,7 +653,7 @@ export enum LoginStepState {
  * Describes the enum rotor.v1.LoginStepState.
  */
 export const LoginStepStateSchema: GenEnum<LoginStepState> = /*@__PURE__*/
-  enumDesc(file_rotor_v1_account_service, 1);
+  enumDesc(file_rotor_v1_account_service, 0);
 
 /**
  * The accounts of the pool. Every `account_id` is an id; names are resolved by the caller from ListAccounts.
@@ -857,17 +710,6 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof RemoveAccountRequestSchema;
     output: typeof RemoveAccountResponseSchema;
-  },
-  /**
-   * Adds accounts from the bytes of a file: one Codex `auth.json` object, a JSON array of them, or JSON lines.
-   * Never touches the network. All or nothing: a bad entry is named with its place and nothing is changed.
-   *
-   * @generated from rpc rotor.v1.AccountService.ImportAccounts
-   */
-  importAccounts: {
-    methodKind: "unary";
-    input: typeof ImportAccountsRequestSchema;
-    output: typeof ImportAccountsResponseSchema;
   },
   /**
    * Renews the login of one account now, whether it is due or not. `login_rejected`, `upstream_unreachable`.

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/transfer_service.proto.
  */
 export const file_rotor_v1_transfer_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9yb3Rvci92MS90cmFuc2Zlcl9zZXJ2aWNlLnByb3RvEghyb3Rvci52MSLmAQoLV2F0Y2hlZEZpbGUSDAoEcGF0aBgBIAEoCRIsCghhZGRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbG9va190aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIiCgVzdGF0ZRgEIAEoDjITLnJvdG9yLnYxLkZpbGVTdGF0ZRIOCgZyZWFzb24YBSABKAkSEgoKYWNjb3VudF9pZBgGIAEoCRIkCgZub3RpY2UYByABKA4yFC5yb3Rvci52MS5GaWxlTm90aWNlIkkKFFN3aXRjaEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSDAoEcGF0aBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIIrgBChVTd2l0Y2hBY2NvdW50UmVzcG9uc2USDAoEcGF0aBgBIAEoCRIiCgdhY2NvdW50GAIgASgLMhEucm90b3IudjEuQWNjb3VudBIWCg5wcmV2aW91c19hbGlhcxgDIAEoCRIvCg5wcmV2aW91c19sb2dpbhgEIAEoDjIXLnJvdG9yLnYxLlByZXZpb3VzTG9naW4SEwoLYmFja3VwX3BhdGgYBSABKAkSDwoHd3JpdHRlbhgGIAEoCCIoChJUYWtlQWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSI5ChNUYWtlQWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50IhkKF0xpc3RXYXRjaGVkRmlsZXNSZXF1ZXN0IkAKGExpc3RXYXRjaGVkRmlsZXNSZXNwb25zZRIkCgVmaWxlcxgBIAMoCzIVLnJvdG9yLnYxLldhdGNoZWRGaWxlIiAKEFdhdGNoRmlsZVJlcXVlc3QSDAoEcGF0aBgBIAEoCSI4ChFXYXRjaEZpbGVSZXNwb25zZRIjCgRmaWxlGAEgASgLMhUucm90b3IudjEuV2F0Y2hlZEZpbGUiIgoSVW53YXRjaEZpbGVSZXF1ZXN0EgwKBHBhdGgYASABKAkiFQoTVW53YXRjaEZpbGVSZXNwb25zZSI3ChZTeW5jV2F0Y2hlZEZpbGVSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCI+ChdTeW5jV2F0Y2hlZEZpbGVSZXNwb25zZRIjCgVmaWxlcxgBIAMoCzIULnJvdG9yLnYxLlN5bmNlZEZpbGUidgoKU3luY2VkRmlsZRIjCgRmaWxlGAEgASgLMhUucm90b3IudjEuV2F0Y2hlZEZpbGUSJAoGYWN0aW9uGAIgASgOMhQucm90b3IudjEuU3luY0FjdGlvbhIOCgZyZWFzb24YAyABKAkSDQoFYWxpYXMYBCABKAkqmQEKCUZpbGVTdGF0ZRIaChZGSUxFX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQRklMRV9TVEFURV9MT0dJThABEhQKEEZJTEVfU1RBVEVfRU1QVFkQAhIVChFGSUxFX1NUQVRFX0JST0tFThADEhUKEUZJTEVfU1RBVEVfQUJTRU5UEAQSFgoSRklMRV9TVEFURV9SRUZVU0VEEAUqXgoKRmlsZU5vdGljZRIbChdGSUxFX05PVElDRV9VTlNQRUNJRklFRBAAEhcKE0ZJTEVfTk9USUNFX09GRkVSRUQQARIaChZGSUxFX05PVElDRV9UV09fT1dORVJTEAIqnwEKDVByZXZpb3VzTG9naW4SHgoaUFJFVklPVVNfTE9HSU5fVU5TUEVDSUZJRUQQABIXChNQUkVWSU9VU19MT0dJTl9OT05FEAESGwoXUFJFVklPVVNfTE9HSU5fSU5fU1RPUkUQAhIaChZQUkVWSU9VU19MT0dJTl9BRE9QVEVEEAMSHAoYUFJFVklPVVNfTE9HSU5fQkFDS0VEX1VQEAQqiQEKClN5bmNBY3Rpb24SGwoXU1lOQ19BQ1RJT05fVU5TUEVDSUZJRUQQABIXChNTWU5DX0FDVElPTl9OT1RISU5HEAESEwoPU1lOQ19BQ1RJT05fQUREEAISFQoRU1lOQ19BQ1RJT05fUkVORVcQAxIZChVTWU5DX0FDVElPTl9IQU5EX09WRVIQBDKbBAoPVHJhbnNmZXJTZXJ2aWNlElYKDVN3aXRjaEFjY291bnQSHi5yb3Rvci52MS5Td2l0Y2hBY2NvdW50UmVxdWVzdBofLnJvdG9yLnYxLlN3aXRjaEFjY291bnRSZXNwb25zZSIE2OMYARJQCgtUYWtlQWNjb3VudBIcLnJvdG9yLnYxLlRha2VBY2NvdW50UmVxdWVzdBodLnJvdG9yLnYxLlRha2VBY2NvdW50UmVzcG9uc2UiBNjjGAESYgoQTGlzdFdhdGNoZWRGaWxlcxIhLnJvdG9yLnYxLkxpc3RXYXRjaGVkRmlsZXNSZXF1ZXN0GiIucm90b3IudjEuTGlzdFdhdGNoZWRGaWxlc1Jlc3BvbnNlIgeQAgHY4xgBEkoKCVdhdGNoRmlsZRIaLnJvdG9yLnYxLldhdGNoRmlsZVJlcXVlc3QaGy5yb3Rvci52MS5XYXRjaEZpbGVSZXNwb25zZSIE2OMYARJQCgtVbndhdGNoRmlsZRIcLnJvdG9yLnYxLlVud2F0Y2hGaWxlUmVxdWVzdBodLnJvdG9yLnYxLlVud2F0Y2hGaWxlUmVzcG9uc2UiBNjjGAESXAoPU3luY1dhdGNoZWRGaWxlEiAucm90b3IudjEuU3luY1dhdGNoZWRGaWxlUmVxdWVzdBohLnJvdG9yLnYxLlN5bmNXYXRjaGVkRmlsZVJlc3BvbnNlIgTY4xgBYgZwcm90bzM", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure]);
+  fileDesc("Ch9yb3Rvci92MS90cmFuc2Zlcl9zZXJ2aWNlLnByb3RvEghyb3Rvci52MSLmAQoLV2F0Y2hlZEZpbGUSDAoEcGF0aBgBIAEoCRIsCghhZGRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbG9va190aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIiCgVzdGF0ZRgEIAEoDjITLnJvdG9yLnYxLkZpbGVTdGF0ZRIOCgZyZWFzb24YBSABKAkSEgoKYWNjb3VudF9pZBgGIAEoCRIkCgZub3RpY2UYByABKA4yFC5yb3Rvci52MS5GaWxlTm90aWNlIkkKFFN3aXRjaEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSDAoEcGF0aBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIIrgBChVTd2l0Y2hBY2NvdW50UmVzcG9uc2USDAoEcGF0aBgBIAEoCRIiCgdhY2NvdW50GAIgASgLMhEucm90b3IudjEuQWNjb3VudBIWCg5wcmV2aW91c19hbGlhcxgDIAEoCRIvCg5wcmV2aW91c19sb2dpbhgEIAEoDjIXLnJvdG9yLnYxLlByZXZpb3VzTG9naW4SEwoLYmFja3VwX3BhdGgYBSABKAkSDwoHd3JpdHRlbhgGIAEoCCIoChJUYWtlQWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSI5ChNUYWtlQWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50IhkKF0xpc3RXYXRjaGVkRmlsZXNSZXF1ZXN0IkAKGExpc3RXYXRjaGVkRmlsZXNSZXNwb25zZRIkCgVmaWxlcxgBIAMoCzIVLnJvdG9yLnYxLldhdGNoZWRGaWxlIiAKEFdhdGNoRmlsZVJlcXVlc3QSDAoEcGF0aBgBIAEoCSI4ChFXYXRjaEZpbGVSZXNwb25zZRIjCgRmaWxlGAEgASgLMhUucm90b3IudjEuV2F0Y2hlZEZpbGUiIgoSVW53YXRjaEZpbGVSZXF1ZXN0EgwKBHBhdGgYASABKAkiFQoTVW53YXRjaEZpbGVSZXNwb25zZSI3ChZTeW5jV2F0Y2hlZEZpbGVSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCI+ChdTeW5jV2F0Y2hlZEZpbGVSZXNwb25zZRIjCgVmaWxlcxgBIAMoCzIULnJvdG9yLnYxLlN5bmNlZEZpbGUidgoKU3luY2VkRmlsZRIjCgRmaWxlGAEgASgLMhUucm90b3IudjEuV2F0Y2hlZEZpbGUSJAoGYWN0aW9uGAIgASgOMhQucm90b3IudjEuU3luY0FjdGlvbhIOCgZyZWFzb24YAyABKAkSDQoFYWxpYXMYBCABKAkiKAoKSW1wb3J0RmlsZRIMCgRuYW1lGAEgASgJEgwKBGRhdGEYAiABKAwiigEKFUltcG9ydEFjY291bnRzUmVxdWVzdBIjCgVmaWxlcxgBIAMoCzIULnJvdG9yLnYxLkltcG9ydEZpbGUSDwoHZHJ5X3J1bhgCIAEoCBINCgVhbGlhcxgDIAEoCRITCgtzb3VyY2VfcGF0aBgEIAEoCRIXCgpwYXNzcGhyYXNlGAUgASgJQgOAAQEijQEKFkltcG9ydEFjY291bnRzUmVzcG9uc2USKwoIYWNjb3VudHMYASADKAsyGS5yb3Rvci52MS5JbXBvcnRlZEFjY291bnQSDgoGZm9ybWF0GAIgASgJEiUKBWZhY3RzGAMgAygLMhYucm90b3IudjEuSW1wb3J0ZWRGYWN0Eg8KB3JlbWFya3MYBCADKAkifAoPSW1wb3J0ZWRBY2NvdW50EiYKBmFjdGlvbhgBIAEoDjIWLnJvdG9yLnYxLkltcG9ydEFjdGlvbhIOCgZyZWFzb24YAiABKAkSDQoFYWxpYXMYAyABKAkSIgoHYWNjb3VudBgEIAEoCzIRLnJvdG9yLnYxLkFjY291bnQiYwoMSW1wb3J0ZWRGYWN0EigKBGtpbmQYASABKA4yGi5yb3Rvci52MS5JbXBvcnRlZEZhY3RLaW5kEgwKBG5hbWUYAiABKAkSDQoFdGFrZW4YAyABKAgSDAoEdGV4dBgEIAEoCSqZAQoJRmlsZVN0YXRlEhoKFkZJTEVfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBGSUxFX1NUQVRFX0xPR0lOEAESFAoQRklMRV9TVEFURV9FTVBUWRACEhUKEUZJTEVfU1RBVEVfQlJPS0VOEAMSFQoRRklMRV9TVEFURV9BQlNFTlQQBBIWChJGSUxFX1NUQVRFX1JFRlVTRUQQBSpeCgpGaWxlTm90aWNlEhsKF0ZJTEVfTk9USUNFX1VOU1BFQ0lGSUVEEAASFwoTRklMRV9OT1RJQ0VfT0ZGRVJFRBABEhoKFkZJTEVfTk9USUNFX1RXT19PV05FUlMQAiqfAQoNUHJldmlvdXNMb2dpbhIeChpQUkVWSU9VU19MT0dJTl9VTlNQRUNJRklFRBAAEhcKE1BSRVZJT1VTX0xPR0lOX05PTkUQARIbChdQUkVWSU9VU19MT0dJTl9JTl9TVE9SRRACEhoKFlBSRVZJT1VTX0xPR0lOX0FET1BURUQQAxIcChhQUkVWSU9VU19MT0dJTl9CQUNLRURfVVAQBCqJAQoKU3luY0FjdGlvbhIbChdTWU5DX0FDVElPTl9VTlNQRUNJRklFRBAAEhcKE1NZTkNfQUNUSU9OX05PVEhJTkcQARITCg9TWU5DX0FDVElPTl9BREQQAhIVChFTWU5DX0FDVElPTl9SRU5FVxADEhkKFVNZTkNfQUNUSU9OX0hBTkRfT1ZFUhAEKncKDEltcG9ydEFjdGlvbhIdChlJTVBPUlRfQUNUSU9OX1VOU1BFQ0lGSUVEEAASFQoRSU1QT1JUX0FDVElPTl9BREQQARIZChVJTVBPUlRfQUNUSU9OX1JFUExBQ0UQAhIWChJJTVBPUlRfQUNUSU9OX1NLSVAQAyqvAQoQSW1wb3J0ZWRGYWN0S2luZBIiCh5JTVBPUlRFRF9GQUNUX0tJTkRfVU5TUEVDSUZJRUQQABIaChZJTVBPUlRFRF9GQUNUX0tJTkRfUElOEAESHwobSU1QT1JURURfRkFDVF9LSU5EX1NUUkFURUdZEAISHgoaSU1QT1JURURfRkFDVF9LSU5EX1NFVFRJTkcQAxIaChZJTVBPUlRFRF9GQUNUX0tJTkRfS0VZEAQy9gQKD1RyYW5zZmVyU2VydmljZRJZCg5JbXBvcnRBY2NvdW50cxIfLnJvdG9yLnYxLkltcG9ydEFjY291bnRzUmVxdWVzdBogLnJvdG9yLnYxLkltcG9ydEFjY291bnRzUmVzcG9uc2UiBNjjGAESVgoNU3dpdGNoQWNjb3VudBIeLnJvdG9yLnYxLlN3aXRjaEFjY291bnRSZXF1ZXN0Gh8ucm90b3IudjEuU3dpdGNoQWNjb3VudFJlc3BvbnNlIgTY4xgBElAKC1Rha2VBY2NvdW50Ehwucm90b3IudjEuVGFrZUFjY291bnRSZXF1ZXN0Gh0ucm90b3IudjEuVGFrZUFjY291bnRSZXNwb25zZSIE2OMYARJiChBMaXN0V2F0Y2hlZEZpbGVzEiEucm90b3IudjEuTGlzdFdhdGNoZWRGaWxlc1JlcXVlc3QaIi5yb3Rvci52MS5MaXN0V2F0Y2hlZEZpbGVzUmVzcG9uc2UiB5ACAdjjGAESSgoJV2F0Y2hGaWxlEhoucm90b3IudjEuV2F0Y2hGaWxlUmVxdWVzdBobLnJvdG9yLnYxLldhdGNoRmlsZVJlc3BvbnNlIgTY4xgBElAKC1Vud2F0Y2hGaWxlEhwucm90b3IudjEuVW53YXRjaEZpbGVSZXF1ZXN0Gh0ucm90b3IudjEuVW53YXRjaEZpbGVSZXNwb25zZSIE2OMYARJcCg9TeW5jV2F0Y2hlZEZpbGUSIC5yb3Rvci52MS5TeW5jV2F0Y2hlZEZpbGVSZXF1ZXN0GiEucm90b3IudjEuU3luY1dhdGNoZWRGaWxlUmVzcG9uc2UiBNjjGAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure]);
 
 /**
  * A file in which another program keeps its login.
@@ -419,6 +419,211 @@ export const SyncedFileSchema: GenMessage<SyncedFile> = /*@__PURE__*/
   messageDesc(file_rotor_v1_transfer_service, 13);
 
 /**
+ * A file of another program.
+ *
+ * @generated from message rotor.v1.ImportFile
+ */
+export type ImportFile = Message<"rotor.v1.ImportFile"> & {
+  /**
+   * Its name, for messages only: what it is, its content says.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Its content.
+   *
+   * @generated from field: bytes data = 2;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message rotor.v1.ImportFile.
+ * Use `create(ImportFileSchema)` to create a new message.
+ */
+export const ImportFileSchema: GenMessage<ImportFile> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_transfer_service, 14);
+
+/**
+ * Request of ImportAccounts.
+ *
+ * @generated from message rotor.v1.ImportAccountsRequest
+ */
+export type ImportAccountsRequest = Message<"rotor.v1.ImportAccountsRequest"> & {
+  /**
+   * The files of one product.
+   *
+   * @generated from field: repeated rotor.v1.ImportFile files = 1;
+   */
+  files: ImportFile[];
+
+  /**
+   * Say what would happen and change nothing.
+   *
+   * @generated from field: bool dry_run = 2;
+   */
+  dryRun: boolean;
+
+  /**
+   * Alias for the account; only when the data holds exactly one.
+   *
+   * @generated from field: string alias = 3;
+   */
+  alias: string;
+
+  /**
+   * Absolute path of the file that the data comes from, when its own program goes on using these logins: the file is watched from then
+   * on, and its program alone renews them until TakeAccount. Empty: Rotor renews them.
+   *
+   * @generated from field: string source_path = 4;
+   */
+  sourcePath: string;
+
+  /**
+   * For files that are encrypted; empty = none.
+   *
+   * @generated from field: string passphrase = 5;
+   */
+  passphrase: string;
+};
+
+/**
+ * Describes the message rotor.v1.ImportAccountsRequest.
+ * Use `create(ImportAccountsRequestSchema)` to create a new message.
+ */
+export const ImportAccountsRequestSchema: GenMessage<ImportAccountsRequest> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_transfer_service, 15);
+
+/**
+ * Response of ImportAccounts.
+ *
+ * @generated from message rotor.v1.ImportAccountsResponse
+ */
+export type ImportAccountsResponse = Message<"rotor.v1.ImportAccountsResponse"> & {
+  /**
+   * One entry per login in the data, in its order.
+   *
+   * @generated from field: repeated rotor.v1.ImportedAccount accounts = 1;
+   */
+  accounts: ImportedAccount[];
+
+  /**
+   * What the files are: codex-auth, opencode-auth, opencode-multi-auth, codex-multi-auth, oc-codex-multi-auth, pr97, cliproxyapi,
+   * codex-lb or rotor-pool-file.
+   *
+   * @generated from field: string format = 2;
+   */
+  format: string;
+
+  /**
+   * What came beside the logins.
+   *
+   * @generated from field: repeated rotor.v1.ImportedFact facts = 3;
+   */
+  facts: ImportedFact[];
+
+  /**
+   * What could not be carried over, in words with its place. Never a token or an e-mail address.
+   *
+   * @generated from field: repeated string remarks = 4;
+   */
+  remarks: string[];
+};
+
+/**
+ * Describes the message rotor.v1.ImportAccountsResponse.
+ * Use `create(ImportAccountsResponseSchema)` to create a new message.
+ */
+export const ImportAccountsResponseSchema: GenMessage<ImportAccountsResponse> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_transfer_service, 16);
+
+/**
+ * What became of one login in the data.
+ *
+ * @generated from message rotor.v1.ImportedAccount
+ */
+export type ImportedAccount = Message<"rotor.v1.ImportedAccount"> & {
+  /**
+   * What was or would be done with it.
+   *
+   * @generated from field: rotor.v1.ImportAction action = 1;
+   */
+  action: ImportAction;
+
+  /**
+   * Why, in words.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * Alias of the account it became or belongs to.
+   *
+   * @generated from field: string alias = 3;
+   */
+  alias: string;
+
+  /**
+   * The account; absent in a dry run that would add it.
+   *
+   * @generated from field: rotor.v1.Account account = 4;
+   */
+  account?: Account | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.ImportedAccount.
+ * Use `create(ImportedAccountSchema)` to create a new message.
+ */
+export const ImportedAccountSchema: GenMessage<ImportedAccount> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_transfer_service, 17);
+
+/**
+ * Something that came beside the logins. Taken only where nothing was decided here yet.
+ *
+ * @generated from message rotor.v1.ImportedFact
+ */
+export type ImportedFact = Message<"rotor.v1.ImportedFact"> & {
+  /**
+   * What it is.
+   *
+   * @generated from field: rotor.v1.ImportedFactKind kind = 1;
+   */
+  kind: ImportedFactKind;
+
+  /**
+   * Alias of the pinned account, or the name of the strategy, setting or client key here.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Whether it was or would be taken.
+   *
+   * @generated from field: bool taken = 3;
+   */
+  taken: boolean;
+
+  /**
+   * What that means, or why not, in words.
+   *
+   * @generated from field: string text = 4;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message rotor.v1.ImportedFact.
+ * Use `create(ImportedFactSchema)` to create a new message.
+ */
+export const ImportedFactSchema: GenMessage<ImportedFact> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_transfer_service, 18);
+
+/**
  * What a file was found to hold.
  *
  * @generated from enum rotor.v1.FileState
@@ -604,12 +809,114 @@ export const SyncActionSchema: GenEnum<SyncAction> = /*@__PURE__*/
   enumDesc(file_rotor_v1_transfer_service, 3);
 
 /**
+ * What an import does with one login.
+ *
+ * @generated from enum rotor.v1.ImportAction
+ */
+export enum ImportAction {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: IMPORT_ACTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A new account.
+   *
+   * @generated from enum value: IMPORT_ACTION_ADD = 1;
+   */
+  ADD = 1,
+
+  /**
+   * A known account takes the newer credentials.
+   *
+   * @generated from enum value: IMPORT_ACTION_REPLACE = 2;
+   */
+  REPLACE = 2,
+
+  /**
+   * Known already, with credentials at least as new, or a copy of another one in the data.
+   *
+   * @generated from enum value: IMPORT_ACTION_SKIP = 3;
+   */
+  SKIP = 3,
+}
+
+/**
+ * Describes the enum rotor.v1.ImportAction.
+ */
+export const ImportActionSchema: GenEnum<ImportAction> = /*@__PURE__*/
+  enumDesc(file_rotor_v1_transfer_service, 4);
+
+/**
+ * What came beside the logins.
+ *
+ * @generated from enum rotor.v1.ImportedFactKind
+ */
+export enum ImportedFactKind {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: IMPORTED_FACT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * A pin.
+   *
+   * @generated from enum value: IMPORTED_FACT_KIND_PIN = 1;
+   */
+  PIN = 1,
+
+  /**
+   * A strategy.
+   *
+   * @generated from enum value: IMPORTED_FACT_KIND_STRATEGY = 2;
+   */
+  STRATEGY = 2,
+
+  /**
+   * A setting.
+   *
+   * @generated from enum value: IMPORTED_FACT_KIND_SETTING = 3;
+   */
+  SETTING = 3,
+
+  /**
+   * A client key, of which only the hash is carried.
+   *
+   * @generated from enum value: IMPORTED_FACT_KIND_KEY = 4;
+   */
+  KEY = 4,
+}
+
+/**
+ * Describes the enum rotor.v1.ImportedFactKind.
+ */
+export const ImportedFactKindSchema: GenEnum<ImportedFactKind> = /*@__PURE__*/
+  enumDesc(file_rotor_v1_transfer_service, 5);
+
+/**
  * Logins on their way between the pool and the files of other programs on this machine. The daemon reads and writes watched files only,
  * and only callers on the socket say which those are.
  *
  * @generated from service rotor.v1.TransferService
  */
 export const TransferService: GenService<{
+  /**
+   * Takes over what another program kept, from the bytes of its files: Codex `auth.json` (one, a JSON array, or JSON lines), OpenCode
+   * `auth.json`, opencode-multi-auth, codex-multi-auth, oc-codex-multi-auth, PR-97 files, CLIProxyAPI, codex-lb, or a pool file of Rotor.
+   * Known accounts take fresher credentials and never older ones. Never touches the network. All or nothing.
+   * `invalid_import` with file and place, `passphrase_required`, `passphrase_wrong`, `issuer_mismatch`, `invalid_login_file`.
+   *
+   * @generated from rpc rotor.v1.TransferService.ImportAccounts
+   */
+  importAccounts: {
+    methodKind: "unary";
+    input: typeof ImportAccountsRequestSchema;
+    output: typeof ImportAccountsResponseSchema;
+  },
   /**
    * Makes a file hold the login of an account, whole and at once; the file's own program renews that login from then on. What else the
    * file says stays. A login that is only in the file joins the pool first. Registers the file.

@@ -1,0 +1,171 @@
+/**
+ * Takes over what other programs kept: a plan first, then everything in one step, or nothing. Known accounts never get older
+ * credentials. Sends nothing to anybody; what is in memory follows only after the disk.
+ */
+import { AppError } from "../base/errors.ts";
+import { sha256Hex } from "../base/id.ts";
+import type { Log } from "../base/log.ts";
+import { type AccountId, OWNED_HERE, type RefreshOwner } from "../domain/account.ts";
+import type { ForeignStore } from "../transfer/foreign-store.ts";
+import { readForeign } from "../transfer/read-foreign.ts";
+import { type IntakeDeps, REPLACE_TRIES, withLogin } from "./account-intake.ts";
+import { type FactPlan, planFacts, uncarried } from "./import-facts.ts";
+import { decideLogins, type ImportDecision, type TokenHolders } from "./import-plan.ts";
+import type { KeyDeskWithFlush } from "./key-desk.ts";
+import type { SettingDeskWithNow } from "./setting-desk.ts";
+import type { ImportDecisionView, ImportReport, TransferDesk } from "./transfer-desk.ts";
+import type { WatchDesk } from "./watch-desk.ts";
+
+export interface ImportDeskDeps extends IntakeDeps {
+  /** Makes a way back before much is changed; a failure of it is said and changes nothing here. */
+  readonly safeguard: () => Promise<void>;
+  readonly keys: KeyDeskWithFlush;
+  readonly settings: SettingDeskWithNow;
+  readonly files: Pick<WatchDesk, "accept" | "watch">;
+  readonly log: Log;
+}
+
+type Options = Parameters<TransferDesk["importFiles"]>[1];
+
+interface Plan {
+  readonly decisions: readonly ImportDecision[];
+  readonly facts: FactPlan;
+}
+
+export function createImportDesk(deps: ImportDeskDeps): Pick<TransferDesk, "importFiles"> {
+  let turn: Promise<unknown> = Promise.resolve();
+  return {
+    async importFiles(files, options) {
+      const store = await readForeign(files, options.passphrase);
+      // One after the other: the second must see what the first has added.
+      const run = turn.then(() => importStore(deps, store, options));
+      turn = run.catch(() => undefined);
+      return run;
+    },
+  };
+}
+
+async function importStore(deps: ImportDeskDeps, store: ForeignStore, options: Options): Promise<ImportReport> {
+  const { sourcePath, dryRun } = options;
+  const path = sourcePath === null ? null : deps.files.accept(sourcePath);
+  const owner: RefreshOwner = path === null ? OWNED_HERE : { kind: "file", path };
+  const rehearsed = await planFor(deps, store, { ...options, owner });
+  if (dryRun) return reportOf(deps, store, rehearsed, true);
+  const changes = rehearsed.decisions.filter(({ action }) => action !== "skip");
+  const isLarge = changes.length > 1 || changes.some(({ action }) => action === "replace");
+  if (isLarge && deps.keeper.accounts().length > 0) await deps.safeguard();
+  // Watched from the moment in which an account of ours depends on it, and not before everything else is known to be right.
+  if (path !== null) await deps.files.watch(path);
+  for (let tries = 1; ; tries++) {
+    const plan = await planFor(deps, store, { ...options, owner });
+    if (await carryOut(deps, plan, owner)) {
+      const report = reportOf(deps, store, plan, false);
+      note(deps, report);
+      return report;
+    }
+    if (tries >= REPLACE_TRIES)
+      throw new AppError("internal", "an account was renewed at the same moment again and again; try again");
+  }
+}
+
+async function planFor(
+  deps: ImportDeskDeps,
+  store: ForeignStore,
+  { alias, owner }: Options & { readonly owner: RefreshOwner },
+): Promise<Plan> {
+  const { keeper, keys, settings, clock, dice } = deps;
+  const holders = store.accounts.some((login) => !login.isIdentified) ? await holdersOf(deps) : new Map();
+  const decisions = decideLogins(deps, store.accounts, { alias, owner, holders });
+  const here = { pin: keeper.pin(), strategy: keeper.strategy(), settings: settings.list(), keys: keys.list() };
+  const facts = planFacts(store, here, (index) => decisions[index]?.account ?? null, { nowMs: clock.nowMs(), dice });
+  return { decisions, facts };
+}
+
+async function holdersOf({ keeper, store }: ImportDeskDeps): Promise<TokenHolders> {
+  const holders = new Map<string, AccountId>();
+  for (const { id } of keeper.accounts())
+    holders.set(sha256Hex((await store.loadCredentials(id)).credentials.refreshToken), id);
+  return holders;
+}
+
+/** False when a renewal came in between: then nothing was changed, and the plan is made anew. */
+async function carryOut(deps: ImportDeskDeps, { decisions, facts }: Plan, owner: RefreshOwner): Promise<boolean> {
+  const { keeper, store, credentials, keys, settings, clock } = deps;
+  const nowMs = clock.nowMs();
+  const added = decisions.filter(({ action }) => action === "add");
+  const replaced = decisions.filter(({ action }) => action === "replace");
+  const renewed = ({ account: { id }, login }: ImportDecision, generation: number) => {
+    const now = keeper.require(id);
+    const workspaceName = now.workspaceName ?? login.workspaceName;
+    return withLogin({ ...now, refreshOwner: owner, workspaceName }, login, generation, nowMs);
+  };
+  const swaps = replaced.map((decision) => {
+    const expectedGeneration = decision.account.credentials.generation;
+    const account = renewed(decision, expectedGeneration + 1);
+    return {
+      before: keeper.get(account.id),
+      decision,
+      expectedGeneration,
+      account,
+      credentials: decision.login.credentials,
+    };
+  });
+  const isNothing = added.length + swaps.length + facts.keys.length + facts.settings.size === 0 && facts.pool === null;
+  if (isNothing) return true;
+  const end = await store.applyBatch({
+    added: added.map(({ account, login }) => ({ account, credentials: login.credentials })),
+    replaced: swaps,
+    removed: [],
+    pool: facts.pool,
+    keys: facts.keys,
+    settings: facts.settings,
+  });
+  if (end === "stale") return false;
+  // What was learnt or ordered while the disk was busy is not undone.
+  const current = swaps.filter(({ account }) => keeper.get(account.id) !== null);
+  const after = current.map(({ decision, expectedGeneration }) => renewed(decision, expectedGeneration + 1));
+  keeper.adopt([...after, ...added.map(({ account }) => account)]);
+  if (facts.pool !== null) keeper.adoptPool(facts.pool);
+  keys.adopt(facts.keys);
+  settings.adopt(facts.settings);
+  for (const { account } of [...current, ...added]) credentials.replaced(account.id);
+  for (const [index, { before }] of current.entries())
+    if (before !== null && keeper.get(after[index]!.id) !== before)
+      await store.saveAccount(keeper.require(after[index]!.id));
+  return true;
+}
+
+function reportOf(
+  deps: ImportDeskDeps,
+  store: ForeignStore,
+  { decisions, facts }: Plan,
+  dryRun: boolean,
+): ImportReport {
+  return {
+    format: store.format,
+    accounts: decisions.map(({ action, reason, account }): ImportDecisionView => {
+      const now = deps.keeper.get(account.id);
+      return {
+        action,
+        reason,
+        alias: account.alias,
+        account: dryRun && action === "add" ? null : (now ?? (dryRun ? null : account)),
+      };
+    }),
+    facts: facts.facts,
+    remarks: [...store.remarks, ...uncarried(store)],
+  };
+}
+
+function note({ audit, log }: ImportDeskDeps, { format, accounts, facts }: ImportReport): void {
+  const count = (action: ImportDecisionView["action"]) => accounts.filter((one) => one.action === action).length;
+  const [added, joined] = [count("add"), count("replace")];
+  const taken = facts.filter(({ isTaken }) => isTaken).map(({ kind, name }) => `${kind} ${name}`);
+  const text = [`${format}: ${added} added, ${joined} renewed, ${count("skip")} skipped`, ...taken].join(", ");
+  const changed = accounts.filter(({ action, account }) => action !== "skip" && account !== null);
+  const subjects = [
+    ...new Map(changed.map(({ account, alias }) => [account!.id, { id: account!.id, name: alias }])).values(),
+  ];
+  audit.say({ action: "transfer.import_accounts", subjects, text });
+  log.info("accounts.imported", { format, added, joined, of: accounts.length });
+}
