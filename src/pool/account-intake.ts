@@ -9,16 +9,14 @@ import {
   type AccountId,
   defaultAlias,
   isAlias,
-  isLoginCooldown,
   isSameIdentity,
   NO_ORDERS,
   type RefreshOwner,
 } from "../domain/account.ts";
-import type { Credentials } from "../domain/credentials.ts";
-import type { TokenClaims } from "../domain/token-claims.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditNotes } from "./audit-book.ts";
 import type { CredentialKeeper } from "./credential-keeper.ts";
+import { type IncomingLogin, withLogin } from "./incoming-login.ts";
 import type { Keeper } from "./keeper.ts";
 
 export interface IntakeDeps {
@@ -29,14 +27,6 @@ export interface IntakeDeps {
   readonly clock: Clock;
   readonly dice: Dice;
   readonly audit: AuditNotes;
-}
-
-/** Credentials with whose they are. */
-export interface IncomingLogin {
-  readonly credentials: Credentials;
-  readonly claims: TokenClaims & { readonly workspaceId: string };
-  /** null = now. */
-  readonly refreshedAtMs: number | null;
 }
 
 export interface IntakeWish {
@@ -174,20 +164,4 @@ export function newAccount(deps: IntakeDeps, login: IncomingLogin, alias: string
     use: { lastLeaseOrder: 0, lastLeasedAtMs: null, lastServedAtMs: null, turn: 0, exchangesByDay: [] },
   };
   return withLogin(blank, login, 1, nowMs);
-}
-
-export function withLogin(account: Account, login: IncomingLogin, generation: number, nowMs: number): Account {
-  return {
-    ...account,
-    email: login.claims.email ?? account.email,
-    userId: account.userId ?? login.claims.userId,
-    tier: login.claims.tier ?? account.tier,
-    login: { kind: "ok" },
-    cooldown: isLoginCooldown(account.cooldown?.reason) ? null : account.cooldown,
-    credentials: {
-      generation,
-      accessExpiresAtMs: login.claims.expiresAtMs,
-      refreshedAtMs: login.refreshedAtMs ?? nowMs,
-    },
-  };
 }

@@ -92,24 +92,13 @@ export function createCredentialKeeper(deps: {
   const isExpired = (access: Access) => access.expiresAtMs !== null && access.expiresAtMs <= clock.nowMs();
 
   const hold = (account: Account, credentials: Credentials, generation: number): Access => {
-    const access: Access = {
-      accessToken: new Secret(credentials.accessToken),
-      generation,
-      // A login without an access token is renewed before it serves.
-      expiresAtMs: credentials.accessToken === "" ? 0 : account.credentials.accessExpiresAtMs,
-    };
+    const access = accessOf(account, credentials, generation);
     held.set(account.id, access);
     return access;
   };
 
   const load = async (id: AccountId): Promise<Access> => {
-    const account = keeper.require(id);
-    if (account.issuer !== deps.issuerUrl) {
-      throw new AppError(
-        "issuer_mismatch",
-        `${account.alias} belongs to the issuer ${account.issuer}, but ${deps.issuerUrl} is configured`,
-      );
-    }
+    const account = checkIssuer(keeper.require(id), deps.issuerUrl);
     const { credentials, generation } = await store.loadCredentials(id);
     return hold(account, credentials, generation);
   };
@@ -124,8 +113,7 @@ export function createCredentialKeeper(deps: {
     );
 
   const renew = async (id: AccountId, reason: RefreshReason, usedGeneration: number | null): Promise<RefreshEnd> => {
-    const account = keeper.require(id);
-    if (account.issuer !== deps.issuerUrl) await load(id);
+    const account = checkIssuer(keeper.require(id), deps.issuerUrl);
     const waiting = renewals.unsaved(id);
     if (waiting !== null) return save(id, waiting);
     const { credentials, generation } = await store.loadCredentials(id);
@@ -188,11 +176,7 @@ export function createCredentialKeeper(deps: {
     fresh: FreshTokens,
   ): Promise<RefreshEnd> => {
     const before = keeper.require(id);
-    const credentials: Credentials = {
-      accessToken: fresh.accessToken ?? old.accessToken,
-      refreshToken: fresh.refreshToken ?? old.refreshToken,
-      idToken: fresh.idToken ?? old.idToken,
-    };
+    const credentials = filledUp(fresh, old);
     const claims = readLoginClaims(fresh.idToken, credentials.accessToken);
     if (claims && isStranger(before, claims)) {
       counters.failures++;
@@ -219,23 +203,21 @@ export function createCredentialKeeper(deps: {
     return { kind: "renewed", access: hold(end.account, renewal.credentials, renewal.generation + 1) };
   };
 
+  const replaced = (id: AccountId): void => {
+    held.delete(id);
+    renewals.forget(id);
+    const account = keeper.get(id);
+    if (account === null) calendar.drop(id);
+    else calendar.plan(account);
+  };
+
   /** The first renewal says whose the login is; without that it cannot serve. Its new tokens are on the disk already. */
   const name = async (id: AccountId): Promise<RefreshEnd> => {
     const found = await identity.identify(id);
-    held.delete(id);
-    if (found.kind === "itself") {
-      const access = await load(id);
-      calendar.plan(keeper.require(id));
-      return { kind: "renewed", access };
-    }
-    if (found.kind === "unknown") {
-      const { generation } = keeper.require(id).credentials;
-      return reject(id, generation, "identity_unknown");
-    }
-    calendar.drop(id);
-    held.delete(found.twin.id);
-    renewals.forget(found.twin.id);
-    calendar.plan(found.twin);
+    if (found.kind === "unknown") return reject(id, keeper.require(id).credentials.generation, "identity_unknown");
+    replaced(id);
+    if (found.kind === "itself") return { kind: "renewed", access: await load(id) };
+    replaced(found.twin.id);
     return { kind: "failed", message: `this login turned out to be ${found.twin.alias}, which has it now` };
   };
 
@@ -258,20 +240,11 @@ export function createCredentialKeeper(deps: {
     },
     refresh,
     alone: turns.alone,
-    replaced(id) {
-      held.delete(id);
-      renewals.forget(id);
-      const account = keeper.get(id);
-      if (account === null) calendar.drop(id);
-      else calendar.plan(account);
-    },
+    replaced,
     async start() {
       const intents = await store.refreshIntents();
-      for (const intent of intents)
-        log.warn("credentials.refresh_resumed", {
-          account: keeper.get(intent.accountId)?.alias,
-          generation: intent.generation,
-        });
+      for (const { accountId, generation } of intents)
+        log.warn("credentials.refresh_resumed", { account: keeper.get(accountId)?.alias, generation });
       // The grace window of the old token is running: these go first and at once.
       void Promise.all(intents.map((intent) => refresh(intent.accountId, "forced", null)));
       for (const account of keeper.accounts()) calendar.plan(account);
@@ -283,6 +256,27 @@ export function createCredentialKeeper(deps: {
       stopping.abort(new AppError("canceled", "the daemon is stopping"));
       held.clear();
     },
+  };
+}
+
+function accessOf(account: Account, { accessToken }: Credentials, generation: number): Access {
+  // A login without an access token is renewed before it serves.
+  const expiresAtMs = accessToken === "" ? 0 : account.credentials.accessExpiresAtMs;
+  return { accessToken: new Secret(accessToken), generation, expiresAtMs };
+}
+
+function checkIssuer(account: Account, issuerUrl: string): Account {
+  if (account.issuer === issuerUrl) return account;
+  const message = `${account.alias} belongs to the issuer ${account.issuer}, but ${issuerUrl} is configured`;
+  throw new AppError("issuer_mismatch", message);
+}
+
+/** What an answer leaves out stays as it was. */
+function filledUp(fresh: FreshTokens, old: Credentials): Credentials {
+  return {
+    accessToken: fresh.accessToken ?? old.accessToken,
+    refreshToken: fresh.refreshToken ?? old.refreshToken,
+    idToken: fresh.idToken ?? old.idToken,
   };
 }
 

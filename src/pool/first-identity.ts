@@ -8,8 +8,8 @@ import type { Log } from "../base/log.ts";
 import { type Account, type AccountId, isProvisional, isSameIdentity } from "../domain/account.ts";
 import { readLoginClaims } from "../domain/token-claims.ts";
 import type { Store } from "../store/store.ts";
-import { REPLACE_TRIES, withLogin } from "./account-intake.ts";
 import type { AuditNotes } from "./audit-book.ts";
+import { withLogin } from "./incoming-login.ts";
 import type { Keeper } from "./keeper.ts";
 
 export type Identified =
@@ -23,6 +23,9 @@ export type Identified =
 export interface FirstIdentity {
   identify(id: AccountId): Promise<Identified>;
 }
+
+/** A refresh of the twin that ends at the same moment moves its generation on by one. */
+const STALE_TRIES = 4;
 
 export function createFirstIdentity(deps: {
   keeper: Keeper;
@@ -81,7 +84,7 @@ export function createFirstIdentity(deps: {
       for (let tries = 1; ; tries++) {
         const found = await identifyOnce(id);
         if (found !== "stale") return found;
-        if (tries >= REPLACE_TRIES) return { kind: "unknown" };
+        if (tries >= STALE_TRIES) return { kind: "unknown" };
       }
     },
   };

@@ -8,9 +8,10 @@ import type { Log } from "../base/log.ts";
 import { type AccountId, OWNED_HERE, type RefreshOwner } from "../domain/account.ts";
 import type { ForeignStore } from "../transfer/foreign-store.ts";
 import { readForeign } from "../transfer/read-foreign.ts";
-import { type IntakeDeps, REPLACE_TRIES, withLogin } from "./account-intake.ts";
+import { type IntakeDeps, REPLACE_TRIES } from "./account-intake.ts";
 import { type FactPlan, planFacts, uncarried } from "./import-facts.ts";
 import { decideLogins, type ImportDecision, type TokenHolders } from "./import-plan.ts";
+import { withLogin } from "./incoming-login.ts";
 import type { KeyDeskWithFlush } from "./key-desk.ts";
 import type { SettingDeskWithNow } from "./setting-desk.ts";
 import type { ImportDecisionView, ImportReport, TransferDesk } from "./transfer-desk.ts";
@@ -166,6 +167,6 @@ function note({ audit, log }: ImportDeskDeps, { format, accounts, facts }: Impor
   const subjects = [
     ...new Map(changed.map(({ account, alias }) => [account!.id, { id: account!.id, name: alias }])).values(),
   ];
-  audit.say({ action: "transfer.import_accounts", subjects, text });
+  audit.say({ action: "account.import", subjects, text });
   log.info("accounts.imported", { format, added, joined, of: accounts.length });
 }

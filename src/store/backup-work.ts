@@ -20,11 +20,11 @@ import {
 import { mergeStores, type RestorePlan, resealAll } from "./backup-merge.ts";
 import { replaceWrappedKey } from "./data-key-table.ts";
 import { type Connection, openAside, openBeside, syncFolder } from "./database.ts";
+import { VITAL_TABLES } from "./integrity.ts";
 import { fingerprintOf, KEY_BYTES } from "./key-guard.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
 import { salvageStore } from "./salvage.ts";
 import { createSeal, type OpenKey } from "./seal.ts";
-import { VITAL_TABLES } from "./sqlite-store.ts";
 
 export interface MakeBackup {
   readonly database: string;

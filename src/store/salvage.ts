@@ -6,10 +6,10 @@ import { copyFileSync, existsSync, rmSync } from "node:fs";
 import { fromUnknown } from "../base/errors.ts";
 import type { AccountId } from "../domain/account.ts";
 import { type Connection, openAside, openBeside, type SqlRow, type SqlValue } from "./database.ts";
+import { VITAL_TABLES } from "./integrity.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
 import { bytesOf, textOf } from "./row.ts";
 import type { Seal } from "./seal.ts";
-import { VITAL_TABLES } from "./sqlite-store.ts";
 
 export interface Salvage {
   /** Everything that serving needs was read, and every login opens. */

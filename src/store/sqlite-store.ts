@@ -16,6 +16,7 @@ import * as credentials from "./credential-table.ts";
 import { isLoose, openDatabase, type StoreDatabase } from "./database.ts";
 import { createExchangeTable, type ExchangeTable } from "./exchange-table.ts";
 import { chooseGuard, createGuards, type GuardOptions } from "./guards.ts";
+import { refuseDamage, wholeIntegrityOf } from "./integrity.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
 import { NO_PASSPHRASE } from "./passphrase-guard.ts";
 import { applyBatch } from "./pool-batch.ts";
@@ -109,8 +110,11 @@ function openSealKeeper(db: StoreDatabase, options: SqliteStoreOptions): SealKee
 }
 
 function accountPart(room: Room) {
-  const { db, log, seal } = room;
-  const { durable, relaxed } = db;
+  const {
+    db: { durable, relaxed },
+    log,
+    seal,
+  } = room;
   return {
     async loadPool() {
       return {
@@ -249,32 +253,6 @@ function auditPart({ db: { durable, relaxed }, log }: Room) {
   } satisfies Partial<Store>;
 }
 
-/** The tables that serving needs are looked through at every start; history, which may be large, only by {@link checkStore}. */
-export const VITAL_TABLES = [
-  "account",
-  "credential",
-  "refresh_intent",
-  "data_key",
-  "pool",
-  "client_key",
-  "watched_file",
-  "setting",
-];
-
-function refuseDamage(db: StoreDatabase): void {
-  for (const table of VITAL_TABLES) {
-    const verdict = integrityOf(db, `quick_check('${table}')`);
-    if (verdict !== "ok") {
-      throw new AppError("store_damaged", `${db.path} is damaged`, { facts: { table, verdict } });
-    }
-  }
-}
-
-function integrityOf(db: StoreDatabase, pragma: string): string {
-  const rows = db.durable.all(`PRAGMA ${pragma}`);
-  return rows.map((row) => String(Object.values(row)[0])).join("; ");
-}
-
 async function checkStore({ db, seal }: Room, paths: SqliteStoreOptions["paths"]): Promise<StoreCheck> {
   const { guard, fingerprint } = await seal.facts();
   const bytes = (file: string) => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
@@ -285,18 +263,4 @@ async function checkStore({ db, seal }: Room, paths: SqliteStoreOptions["paths"]
     seal: { guard, fingerprint },
     looseFiles: [dirname(paths.database), ...db.files, paths.keyFile].filter(isLoose),
   };
-}
-
-/** Damage that stops SQLite from looking on is a finding of the check, not a failure of it. */
-function wholeIntegrityOf(db: StoreDatabase): string {
-  try {
-    const verdict = integrityOf(db, "quick_check");
-    if (verdict !== "ok") return verdict;
-    const orphans = db.durable.all("PRAGMA foreign_key_check").length;
-    const bare = accounts.countWithoutCredentials(db.durable);
-    return orphans + bare === 0 ? "ok" : `${orphans} rows belong to nothing, ${bare} accounts have no credentials`;
-  } catch (thrown) {
-    if (thrown instanceof AppError && thrown.code === "store_damaged") return String(thrown.cause);
-    throw thrown;
-  }
 }

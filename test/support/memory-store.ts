@@ -48,6 +48,7 @@ export function createMemoryStore(): Store {
   };
   const parts = {
     ...accountPart(state),
+    ...batchPart(state),
     ...credentialPart(state),
     ...poolPart(state),
     ...exchangePart(state),
@@ -119,6 +120,39 @@ function accountPart(state: State) {
         state.credentials.set(account.id, structuredClone(credentials));
       }
     },
+    async removeAccount(id) {
+      known(state, id);
+      state.accounts.delete(id);
+      state.credentials.delete(id);
+      state.intents.delete(id);
+      if (state.pin?.accountId === id) state.pin = null;
+      for (const kept of Object.values(state.samples))
+        for (const [key, sample] of kept) if (sample.accountId === id) kept.delete(key);
+    },
+    async saveAccount(account) {
+      save(account);
+    },
+    async saveAccounts(batch) {
+      const before = new Map(state.accounts);
+      try {
+        for (const account of batch) save(account);
+      } catch (refusal) {
+        for (const [id, account] of before) state.accounts.set(id, account);
+        throw refusal;
+      }
+    },
+    async saveObservations(accounts) {
+      open(state);
+      for (const account of accounts) {
+        const stored = state.accounts.get(account.id);
+        if (stored) state.accounts.set(account.id, observed(stored, account));
+      }
+    },
+  } satisfies Partial<Store>;
+}
+
+function batchPart(state: State) {
+  return {
     async applyBatch(batch) {
       open(state);
       for (const id of batch.removed) known(state, id);
@@ -154,34 +188,6 @@ function accountPart(state: State) {
       for (const key of batch.keys) state.keys.set(key.id, structuredClone(key));
       for (const [key, value] of batch.settings) state.settings.set(key, value);
       return "committed";
-    },
-    async removeAccount(id) {
-      known(state, id);
-      state.accounts.delete(id);
-      state.credentials.delete(id);
-      state.intents.delete(id);
-      if (state.pin?.accountId === id) state.pin = null;
-      for (const kept of Object.values(state.samples))
-        for (const [key, sample] of kept) if (sample.accountId === id) kept.delete(key);
-    },
-    async saveAccount(account) {
-      save(account);
-    },
-    async saveAccounts(batch) {
-      const before = new Map(state.accounts);
-      try {
-        for (const account of batch) save(account);
-      } catch (refusal) {
-        for (const [id, account] of before) state.accounts.set(id, account);
-        throw refusal;
-      }
-    },
-    async saveObservations(accounts) {
-      open(state);
-      for (const account of accounts) {
-        const stored = state.accounts.get(account.id);
-        if (stored) state.accounts.set(account.id, observed(stored, account));
-      }
     },
   } satisfies Partial<Store>;
 }
