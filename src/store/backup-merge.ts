@@ -8,6 +8,7 @@ import { damaged } from "./backup-file.ts";
 import type { Connection, SqlRow, SqlValue } from "./database.ts";
 import { bytesOf, numberOf, textOf } from "./row.ts";
 import type { Seal } from "./seal.ts";
+import { HISTORY_TABLES } from "./tables.ts";
 
 /**
  * added: only in the backup · removed: only in the store · kept: the store's login is newer and stays · older: the backup's login is
@@ -26,9 +27,6 @@ export interface RestorePlan {
   /** Whether all that matters of a broken store could be read. */
   readonly readWhole: boolean;
 }
-
-/** History is a record of what happened: it is added up, whatever is restored. */
-const HISTORY_TABLES = ["exchange", "exchange_tried", "audit"];
 
 /** Seals every login anew. Rejects with `backup_damaged` when one does not open. */
 export function resealAll(db: Connection, from: Seal, to: Seal, path: string): void {
@@ -175,13 +173,16 @@ function keepRevoked(db: Connection): number {
   );
 }
 
+/** A record of what happened is added up, whatever is restored. */
 function keepHistory(db: Connection): void {
   const known = (schema: string) =>
     db.all(`SELECT name FROM ${schema}.sqlite_schema WHERE type = 'table'`).map(({ name }) => name as SqlValue);
   const [ours, theirs] = [known("main"), known("other")];
-  for (const table of HISTORY_TABLES) {
-    if (!ours.includes(table) || !theirs.includes(table)) continue;
-    db.run(`INSERT OR IGNORE INTO main.${table} SELECT * FROM other.${table}`);
+  for (const { name, role, owner } of HISTORY_TABLES) {
+    if (!ours.includes(name) || !theirs.includes(name)) continue;
+    const ofKnown = owner === undefined ? "" : `WHERE ${owner} IN (SELECT id FROM main.account)`;
+    const verb = role === "sums" ? "REPLACE" : "IGNORE";
+    db.run(`INSERT OR ${verb} INTO main.${name} SELECT * FROM other.${name} ${ofKnown}`);
   }
 }
 

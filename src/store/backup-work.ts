@@ -20,11 +20,11 @@ import {
 import { mergeStores, type RestorePlan, resealAll } from "./backup-merge.ts";
 import { replaceWrappedKey } from "./data-key-table.ts";
 import { type Connection, openAside, openBeside, syncFolder } from "./database.ts";
-import { VITAL_TABLES } from "./integrity.ts";
 import { fingerprintOf, KEY_BYTES } from "./key-guard.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
 import { salvageStore } from "./salvage.ts";
 import { createSeal, type OpenKey } from "./seal.ts";
+import { PASSING_TABLES, VITAL_TABLES } from "./tables.ts";
 
 export interface MakeBackup {
   readonly database: string;
@@ -89,7 +89,10 @@ function copyStore(from: string, to: string): void {
   } finally {
     source.close();
   }
-  withAside(to, refuseBroken);
+  withAside(to, (db) => {
+    refuseBroken(db);
+    for (const table of PASSING_TABLES) db.run(`DELETE FROM ${table}`);
+  });
 }
 
 /** Under a passphrase it gets a data key of its own: the store's key never leaves this machine. */

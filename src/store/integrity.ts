@@ -2,19 +2,9 @@
 import { AppError } from "../base/errors.ts";
 import * as accounts from "./account-table.ts";
 import type { StoreDatabase } from "./database.ts";
+import { VITAL_TABLES } from "./tables.ts";
 
-/** The tables that serving needs are looked through at every start; history, which may be large, only by {@link wholeIntegrityOf}. */
-export const VITAL_TABLES = [
-  "account",
-  "credential",
-  "refresh_intent",
-  "data_key",
-  "pool",
-  "client_key",
-  "watched_file",
-  "setting",
-];
-
+/** What serving needs is looked through at every start; history, which may be large, only by {@link wholeIntegrityOf}. */
 export function refuseDamage(db: StoreDatabase): void {
   for (const table of VITAL_TABLES) {
     const verdict = integrityOf(db, `quick_check('${table}')`);

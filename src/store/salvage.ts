@@ -6,10 +6,10 @@ import { copyFileSync, existsSync, rmSync } from "node:fs";
 import { fromUnknown } from "../base/errors.ts";
 import type { AccountId } from "../domain/account.ts";
 import { type Connection, openAside, openBeside, type SqlRow, type SqlValue } from "./database.ts";
-import { VITAL_TABLES } from "./integrity.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
 import { bytesOf, textOf } from "./row.ts";
 import type { Seal } from "./seal.ts";
+import { ALL_TABLES, PASSING_TABLES, VITAL_TABLES } from "./tables.ts";
 
 export interface Salvage {
   /** Everything that serving needs was read, and every login opens. */
@@ -17,8 +17,8 @@ export interface Salvage {
   readonly accountCount: number;
 }
 
-/** Order matters: what others belong to comes first. The data key is the caller's business. */
-const TABLES = [...VITAL_TABLES.filter((table) => table !== "data_key"), "exchange", "exchange_tried"];
+/** The data key is the caller's business. */
+const TABLES = ALL_TABLES.filter((table) => table !== "data_key" && !PASSING_TABLES.includes(table));
 
 export function salvageStore(path: string, target: string, seal: Seal): Salvage {
   const copy = `${target}.copy`;
