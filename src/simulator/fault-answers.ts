@@ -146,6 +146,14 @@ function otherAnswer(kind: FaultKind, params: FaultParams, scene: FaultScene): A
       return refusal.invalidEncryptedContent(
         "Encrypted content organization_id did not match the target organization.",
       );
+    case "connection_limit":
+      return errorAnswer(400, {
+        message:
+          "Responses websocket connection limit reached (60 minutes). Create a new websocket connection to continue.",
+        code: "websocket_connection_limit_reached",
+      });
+    case "upgrade_required":
+      return detailAnswer(426, "Upgrade Required");
     case "previous_response_not_found":
       return errorAnswer(400, {
         message: "Previous response with id 'resp_unknown' not found.",

@@ -6,6 +6,7 @@
 /** Where a fault strikes. */
 export const FAULT_PLACES = [
   "responses",
+  "upgrade",
   "compact",
   "models",
   "usage",
@@ -131,6 +132,8 @@ export const FAULT_KINDS = {
   context_length_exceeded: kind("answer", "400 context_length_exceeded"),
   invalid_encrypted_content: kind("answer", "400 invalid_encrypted_content"),
   previous_response_not_found: kind("answer", "400 previous_response_not_found"),
+  connection_limit: kind("answer", "400 websocket_connection_limit_reached: the socket is an hour old"),
+  upgrade_required: kind("answer", "426: no WebSocket here"),
   invalid_request: kind("answer", "400 invalid_request_error"),
   not_found: kind("answer", '404 {"detail":"Not Found"}'),
   not_found_empty: kind("answer", "404 without a body: the edge blocks the path"),
@@ -194,6 +197,12 @@ export const FAULT_KINDS = {
   // The stream breaks.
   cut: kind("stream", "the connection closes (FIN) without the last chunk", "point"),
   cut_reset: kind("stream", "the connection is reset (RST)", "point"),
+  close_frame: kind(
+    "stream",
+    "a WebSocket is closed with a code (1011); a connection without frames just ends",
+    "point",
+    "status",
+  ),
   stall: kind("stream", "no more bytes, the connection stays", "point"),
   pause: kind("stream", "no bytes for a while, then goes on", "point", "delayMs"),
   missing_completed: kind("stream", "the stream ends in order, but without response.completed"),

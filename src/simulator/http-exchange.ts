@@ -11,6 +11,8 @@ export interface Outlet {
   send(bytes: Uint8Array): Promise<boolean>;
   /** After everything sent so far: FIN, or RST. */
   close(how: "fin" | "reset"): void;
+  /** From here on the connection's bytes go to `onBytes`, as they come. */
+  takeOver(onBytes: (bytes: Uint8Array) => void): void;
 }
 
 export interface Exchange {
@@ -31,7 +33,15 @@ export interface Exchange {
   cut(how: "fin" | "reset"): void;
   /** Resolves when the client has left: a stall. */
   untilGone(): Promise<void>;
+  /** Answers 101; the connection speaks another protocol from here on. Null once it was answered, and inside such a protocol. */
+  upgrade: ((headers: HeaderList, onBytes: (bytes: Uint8Array) => void) => Promise<RawWire>) | null;
+  /** Sends one event as a message of a protocol that has messages; null where an answer is a stream of bytes. */
+  message: ((text: string) => Promise<boolean>) | null;
+  /** Ends the connection in that protocol's own way. */
+  closeWith: ((code: number, reason: string) => Promise<void>) | null;
 }
+
+export type RawWire = Pick<Outlet, "send" | "close">;
 
 export interface ExchangeEnd {
   /** What the connection does next. */
@@ -83,6 +93,18 @@ export function createExchange(
     cut(how) {
       outlet.close(how);
     },
+    async upgrade(headers, onBytes) {
+      status = 101;
+      const fields = [...headers, ["connection", "Upgrade"], ["upgrade", "websocket"]].map(
+        ([k, v]) => `${k}: ${v}\r\n`,
+      );
+      const sent = outlet.send(encoder.encode(`HTTP/1.1 101 Switching Protocols\r\n${fields.join("")}\r\n`));
+      outlet.takeOver(onBytes);
+      await sent;
+      return outlet;
+    },
+    message: null,
+    closeWith: null,
     untilGone() {
       if (gone.aborted) return Promise.resolve();
       return new Promise((resolve) => gone.addEventListener("abort", () => resolve(), { once: true }));

@@ -41,6 +41,8 @@ export interface RequestReader {
   push(bytes: Uint8Array): void;
   /** The next whole request, or null until more bytes come. Throws BadRequest. */
   next(): HttpRequest | null;
+  /** What came after the last request: another protocol's first bytes. */
+  rest(): Uint8Array;
 }
 
 type Head = Omit<HttpRequest, "body">;
@@ -107,6 +109,11 @@ export function createRequestReader(bodyMaxBytes: number, onContinue: () => void
   };
 
   return {
+    rest() {
+      const bytes = size === 0 ? EMPTY : flat();
+      keepFrom(bytes, bytes.length);
+      return bytes;
+    },
     push(bytes) {
       // The runtime reuses its read buffer, so the bytes are copied.
       pending.push(new Uint8Array(bytes));

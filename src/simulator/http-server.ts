@@ -64,6 +64,8 @@ class Connection {
   #closing: "fin" | "reset" | null = null;
   #closed = false;
   #current: AbortController | null = null;
+  /** Another protocol has taken the connection over. */
+  #raw: ((bytes: Uint8Array) => void) | null = null;
 
   constructor(
     private readonly socket: Socket<Connection>,
@@ -75,8 +77,11 @@ class Connection {
   }
 
   receive(bytes: Uint8Array): void {
-    this.#reader.push(bytes);
-    this.#serveNext();
+    if (this.#raw) this.#raw(bytes);
+    else {
+      this.#reader.push(bytes);
+      this.#serveNext();
+    }
   }
 
   #serveNext(): void {
@@ -129,6 +134,13 @@ class Connection {
     if (this.#closed || this.#closing) return;
     this.#closing = how;
     this.flush();
+  }
+
+  /** Part of Outlet. */
+  takeOver(onBytes: (bytes: Uint8Array) => void): void {
+    this.#raw = onBytes;
+    const rest = this.#reader.rest();
+    if (rest.length > 0) onBytes(rest);
   }
 
   flush(): void {

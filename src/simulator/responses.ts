@@ -5,7 +5,7 @@
 import { randomToken } from "../base/id.ts";
 import { bucketOf, type SimAccount } from "./accounts.ts";
 import { chargeBucket, fullUntilMs } from "./allowance.ts";
-import { limitHeaders } from "./allowance-wire.ts";
+import { limitHeaders, rateLimitsEvent } from "./allowance-wire.ts";
 import { type Answer, detailAnswer, jsonAnswer } from "./answer.ts";
 import { identify } from "./backend-identity.ts";
 import { decodeBody } from "./body-codec.ts";
@@ -28,22 +28,21 @@ export async function handleResponses(call: Call, cache: PromptCache): Promise<v
   const identity = identify(call);
   // A stranger meets no fault: an ordered one waits for a request that counts.
   if (identity.refused) return sendAnswer(call, identity.refused);
-  identity.account.counters.responses++;
-  const read = readBody(call);
+  await serveTurn(call, identity.account, readBody(call), cache);
+}
+
+/** One request for the model, whichever way it came. */
+export async function serveTurn(call: Call, account: SimAccount, read: ReadBody, cache: PromptCache): Promise<void> {
+  account.counters.responses++;
   const model = read.ok ? asText(read.body.model) : null;
-  const target: Target = {
-    at: "responses",
-    account: identity.account,
-    model,
-    contentType: "text/event-stream; charset=utf-8",
-  };
+  const target: Target = { at: "responses", account, model, contentType: "text/event-stream; charset=utf-8" };
   await serve(call, target, () => {
     if (!read.ok) return read.refused;
-    return respond(call, target, identity.account, read.body, cache);
+    return respond(call, target, account, read.body, cache);
   });
 }
 
-type ReadBody = { ok: true; body: JsonObject } | { ok: false; refused: Answer };
+export type ReadBody = { ok: true; body: JsonObject } | { ok: false; refused: Answer };
 
 export function readBody(call: Call): ReadBody {
   const { request } = call.exchange;
@@ -109,11 +108,12 @@ function streamFor(call: Call, target: Target, account: SimAccount, talk: Conver
     outputTokens: reply.outputTokens,
     reasoningTokens: reply.reasoning?.tokens ?? 0,
   };
+  const prelude = call.exchange.message === null ? [] : preludeOf(account, headers, world.clock.nowMs());
   const onCompleted = () => {
     account.counters.completed++;
     chargeBucket(bucket, { requests: 0, tokens: reply.outputTokens }, world.clock.nowMs());
   };
-  return { stream: () => runStream(call, { account, talk, reply, usage, fault, headers, onCompleted }) };
+  return { stream: () => runStream(call, { account, talk, reply, usage, fault, headers, prelude, onCompleted }) };
 }
 
 /** Upstream caches prompts in steps of so many tokens. */
@@ -132,7 +132,10 @@ function cachedTokensOf(account: SimAccount, talk: Conversation, cache: PromptCa
 
 function streamHeaders(call: Call, account: SimAccount, talk: Conversation): HeaderList {
   const { world, exchange } = call;
-  const given = headerOf(exchange.request.headers, "x-codex-turn-state");
+  // Over a WebSocket the request itself carries it (wire reference §3.5).
+  const given =
+    asText(asObject(talk.body.client_metadata)?.["x-codex-turn-state"]) ??
+    headerOf(exchange.request.headers, "x-codex-turn-state");
   // Kept while it is this account's own; a stranger's is replaced.
   const own = given !== null && world.sealed.open(account.accountId, given).ok;
   return [
@@ -144,6 +147,12 @@ function streamHeaders(call: Call, account: SimAccount, talk: Conversation): Hea
     ["x-reasoning-included", "true"],
     ...limitHeaders(account, bucketOf(account, talk.model), world.clock.nowMs()),
   ];
+}
+
+/** What a WebSocket's client is told before an answer, since there is no head that could say it. */
+function preludeOf(account: SimAccount, headers: HeaderList, nowMs: number): JsonObject[] {
+  const told = headers.filter(([name]) => name === "x-codex-turn-state" || name === "openai-model");
+  return [rateLimitsEvent(account, nowMs), { type: "codex.response.metadata", headers: Object.fromEntries(told) }];
 }
 
 /** POST /codex/responses/compact: what clients before 0.16 use. JSON in, JSON out. */

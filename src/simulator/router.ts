@@ -4,15 +4,14 @@
 import { createHttpGuard } from "../base/http-guard.ts";
 import { ACCOUNT_ROUTES, handleAccountRoute } from "./account-routes.ts";
 import { detailAnswer, NOT_FOUND } from "./answer.ts";
-import { identify } from "./backend-identity.ts";
 import { CONTROL_PREFIX, handleControl } from "./control.ts";
 import type { Exchange } from "./http-exchange.ts";
-import { headerOf } from "./http-request.ts";
 import { CONSENT_PATH, handleAuthorize, handleConsent } from "./oauth-authorize.ts";
 import { createOauthDesk } from "./oauth-desk.ts";
 import { DEVICE_PAGE_PATH, handleDevicePage, handleDeviceToken, handleUserCode } from "./oauth-device.ts";
 import { handleRevoke, handleToken } from "./oauth-token.ts";
 import { handleCompact, handleResponses, type PromptCache } from "./responses.ts";
+import { handleUpgrade } from "./responses-socket.ts";
 import { sendAnswer } from "./serve.ts";
 import type { Call, World } from "./world.ts";
 
@@ -37,7 +36,7 @@ export function createRouter(world: World, connections: () => number): (exchange
     [`POST ${DEVICE_PAGE_PATH}`]: (call) => handleDevicePage(call, desk),
     [`POST ${BACKEND}/codex/responses`]: (call) => handleResponses(call, cache),
     [`POST ${BACKEND}/codex/responses/compact`]: handleCompact,
-    [`GET ${BACKEND}/codex/responses`]: refuseUpgrade,
+    [`GET ${BACKEND}/codex/responses`]: (call) => handleUpgrade(call, cache),
   };
   return async (exchange) => {
     const { request } = exchange;
@@ -73,15 +72,4 @@ function accountHandler({ exchange }: Call): Handler {
 
 function refuseGuest(call: Call): Promise<void> {
   return sendAnswer(call, detailAnswer(403, "Only loopback clients are served"));
-}
-
-/** 426 sends a WebSocket client to HTTP at once; any other status costs it seconds (wire reference §3.5). */
-function refuseUpgrade(call: Call): Promise<void> {
-  identify(call);
-  const isUpgrade = headerOf(call.exchange.request.headers, "upgrade")?.toLowerCase() === "websocket";
-  if (!isUpgrade) return sendAnswer(call, detailAnswer(405, "Method Not Allowed"));
-  return sendAnswer(call, {
-    ...detailAnswer(426, "Upgrade Required"),
-    headers: [["content-type", "application/json"]],
-  });
 }

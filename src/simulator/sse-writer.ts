@@ -86,6 +86,19 @@ export function createSseWriter(exchange: Exchange, shape: SseShape): SseWriter 
   };
 }
 
+/** Over a WebSocket: an event is a message, and the end of an answer is not the end of anything. */
+export function createMessageWriter(exchange: Exchange, send: (text: string) => Promise<boolean>): SseWriter {
+  let sequence = 0;
+  return {
+    event({ type, ...rest }) {
+      return send(JSON.stringify({ type, sequence_number: sequence++, ...rest }));
+    },
+    raw: (_, data) => send(data),
+    flush: async () => !exchange.gone.aborted,
+    finish: () => exchange.finish(),
+  };
+}
+
 /** gzip that gives out every event as soon as it is written. */
 function createSqueezer() {
   const gzip: Gzip = createGzip();

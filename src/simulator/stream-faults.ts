@@ -64,11 +64,15 @@ export type PointAct =
   | { act: "raw"; event: string | null; data: string }
   | { act: "pause"; delayMs: number }
   | { act: "stall" }
+  | { act: "close_frame"; code: number }
   | { act: "cut"; how: "fin" | "reset" };
 
 /** Kinds that end the stream where they strike. */
 export function endsStream(kind: FaultKind): boolean {
-  return kind.startsWith("failed_") || ["error_event", "incomplete", "cut", "cut_reset", "stall"].includes(kind);
+  return (
+    kind.startsWith("failed_") ||
+    ["error_event", "incomplete", "cut", "cut_reset", "stall", "close_frame"].includes(kind)
+  );
 }
 
 export function pointOf(fault: Fault): StreamPoint {
@@ -91,6 +95,8 @@ export function pointAct(fault: Fault, opening: JsonObject, planType: string, no
       return { act: "cut", how: "reset" };
     case "stall":
       return { act: "stall" };
+    case "close_frame":
+      return { act: "close_frame", code: params.status ?? 1011 };
     case "pause":
       return { act: "pause", delayMs: params.delayMs ?? 1_000 };
     case "bad_json_event":

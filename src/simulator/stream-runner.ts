@@ -12,7 +12,7 @@ import type { JsonObject } from "./json.ts";
 import type { Reply } from "./reply.ts";
 import { planStream, type StreamPlan, type StreamStep, type Usage } from "./reply-events.ts";
 import { cutCall, requestIds } from "./serve.ts";
-import { createSseWriter, type SseWriter } from "./sse-writer.ts";
+import { createMessageWriter, createSseWriter, type SseWriter } from "./sse-writer.ts";
 import { extraPieceOf, headOf, pointAct, pointOf, shapeOf } from "./stream-faults.ts";
 import type { Call } from "./world.ts";
 
@@ -23,6 +23,8 @@ export interface StreamJob {
   usage: Usage;
   fault: Fault | null;
   headers: HeaderList;
+  /** Events before all others. */
+  prelude?: JsonObject[];
   onCompleted(): void;
 }
 
@@ -47,11 +49,19 @@ async function play(call: Call, job: StreamJob): Promise<void> {
   const pacing = { ...world.pacing };
   if (fault?.kind === "empty_output") pacing.emptyOutput = true;
   const plan = planFor(call, job, pacing);
-  const writer = createSseWriter(exchange, shapeOf(fault?.kind ?? null));
+  const writer =
+    exchange.message === null
+      ? createSseWriter(exchange, shapeOf(fault?.kind ?? null))
+      : createMessageWriter(exchange, exchange.message);
   record.eventsPlanned = plan.steps.filter((step) => step.type === "event").length;
   if (!(await exchange.begin(200, headOf(fault, [...requestIds(call), ...job.headers])))) return;
   if (!(await world.clock.pause(pacing.headDelayMs, exchange.gone))) return;
   const player = { call, job, plan, writer, pacing };
+  // Over a WebSocket there is no head for every answer: what a head says comes first, as events (wire reference §3.5).
+  for (const event of job.prelude ?? []) {
+    record.eventsPlanned++;
+    if (!(await sendEvent(player, event))) return;
+  }
   if (pacing.rateLimitsEvent || fault?.kind === "rate_limits_event") {
     record.eventsPlanned++;
     if (!(await sendEvent(player, rateLimitsEvent(job.account, world.clock.nowMs())))) return;
@@ -100,6 +110,11 @@ async function strike(player: Player, fault: Fault): Promise<After> {
     case "cut":
       await writer.flush();
       cutCall(call, act.how);
+      return "stop";
+    case "close_frame":
+      await writer.flush();
+      if (call.exchange.closeWith === null) cutCall(call, "fin");
+      else await call.exchange.closeWith(act.code, "");
       return "stop";
     case "stall":
       await writer.flush();

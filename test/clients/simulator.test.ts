@@ -49,6 +49,7 @@ clientSuite("codex straight at the simulator", () => {
   test("answers and tool calls, with zstd bodies, after a refused WebSocket", async () => {
     await withDirectCodex(async (world, codex) => {
       await logIn(world);
+      await world.upstream.fault({ at: "upgrade", kind: "upgrade_required", times: "always" });
       const run = await codex("--sandbox", "danger-full-access", "run: echo direct-$((40+2))");
       expect(run.out).toContain("SIM own says: the tool answered:");
       expect(run.out).toContain("direct-42");
@@ -59,6 +60,22 @@ clientSuite("codex straight at the simulator", () => {
       expect(headerOf(seen.at(-1)!, "content-encoding")).toBe("zstd");
       const paths = (await world.upstream.requests()).map((request) => request.path);
       expect(paths).toContain("/backend-api/wham/accounts/check");
+    });
+  });
+
+  test("over a WebSocket: a warm-up, then only what is new, with a tool call", async () => {
+    await withDirectCodex(async (world, codex) => {
+      await logIn(world);
+      const run = await codex("--sandbox", "danger-full-access", "run: echo socket-$((40+2))");
+      expect(run.out).toContain("SIM own says: the tool answered:");
+      expect(run.out).toContain("socket-42");
+      expect(run.exit).toBe(0);
+      const seen = await world.upstream.settled();
+      expect(storyOf(seen.filter((request) => request.method !== "GET"))).toBe("own 200, own 200, own 200");
+      expect(seen.every((request) => request.method !== "POST")).toBe(true);
+      const [warm, turn, next] = seen.filter((request) => request.method === "WS");
+      expect(warm!.body!.generate).toBe(false);
+      for (const request of [turn!, next!]) expect(request.body!.previous_response_id).toStartWith("resp_");
     });
   });
 

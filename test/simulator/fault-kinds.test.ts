@@ -6,7 +6,7 @@ const kinds = Object.entries(FAULT_KINDS) as [string, FaultKindRow][];
 const folder = import.meta.dir;
 
 test("every kind is met by a test", async () => {
-  const files = ["faults-answers.test.ts", "faults-stream.test.ts"];
+  const files = ["faults-answers.test.ts", "faults-stream.test.ts", "socket.test.ts"];
   const text = (await Promise.all(files.map((file) => Bun.file(`${folder}/${file}`).text()))).join("\n");
   const missing = kinds.map(([kind]) => kind).filter((kind) => !new RegExp(`\\b${kind}\\b`).test(text));
   expect(missing).toEqual([]);
