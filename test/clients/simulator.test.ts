@@ -100,8 +100,8 @@ clientSuite("codex straight at the simulator", () => {
       await world.upstream.exhaust("own");
       const run = await codex("say hello");
       expect(run.err).toMatch(/You’ve hit your usage limit\..*\d+:\d\d [AP]M/);
-      const posts = (await world.upstream.responses()).filter((request) => request.method === "POST");
-      expect(storyOf(posts)).toBe("own 429");
+      const asked = (await world.upstream.settled()).filter((request) => request.body?.generate !== false);
+      expect(storyOf(asked.filter((request) => request.method === "WS"))).toBe("own 429");
     });
   });
 
