@@ -1,7 +1,15 @@
 /**
  * Accounts in words: windows by their length, holds with their ends, logins with what is left of them.
  */
-import { type Account, type Hold, HoldKind, type Window, WindowLevel } from "../gen/rotor/v1/account_pb.ts";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import {
+  type Account,
+  type Hold,
+  HoldKind,
+  type Window,
+  WindowLevel,
+  WindowSource,
+} from "../gen/rotor/v1/account_pb.ts";
 import { printable, type Style } from "./print.ts";
 import { type Column, renderFacts, renderTable } from "./table.ts";
 import { formatAgo, formatClock, formatDuration, formatEnd, formatLength } from "./time-text.ts";
@@ -91,7 +99,7 @@ const ACCOUNT_COLUMNS: readonly Column[] = [
   { header: "#", align: "right" },
   { header: "ALIAS", max: 18 },
   { header: "TIER", max: 10 },
-  { header: "WINDOWS", max: 32 },
+  { header: "WINDOWS", max: 40 },
   { header: "USED" },
   { header: "LOGIN" },
   { header: "STATE" },
@@ -113,7 +121,7 @@ export function accountTable(accounts: readonly Account[], view: AccountView): s
     account.onDevice ? `${account.alias} *` : account.alias,
     account.tier === "" ? "–" : printable(account.tier),
     ...(tagged ? [account.tags.join(",") || "–"] : []),
-    windowsText(account.windows),
+    [windowsText(account.windows), ...creditWords(account)].join(" · "),
     agoText(toMs(account.lastLeaseTime), nowMs),
     loginText(account, nowMs),
     styledState(account, nowMs, style),
@@ -168,6 +176,7 @@ export function accountFacts(
     if (mend !== null) facts.push(["", `try: ${mend}`]);
   }
   for (const window of account.windows) facts.push(["window", windowFact(window, nowMs)]);
+  facts.push(...creditFacts(account, nowMs));
   for (const trend of view.trends) facts.push(["last 24h", trend]);
   for (const refused of account.unsupportedModels) {
     const endMs = toMs(refused.endTime);
@@ -181,6 +190,39 @@ export function accountFacts(
   facts.push(["last served", agoText(toMs(account.lastServedTime), nowMs)]);
   facts.push(["added", agoText(toMs(account.createTime), nowMs)]);
   return renderFacts(facts, width);
+}
+
+/** `5.00 credits`; nothing when there are none. */
+function creditWords({ credits }: Account): string[] {
+  if (credits?.unlimited) return ["unlimited credits"];
+  return credits?.hasCredits ? [`${printable(credits.balance) || "some"} credits`] : [];
+}
+
+/** `5.00, seen 2m ago`; nothing of credits that were never there. */
+function creditFacts(account: Account, nowMs: number): [string, string][] {
+  const { alias, resetCredits } = account;
+  const facts: [string, string][] = [];
+  for (const words of creditWords(account)) facts.push(["credits", `${words}${seenText(account.credits!, nowMs)}`]);
+  if (resetCredits !== undefined && resetCredits.available > 0) {
+    facts.push(["resets", `${resetCredits.available} to be redeemed${seenText(resetCredits, nowMs)}`]);
+    facts.push(["", `empty its windows now: rotor account redeem ${alias}`]);
+  }
+  return facts;
+}
+
+const SOURCE_WORDS: Readonly<Record<WindowSource, string>> = {
+  [WindowSource.UNSPECIFIED]: "",
+  [WindowSource.HEADER]: " in an answer",
+  [WindowSource.EVENT]: " in an answer",
+  [WindowSource.ERROR]: " in a refusal",
+  [WindowSource.USAGE_ENDPOINT]: " at the usage endpoint",
+  [WindowSource.IMPORT]: " in an import",
+};
+
+/** `, seen 2m ago in an answer`. */
+function seenText(seen: { observeTime?: Timestamp; source: WindowSource }, nowMs: number): string {
+  const atMs = toMs(seen.observeTime);
+  return atMs === null ? "" : `, seen ${formatAgo(atMs, nowMs)}${SOURCE_WORDS[seen.source] ?? ""}`;
 }
 
 const LEVEL_WORDS: Readonly<Record<WindowLevel, string>> = {
@@ -221,8 +263,7 @@ function ownerFacts(account: Account): [string, string][] {
 function windowFact(window: Window, nowMs: number): string {
   const resetMs = toMs(window.resetTime);
   const reset = resetMs === null ? "reset unknown" : `resets ${formatEnd(resetMs, nowMs)}`;
-  const seenMs = toMs(window.observeTime);
-  const seen = seenMs === null ? "" : `, seen ${formatAgo(seenMs, nowMs)}`;
+  const seen = seenText(window, nowMs);
   const models = window.models.length === 0 ? "" : ` (${window.models.map(printable).join(", ")})`;
   const level = LEVEL_WORDS[window.level];
   return `${windowName(window)}${models} ${percent(window.usedPercent)} used${level}, ${reset}${seen}`;

@@ -2,6 +2,7 @@
  * An account: one login in one ChatGPT workspace, with all that selection may know about it.
  * Identity is user id + workspace id, never the e-mail alone. Holds no credentials, only facts about them.
  */
+import type { Credits, ResetCredits } from "./credits.ts";
 import type { Window } from "./window.ts";
 
 /** ULID, ours; never sent upstream. */
@@ -31,6 +32,9 @@ export interface Account {
   readonly login: LoginState;
   readonly credentials: CredentialFacts;
   readonly windows: readonly Window[];
+  /** null = upstream never said. */
+  readonly credits: Credits | null;
+  readonly resetCredits: ResetCredits | null;
   readonly cooldown: Cooldown | null;
   /** Models that upstream refused for this account, with when to ask again. */
   readonly unsupportedModels: readonly UnsupportedModel[];

@@ -1,7 +1,8 @@
 /**
  * How an attempt ended, in the words that decide what happens next. `upstream/` reads answers into these; nobody else interprets them.
  */
-import type { WindowReading } from "./window.ts";
+import type { CreditsReading } from "./credits.ts";
+import type { WindowReading, WindowSource } from "./window.ts";
 
 /** Tokens as upstream counted them. */
 export interface Usage {
@@ -51,9 +52,14 @@ export type OutcomeKind = Outcome["kind"];
 /** What an attempt taught us beside its outcome. */
 export interface Observation {
   readonly windows: readonly WindowReading[];
-  readonly from: "header" | "event" | "error";
+  readonly from: Exclude<WindowSource, "import">;
   /** Subscription as upstream named it, when it did. */
   readonly tier: string | null;
+  /** When it was read; absent: when it was told. What stood at the start of a long stream is old when that ends. */
+  readonly atMs?: number;
+  readonly credits?: CreditsReading | null;
+  /** How many reset credits are there to be redeemed. */
+  readonly resetCredits?: number | null;
 }
 
 export const NOTHING_OBSERVED: Observation = { windows: [], from: "header", tier: null };

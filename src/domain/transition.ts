@@ -13,6 +13,7 @@ import {
   type UseFacts,
 } from "./account.ts";
 import { ANNOUNCE, DURABLY, type Effect, LATER, log, NO_EFFECTS, NOTED, OBSERVED } from "./effect.ts";
+import { isOtherPlan, observe } from "./observe.ts";
 import type { Observation, Outcome } from "./outcome.ts";
 import { takeTurn } from "./turn.ts";
 import { countsModel, isExhausted, mergeWindows, type Window } from "./window.ts";
@@ -83,7 +84,7 @@ export function transition(account: Account, event: AccountEvent, ladders: Ladde
     case "attempt_ended":
       return attemptEnded(account, event, ladders);
     case "observed": {
-      const observed = observe(account, event.observation, event.atMs);
+      const observed = observe(account, event.observation, event.atMs, false);
       return { account: observed, effects: observed === account ? NO_EFFECTS : OBSERVED };
     }
     case "credentials_renewed":
@@ -126,7 +127,7 @@ function leased(account: Account, { atMs, order, turn }: Extract<AccountEvent, {
 }
 
 function attemptEnded(before: Account, event: AttemptEnded, ladders: Ladders): Transition {
-  const account = observe(before, event.observation, event.atMs);
+  const account = observe(before, event.observation, event.atMs, event.outcome.kind !== "served");
   const effects = account === before ? NO_EFFECTS : OBSERVED;
   const { outcome, atMs } = event;
   const then = (next: Transition): Transition =>
@@ -165,16 +166,6 @@ function attemptEnded(before: Account, event: AttemptEnded, ladders: Ladders): T
     case "client_gone":
       return { account, effects };
   }
-}
-
-function observe(account: Account, observation: Observation, atMs: number): Account {
-  if (observation.windows.length === 0 && (observation.tier === null || observation.tier === account.tier))
-    return account;
-  return {
-    ...account,
-    tier: observation.tier ?? account.tier,
-    windows: mergeWindows(account.windows, observation.windows, atMs, observation.from),
-  };
 }
 
 /** A healthy answer to a request that was sent after the failure shows that the hold is stale. */
@@ -274,6 +265,7 @@ function credentialsRenewed(
   const renewed: Account = {
     ...account,
     tier: event.tier ?? account.tier,
+    windows: event.tier !== null && isOtherPlan(account.tier, event.tier) ? [] : account.windows,
     email: event.email ?? account.email,
     login: { kind: "ok" },
     cooldown: isLoginCooldown(account.cooldown?.reason) ? null : account.cooldown,

@@ -159,6 +159,8 @@ export function newAccount(deps: IntakeDeps, login: IncomingLogin, alias: string
     login: { kind: "ok" },
     credentials: { generation: 0, accessExpiresAtMs: null, refreshedAtMs: nowMs },
     windows: [],
+    credits: null,
+    resetCredits: null,
     cooldown: null,
     unsupportedModels: [],
     use: { lastLeaseOrder: 0, lastLeasedAtMs: null, lastServedAtMs: null, turn: 0, exchangesByDay: [] },

@@ -3,9 +3,13 @@
  * All of them are learnt again from the next answers, so a broken part is dropped and named, never a reason not to start.
  */
 import type { Account, Cooldown, CooldownReason, UnsupportedModel, UseFacts } from "../domain/account.ts";
+import type { Credits, ResetCredits } from "../domain/credits.ts";
 import type { Window, WindowSource } from "../domain/window.ts";
 
-export type ObservedFacts = Pick<Account, "windows" | "cooldown" | "unsupportedModels" | "use">;
+export type ObservedFacts = Pick<
+  Account,
+  "windows" | "credits" | "resetCredits" | "cooldown" | "unsupportedModels" | "use"
+>;
 export type ObservedPart = keyof ObservedFacts;
 
 const NEVER_USED: UseFacts = {
@@ -17,8 +21,8 @@ const NEVER_USED: UseFacts = {
 };
 
 export function formatObserved(facts: ObservedFacts): string {
-  const { windows, cooldown, unsupportedModels, use } = facts;
-  return JSON.stringify({ windows, cooldown, unsupportedModels, use });
+  const { windows, credits, resetCredits, cooldown, unsupportedModels, use } = facts;
+  return JSON.stringify({ windows, credits, resetCredits, cooldown, unsupportedModels, use });
 }
 
 export function parseObserved(text: string): { facts: ObservedFacts; dropped: readonly ObservedPart[] } {
@@ -28,10 +32,12 @@ export function parseObserved(text: string): { facts: ObservedFacts; dropped: re
     dropped.push(part);
     return instead;
   };
-  const { windows, cooldown, unsupportedModels, use } = isObject(value) ? value : {};
+  const { windows, credits, resetCredits, cooldown, unsupportedModels, use } = isObject(value) ? value : {};
   return {
     facts: {
       windows: isListOf(windows, isWindow) ? windows : drop("windows", []),
+      credits: credits === null || isCredits(credits) ? credits : drop("credits", null),
+      resetCredits: resetCredits === null || isResetCredits(resetCredits) ? resetCredits : drop("resetCredits", null),
       cooldown: cooldown === null || isCooldown(cooldown) ? cooldown : drop("cooldown", null),
       unsupportedModels: isListOf(unsupportedModels, isUnsupportedModel)
         ? unsupportedModels
@@ -62,9 +68,26 @@ function isWindow(value: unknown): value is Window {
     isNumberOrNull(value.lengthMinutes) &&
     isNumber(value.usedPercent) &&
     isNumberOrNull(value.resetsAtMs) &&
-    isNumber(value.observedAtMs) &&
-    isOneOf(value.observedFrom, WINDOW_SOURCES)
+    isSeen(value)
   );
+}
+
+function isSeen(value: Record<string, unknown>): boolean {
+  return isNumber(value.observedAtMs) && isOneOf(value.observedFrom, WINDOW_SOURCES);
+}
+
+function isCredits(value: unknown): value is Credits {
+  return (
+    isObject(value) &&
+    typeof value.hasCredits === "boolean" &&
+    typeof value.unlimited === "boolean" &&
+    (value.balance === null || isText(value.balance)) &&
+    isSeen(value)
+  );
+}
+
+function isResetCredits(value: unknown): value is ResetCredits {
+  return isObject(value) && isNumber(value.available) && isSeen(value);
 }
 
 function isCooldown(value: unknown): value is Cooldown {

@@ -101,7 +101,14 @@ class CodexClient {
     const opening = await openStream(reader, guard, this.#clock, request.filter);
     if (opening.kind === "opened") {
       const { body, end } = opening.tap;
-      return { kind: "opened", status, headers: namedAsEvents(headers), body, observation: seen, end };
+      return {
+        kind: "opened",
+        status,
+        headers: namedAsEvents(headers),
+        body,
+        observation: withFacts(seen, opening.facts),
+        end,
+      };
     }
     guard.close();
     return failed(opening.outcome, withFacts(seen, opening.facts));
@@ -159,7 +166,14 @@ function failed(
 
 function withFacts(seen: Observation, facts: StreamFacts): Observation {
   if (facts.windows.length === 0 && facts.tier === null) return seen;
-  return { windows: laidOver(seen.windows, facts.windows), from: "event", tier: facts.tier ?? seen.tier };
+  const { windows, tier, credits } = facts;
+  return {
+    windows: laidOver(seen.windows, windows),
+    from: "event",
+    tier: tier ?? seen.tier,
+    credits: credits ?? seen.credits,
+    resetCredits: seen.resetCredits,
+  };
 }
 
 /** 304 answers a conditional question as well as 200 does. */

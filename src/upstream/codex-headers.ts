@@ -6,6 +6,7 @@ import { headerValue } from "../base/header-list.ts";
 import type { Observation } from "../domain/outcome.ts";
 import { NOTHING_OBSERVED } from "../domain/outcome.ts";
 import type { WindowReading } from "../domain/window.ts";
+import { creditsInHeaders, resetCreditsInHeaders } from "./credits-reading.ts";
 import { asNumber } from "./json.ts";
 import { instantOf } from "./reset-time.ts";
 import { MAIN_LIMIT, readWindow } from "./window-reading.ts";
@@ -24,7 +25,13 @@ export function readLimitHeaders(headers: HeaderList, nowMs: number): Observatio
     const reading = readSlot(codex, figure[1] ?? null, slot, asNumber(value), nowMs);
     if (reading !== null) windows.push(reading);
   }
-  return { windows, from: "header", tier: tierOf(headerValue(codex, "x-codex-plan-type")) };
+  return {
+    windows,
+    from: "header",
+    tier: tierOf(headerValue(codex, "x-codex-plan-type")),
+    credits: creditsInHeaders(codex),
+    resetCredits: resetCreditsInHeaders(codex),
+  };
 }
 
 /** Which limit this answer ran under, by upstream's word; the main one when it does not say. */

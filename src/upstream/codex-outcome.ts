@@ -190,7 +190,7 @@ function observe(error: UpstreamError, nowMs: number): Observation {
   const seen = readLimitHeaders(error.headers, nowMs);
   const tier = tierOf(error.planType);
   if (tier === null) return seen;
-  return { windows: seen.windows, from: seen.windows.length > 0 ? "header" : "error", tier };
+  return { ...seen, from: seen.windows.length > 0 ? "header" : "error", tier };
 }
 
 /** `code: message`, fit for logs and screens. */

@@ -4,6 +4,7 @@
 import type { Observation } from "../domain/outcome.ts";
 import type { WindowReading } from "../domain/window.ts";
 import { tierOf } from "./codex-headers.ts";
+import { creditsIn } from "./credits-reading.ts";
 import { asObject, type Json, numberAt, objectAt, textAt } from "./json.ts";
 import { instantOf } from "./reset-time.ts";
 import { MAIN_LIMIT, readWindow } from "./window-reading.ts";
@@ -23,7 +24,7 @@ export function readRateLimitEvent(event: Json, nowMs: number): Observation {
     const slots = asObject(entry.rate_limit) ?? asObject(entry.rate_limits) ?? entry;
     windows.push(...readSlots(slots, limit, textAt(entry, "limit_name"), nowMs));
   }
-  return { windows, from: "event", tier: tierOf(textAt(event, "plan_type")) };
+  return { windows, from: "event", tier: tierOf(textAt(event, "plan_type")), credits: creditsIn(event) };
 }
 
 /** `primary` and `secondary`, or `primary_window` and `secondary_window` as the usage answer has them. */

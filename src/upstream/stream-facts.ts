@@ -2,7 +2,8 @@
  * What a stream has told about itself so far: whether it is complete, failed, what it used and which windows it stated.
  * Fed by the scanner with whole events; never sees output.
  */
-import type { Outcome, Usage } from "../domain/outcome.ts";
+import type { CreditsReading } from "../domain/credits.ts";
+import type { Observation, Outcome, Usage } from "../domain/outcome.ts";
 import type { WindowReading } from "../domain/window.ts";
 import { judgeEvent } from "./codex-outcome.ts";
 import { parseObject } from "./json.ts";
@@ -18,6 +19,9 @@ export class StreamFacts {
   usage: Usage | null = null;
   windows: readonly WindowReading[] = [];
   tier: string | null = null;
+  credits: CreditsReading | null = null;
+  /** When the latest of these was read; absent while nothing was. */
+  atMs: number | undefined;
 
   /** `data` is what the scanner kept of the event. */
   note(type: EventType | null, data: Uint8Array | null, nowMs: number): void {
@@ -37,19 +41,20 @@ export class StreamFacts {
     if (this.failure !== null) return;
     const { outcome, observation } = judgeEvent(parse(data) ?? { type }, nowMs);
     this.failure = outcome;
-    this.#learn(observation.windows, observation.tier);
+    this.#learn(observation, nowMs);
     if (data !== null) this.usage ??= readUsageTail(data);
   }
 
   #noteLimits(data: Uint8Array, nowMs: number): void {
     const event = parse(data);
     if (event === null) return;
-    const { windows, tier } = readRateLimitEvent(event, nowMs);
-    this.#learn(windows, tier);
+    this.#learn(readRateLimitEvent(event, nowMs), nowMs);
   }
 
   /** Later statements about the same window replace earlier ones. */
-  #learn(windows: readonly WindowReading[], tier: string | null): void {
+  #learn({ windows, tier, credits }: Observation, nowMs: number): void {
+    this.atMs = nowMs;
+    this.credits = credits ?? this.credits;
     if (windows.length > 0) this.windows = laidOver(this.windows, windows);
     this.tier = tier ?? this.tier;
   }

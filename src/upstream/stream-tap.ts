@@ -242,9 +242,9 @@ class BodyTap implements ByteFlow {
     if (facts === null) {
       this.#settle({ outcome: otherwise, usage: null, observation: NOTHING_OBSERVED });
     } else {
-      const { usage, windows, tier } = facts;
+      const { usage, windows, tier, credits, atMs } = facts;
       const outcome: Outcome = facts.complete ? { kind: "served", usage } : (facts.failure ?? otherwise);
-      this.#settle({ outcome, usage, observation: { windows, from: "event", tier } });
+      this.#settle({ outcome, usage, observation: { windows, from: "event", tier, credits, atMs } });
     }
     // A stopped guard has closed itself; an unfinished body is given up below it by cancel or abort.
     this.#guard.close();

@@ -1,21 +1,16 @@
 /**
- * The body of `GET /wham/usage` → windows and subscription (wire §3.10). Pure. Any field may be null; plans differ in which windows they have.
+ * The body of `GET /wham/usage` → windows, subscription and credits (wire §3.10). Pure. Any field may be null; plans differ in which windows they have.
  */
+import type { Observation } from "../domain/outcome.ts";
 import type { WindowReading } from "../domain/window.ts";
 import { tierOf } from "./codex-headers.ts";
+import { creditsIn, resetCreditsIn } from "./credits-reading.ts";
 import { asObject, objectAt, parseObject, textAt } from "./json.ts";
 import { readSlots } from "./rate-limit-event.ts";
 import { MAIN_LIMIT } from "./window-reading.ts";
 
-export interface UsageReading {
-  readonly windows: readonly WindowReading[];
-  readonly tier: string | null;
-  /** Upstream's own word that it would refuse now, whatever the figures say; null when it said nothing. */
-  readonly limitReached: boolean | null;
-}
-
 /** null when the text is not such an answer. */
-export function readUsageBody(text: string, nowMs: number): UsageReading | null {
+export function readUsageBody(text: string, nowMs: number): Observation | null {
   const body = parseObject(text);
   if (body === null || !("rate_limit" in body)) return null;
   const main = objectAt(body, "rate_limit");
@@ -27,10 +22,22 @@ export function readUsageBody(text: string, nowMs: number): UsageReading | null 
     if (entry === null || limit === null) continue;
     windows.push(...readSlots(objectAt(entry, "rate_limit"), limit, textAt(entry, "limit_name"), nowMs));
   }
-  const { limit_reached: limitReached } = main;
   return {
-    windows,
+    windows: main.limit_reached === true ? withFullest(windows) : windows,
+    from: "usage_endpoint",
     tier: tierOf(textAt(body, "plan_type")),
-    limitReached: typeof limitReached === "boolean" ? limitReached : null,
+    atMs: nowMs,
+    credits: creditsIn(body),
+    resetCredits: resetCreditsIn(body),
   };
+}
+
+/** Upstream says that it would refuse now. Figures are rounded, so that it may stand at 99 %: then the fullest one is meant. */
+function withFullest(windows: readonly WindowReading[]): readonly WindowReading[] {
+  const main = windows.filter(({ limit }) => limit === MAIN_LIMIT);
+  const fullest = Math.max(...main.map(({ usedPercent }) => usedPercent));
+  if (fullest >= 100) return windows;
+  return windows.map((window) =>
+    window.limit === MAIN_LIMIT && window.usedPercent === fullest ? { ...window, usedPercent: 100 } : window,
+  );
 }

@@ -35,6 +35,8 @@ export function anAccount(change: Partial<Account> & { n?: number } = {}): Accou
     login: { kind: "ok" },
     credentials: { generation: 1, accessExpiresAtMs: T0 + 864_000_000, refreshedAtMs: T0 },
     windows: [],
+    credits: null,
+    resetCredits: null,
     cooldown: null,
     unsupportedModels: [],
     use: { lastLeaseOrder: 0, lastLeasedAtMs: null, lastServedAtMs: null, turn: 0, exchangesByDay: [] },

@@ -73,6 +73,8 @@ export function accountOf(alias: string, changes: Partial<Account> = {}): Accoun
     login: { kind: "ok" },
     credentials: { generation: 1, accessExpiresAtMs: T0 + 3_600_000, refreshedAtMs: T0 },
     windows: [],
+    credits: null,
+    resetCredits: null,
     cooldown: null,
     unsupportedModels: [],
     use: { lastLeaseOrder: 0, lastLeasedAtMs: null, lastServedAtMs: null, turn: 0, exchangesByDay: [] },

@@ -13,10 +13,14 @@ const THREE = [
 ];
 
 describe("headers", () => {
-  for (const { fact, headers, windows, tier } of HEADER_STATEMENTS) {
+  for (const { fact, headers, windows, tier, credits, resetCredits } of HEADER_STATEMENTS) {
     test(fact, () => {
       const seen = readLimitHeaders(Object.entries(headers), T0);
-      expect(seen).toEqual({ windows, from: "header", tier: tier ?? null });
+      expect(seen).toMatchObject({ windows, from: "header", tier: tier ?? null });
+      if (windows.length > 0) {
+        expect(seen.credits).toEqual(credits ?? null);
+        expect(seen.resetCredits).toBe(resetCredits ?? null);
+      }
     });
   }
 
@@ -29,7 +33,12 @@ describe("headers", () => {
 
 describe("the event", () => {
   test("states all windows and the plan", () => {
-    expect(readRateLimitEvent(RATE_LIMIT_EVENT, T0)).toEqual({ windows: THREE, from: "event", tier: "plus" });
+    expect(readRateLimitEvent(RATE_LIMIT_EVENT, T0)).toEqual({
+      windows: THREE,
+      from: "event",
+      tier: "plus",
+      credits: { hasCredits: false, unlimited: false, balance: null },
+    });
   });
 
   test("of any other shape teaches nothing and throws nothing", () => {
@@ -37,20 +46,34 @@ describe("the event", () => {
     for (const extra of [null, 7, [null, 7, {}], { a: null, b: [] }]) {
       for (const shape of shapes) {
         const seen = readRateLimitEvent({ ...shape, additional_rate_limits: extra, plan_type: 7 }, T0);
-        expect(seen).toEqual({ windows: [], from: "event", tier: null });
+        expect(seen).toEqual({ windows: [], from: "event", tier: null, credits: null });
       }
     }
   });
 });
 
 describe("the usage answer", () => {
-  test("states all windows, the plan and whether the limit is reached", () => {
+  test("states all windows, the plan and credits", () => {
     const seen = readUsageBody(JSON.stringify(USAGE_BODY), T0);
-    expect(seen).toEqual({ windows: THREE, tier: "plus", limitReached: false });
+    expect(seen).toEqual({
+      windows: THREE,
+      from: "usage_endpoint",
+      tier: "plus",
+      atMs: T0,
+      credits: { hasCredits: false, unlimited: false, balance: "0" },
+      resetCredits: null,
+    });
+  });
+
+  test("says that the limit is reached: then the fullest window is used up, whatever its rounded figure", () => {
+    const { rate_limit } = USAGE_BODY;
+    const seen = readUsageBody(JSON.stringify({ rate_limit: { ...rate_limit, limit_reached: true } }), T0);
+    expect(seen!.windows.map(({ usedPercent }) => usedPercent)).toEqual([12, 100]);
+    expect(readUsageBody('{"rate_limit":{"limit_reached":true}}', T0)!.windows).toEqual([]);
   });
 
   test("may lack any of it", () => {
-    expect(readUsageBody('{"rate_limit":null}', T0)).toEqual({ windows: [], tier: null, limitReached: null });
+    expect(readUsageBody('{"rate_limit":null}', T0)).toMatchObject({ windows: [], tier: null });
     for (const text of ["", "[]", "<html>", "{}"]) expect(readUsageBody(text, T0)).toBeNull();
   });
 });

@@ -35,7 +35,7 @@ describe("a stream that is whole", () => {
     expect(await attempt.end).toEqual({
       outcome: { kind: "served", usage: USAGE_READ },
       usage: USAGE_READ,
-      observation: { windows: [], from: "event", tier: null },
+      observation: { windows: [], from: "event", tier: null, credits: null, atMs: undefined },
     });
     expect(h.clock.pending()).toBe(0);
   });
@@ -74,11 +74,15 @@ describe("a stream that is whole", () => {
     call.write(stream(RATE_LIMIT_EVENT, created, delta("x"), completed));
     call.end();
     const attempt = await opened(result);
-    expect(attempt.observation.windows.map(({ usedPercent }) => usedPercent)).toEqual([7]);
+    // What has come in the opening is told at once: the stream may run for minutes.
+    expect(attempt.observation.windows.map(({ usedPercent }) => usedPercent)).toEqual([12, 34, 1]);
+    h.clock.advance(60_000);
     await drain(attempt.body);
     const { observation } = await attempt.end;
     expect(observation).toMatchObject({ from: "event", tier: "plus" });
     expect(observation.windows).toHaveLength(3);
+    // As old as it is, not as old as the stream.
+    expect(observation.atMs).toBe(T0);
   });
 
   test("whose client leaves after the last event was served", async () => {

@@ -2,6 +2,7 @@
  * Windows as upstream states them, one fact each, in headers (wire §3.7), in the `codex.rate_limits` event (§3.8) and in the usage answer
  * (§3.10); seen 2026-11 on the real client (O) or in peers' code (P). Instants moved to the tests' clock.
  */
+import type { CreditsReading } from "../../src/domain/credits.ts";
 import type { WindowReading } from "../../src/domain/window.ts";
 import { T0 } from "../support/manual-clock.ts";
 
@@ -21,6 +22,8 @@ export interface HeaderStatement {
   readonly fact: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly tier?: string;
+  readonly credits?: CreditsReading;
+  readonly resetCredits?: number;
   readonly windows: readonly WindowReading[];
 }
 
@@ -46,6 +49,7 @@ export const HEADER_STATEMENTS: readonly HeaderStatement[] = [
       "x-codex-plan-type": "Plus",
     },
     tier: "plus",
+    credits: { hasCredits: true, unlimited: false, balance: null },
     windows: [
       reading({ usedPercent: 12.7 }),
       reading({ slot: "secondary", usedPercent: 34, lengthMinutes: 10_080, resetsAtMs: T0 + 86_400_000 }),

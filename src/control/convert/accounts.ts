@@ -4,6 +4,7 @@
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Account, exchangesInLastWeek } from "../../domain/account.ts";
+import type { Seen } from "../../domain/credits.ts";
 import { holdText } from "../../domain/explain.ts";
 import type { Hold, HoldKind } from "../../domain/hold.ts";
 import type { Level } from "../../domain/threshold.ts";
@@ -64,6 +65,8 @@ export function accountConverter(engine: Engine, nowMs: number) {
       enabled: account.enabled,
       holds: holds.map(holdMessage),
       windows: account.windows.map((window) => windowMessage(window, engine.selection.scarcityOf(window).level, nowMs)),
+      credits: creditsMessage(account),
+      resetCredits: resetCreditsMessage(account),
       credentials: {
         generation: int64(account.credentials.generation),
         accessExpireTime: instant(account.credentials.accessExpiresAtMs),
@@ -79,6 +82,22 @@ export function accountConverter(engine: Engine, nowMs: number) {
         .map((refused) => ({ model: refused.model, endTime: instant(refused.untilMs) })),
     };
   };
+}
+
+function creditsMessage({ credits }: Account): MessageInitShape<typeof accountPb.CreditsSchema> | undefined {
+  if (credits === null) return undefined;
+  const { hasCredits, unlimited, balance } = credits;
+  return { hasCredits, unlimited, balance: balance ?? "", ...seenFields(credits) };
+}
+
+function resetCreditsMessage({
+  resetCredits,
+}: Account): MessageInitShape<typeof accountPb.ResetCreditsSchema> | undefined {
+  return resetCredits === null ? undefined : { available: resetCredits.available, ...seenFields(resetCredits) };
+}
+
+function seenFields({ observedAtMs, observedFrom }: Seen) {
+  return { observeTime: instant(observedAtMs), source: WINDOW_SOURCES[observedFrom] };
 }
 
 export function holdMessage(hold: Hold): MessageInitShape<typeof accountPb.HoldSchema> {

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/account.proto.
  */
 export const file_rotor_v1_account: GenFile = /*@__PURE__*/
-  fileDesc("ChZyb3Rvci92MS9hY2NvdW50LnByb3RvEghyb3Rvci52MSKsBQoHQWNjb3VudBIKCgJpZBgBIAEoCRINCgVhbGlhcxgCIAEoCRINCgVlbWFpbBgDIAEoCRIPCgd1c2VyX2lkGAQgASgJEhQKDHdvcmtzcGFjZV9pZBgFIAEoCRIMCgR0aWVyGAYgASgJEg4KBmlzc3VlchgHIAEoCRIPCgdlbmFibGVkGAggASgIEh0KBWhvbGRzGAkgAygLMg4ucm90b3IudjEuSG9sZBIhCgd3aW5kb3dzGAogAygLMhAucm90b3IudjEuV2luZG93EioKC2NyZWRlbnRpYWxzGAsgASgLMhUucm90b3IudjEuQ3JlZGVudGlhbHMSEwoLb3Blbl9sZWFzZXMYDCABKAUSGwoTZXhjaGFuZ2VzX2xhc3Rfd2VlaxgNIAEoAxIzCg9sYXN0X2xlYXNlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGxhc3Rfc2VydmVkX3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJ1bnN1cHBvcnRlZF9tb2RlbHMYESADKAsyGi5yb3Rvci52MS5VbnN1cHBvcnRlZE1vZGVsEhYKDndvcmtzcGFjZV9uYW1lGBIgASgJEgwKBHRhZ3MYEyADKAkSDAoEbm90ZRgUIAEoCRIOCgZ3ZWlnaHQYFSABKAESEAoIcHJpb3JpdHkYFiABKAUSGgoScmVmcmVzaF9vd25lcl9maWxlGBcgASgJEhEKCW9uX2RldmljZRgYIAEoCBIUCgxkZXZpY2VfZmlsZXMYGSADKAkSEgoKdHdvX293bmVycxgaIAEoCCKLAQoLQ3JlZGVudGlhbHMSEgoKZ2VuZXJhdGlvbhgBIAEoAxI2ChJhY2Nlc3NfZXhwaXJlX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDHJlZnJlc2hfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAikwIKBldpbmRvdxINCgVsaW1pdBgBIAEoCRIMCgRzbG90GAIgASgJEg4KBm1vZGVscxgDIAMoCRIWCg5sZW5ndGhfbWludXRlcxgEIAEoAxIUCgx1c2VkX3BlcmNlbnQYBSABKAESLgoKcmVzZXRfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMb2JzZXJ2ZV90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgZzb3VyY2UYCCABKA4yFi5yb3Rvci52MS5XaW5kb3dTb3VyY2USJAoFbGV2ZWwYCSABKA4yFS5yb3Rvci52MS5XaW5kb3dMZXZlbCKkAQoESG9sZBIgCgRraW5kGAEgASgOMhIucm90b3IudjEuSG9sZEtpbmQSLAoIZW5kX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHRleHQYAyABKAkSDgoGcmVhc29uGAQgASgJEi4KCnN0YXJ0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIk8KEFVuc3VwcG9ydGVkTW9kZWwSDQoFbW9kZWwYASABKAkSLAoIZW5kX3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKnEKC1dpbmRvd0xldmVsEhwKGFdJTkRPV19MRVZFTF9VTlNQRUNJRklFRBAAEhMKD1dJTkRPV19MRVZFTF9PSxABEhQKEFdJTkRPV19MRVZFTF9MT1cQAhIZChVXSU5ET1dfTEVWRUxfQ1JJVElDQUwQAyq1AQoMV2luZG93U291cmNlEh0KGVdJTkRPV19TT1VSQ0VfVU5TUEVDSUZJRUQQABIYChRXSU5ET1dfU09VUkNFX0hFQURFUhABEhcKE1dJTkRPV19TT1VSQ0VfRVZFTlQQAhIXChNXSU5ET1dfU09VUkNFX0VSUk9SEAMSIAocV0lORE9XX1NPVVJDRV9VU0FHRV9FTkRQT0lOVBAEEhgKFFdJTkRPV19TT1VSQ0VfSU1QT1JUEAUqlgIKCEhvbGRLaW5kEhkKFUhPTERfS0lORF9VTlNQRUNJRklFRBAAEhYKEkhPTERfS0lORF9ESVNBQkxFRBABEhkKFUhPTERfS0lORF9ORUVEU19MT0dJThACEhoKFkhPTERfS0lORF9DT09MSU5HX0RPV04QAxIeChpIT0xEX0tJTkRfV0lORE9XX0VYSEFVU1RFRBAEEh8KG0hPTERfS0lORF9NT0RFTF9VTlNVUFBPUlRFRBAFEhkKFUhPTERfS0lORF9BVF9DQVBBQ0lUWRAGEhQKEEhPTERfS0lORF9QQVVTRUQQBxIWChJIT0xEX0tJTkRfRFJBSU5JTkcQCBIWChJIT0xEX0tJTkRfUkVTRVJWRUQQCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChZyb3Rvci92MS9hY2NvdW50LnByb3RvEghyb3Rvci52MSL/BQoHQWNjb3VudBIKCgJpZBgBIAEoCRINCgVhbGlhcxgCIAEoCRINCgVlbWFpbBgDIAEoCRIPCgd1c2VyX2lkGAQgASgJEhQKDHdvcmtzcGFjZV9pZBgFIAEoCRIMCgR0aWVyGAYgASgJEg4KBmlzc3VlchgHIAEoCRIPCgdlbmFibGVkGAggASgIEh0KBWhvbGRzGAkgAygLMg4ucm90b3IudjEuSG9sZBIhCgd3aW5kb3dzGAogAygLMhAucm90b3IudjEuV2luZG93EioKC2NyZWRlbnRpYWxzGAsgASgLMhUucm90b3IudjEuQ3JlZGVudGlhbHMSEwoLb3Blbl9sZWFzZXMYDCABKAUSGwoTZXhjaGFuZ2VzX2xhc3Rfd2VlaxgNIAEoAxIzCg9sYXN0X2xlYXNlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjQKEGxhc3Rfc2VydmVkX3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI2ChJ1bnN1cHBvcnRlZF9tb2RlbHMYESADKAsyGi5yb3Rvci52MS5VbnN1cHBvcnRlZE1vZGVsEhYKDndvcmtzcGFjZV9uYW1lGBIgASgJEgwKBHRhZ3MYEyADKAkSDAoEbm90ZRgUIAEoCRIOCgZ3ZWlnaHQYFSABKAESEAoIcHJpb3JpdHkYFiABKAUSGgoScmVmcmVzaF9vd25lcl9maWxlGBcgASgJEhEKCW9uX2RldmljZRgYIAEoCBIUCgxkZXZpY2VfZmlsZXMYGSADKAkSEgoKdHdvX293bmVycxgaIAEoCBIiCgdjcmVkaXRzGBsgASgLMhEucm90b3IudjEuQ3JlZGl0cxItCg1yZXNldF9jcmVkaXRzGBwgASgLMhYucm90b3IudjEuUmVzZXRDcmVkaXRzIosBCgtDcmVkZW50aWFscxISCgpnZW5lcmF0aW9uGAEgASgDEjYKEmFjY2Vzc19leHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMcmVmcmVzaF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKcAQoHQ3JlZGl0cxITCgtoYXNfY3JlZGl0cxgBIAEoCBIRCgl1bmxpbWl0ZWQYAiABKAgSDwoHYmFsYW5jZRgDIAEoCRIwCgxvYnNlcnZlX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBnNvdXJjZRgFIAEoDjIWLnJvdG9yLnYxLldpbmRvd1NvdXJjZSJ7CgxSZXNldENyZWRpdHMSEQoJYXZhaWxhYmxlGAEgASgFEjAKDG9ic2VydmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoGc291cmNlGAMgASgOMhYucm90b3IudjEuV2luZG93U291cmNlIpMCCgZXaW5kb3cSDQoFbGltaXQYASABKAkSDAoEc2xvdBgCIAEoCRIOCgZtb2RlbHMYAyADKAkSFgoObGVuZ3RoX21pbnV0ZXMYBCABKAMSFAoMdXNlZF9wZXJjZW50GAUgASgBEi4KCnJlc2V0X3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDG9ic2VydmVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoGc291cmNlGAggASgOMhYucm90b3IudjEuV2luZG93U291cmNlEiQKBWxldmVsGAkgASgOMhUucm90b3IudjEuV2luZG93TGV2ZWwipAEKBEhvbGQSIAoEa2luZBgBIAEoDjISLnJvdG9yLnYxLkhvbGRLaW5kEiwKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgR0ZXh0GAMgASgJEg4KBnJlYXNvbhgEIAEoCRIuCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJPChBVbnN1cHBvcnRlZE1vZGVsEg0KBW1vZGVsGAEgASgJEiwKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCpxCgtXaW5kb3dMZXZlbBIcChhXSU5ET1dfTEVWRUxfVU5TUEVDSUZJRUQQABITCg9XSU5ET1dfTEVWRUxfT0sQARIUChBXSU5ET1dfTEVWRUxfTE9XEAISGQoVV0lORE9XX0xFVkVMX0NSSVRJQ0FMEAMqtQEKDFdpbmRvd1NvdXJjZRIdChlXSU5ET1dfU09VUkNFX1VOU1BFQ0lGSUVEEAASGAoUV0lORE9XX1NPVVJDRV9IRUFERVIQARIXChNXSU5ET1dfU09VUkNFX0VWRU5UEAISFwoTV0lORE9XX1NPVVJDRV9FUlJPUhADEiAKHFdJTkRPV19TT1VSQ0VfVVNBR0VfRU5EUE9JTlQQBBIYChRXSU5ET1dfU09VUkNFX0lNUE9SVBAFKpYCCghIb2xkS2luZBIZChVIT0xEX0tJTkRfVU5TUEVDSUZJRUQQABIWChJIT0xEX0tJTkRfRElTQUJMRUQQARIZChVIT0xEX0tJTkRfTkVFRFNfTE9HSU4QAhIaChZIT0xEX0tJTkRfQ09PTElOR19ET1dOEAMSHgoaSE9MRF9LSU5EX1dJTkRPV19FWEhBVVNURUQQBBIfChtIT0xEX0tJTkRfTU9ERUxfVU5TVVBQT1JURUQQBRIZChVIT0xEX0tJTkRfQVRfQ0FQQUNJVFkQBhIUChBIT0xEX0tJTkRfUEFVU0VEEAcSFgoSSE9MRF9LSU5EX0RSQUlOSU5HEAgSFgoSSE9MRF9LSU5EX1JFU0VSVkVEEAliBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * One login in one ChatGPT workspace. Identity is user id plus workspace id; the e-mail alone is not.
@@ -202,6 +202,20 @@ export type Account = Message<"rotor.v1.Account"> & {
    * @generated from field: bool two_owners = 26;
    */
   twoOwners: boolean;
+
+  /**
+   * Credits that were bought; absent when upstream never said.
+   *
+   * @generated from field: rotor.v1.Credits credits = 27;
+   */
+  credits?: Credits | undefined;
+
+  /**
+   * Credits that empty the windows once; absent when upstream never said.
+   *
+   * @generated from field: rotor.v1.ResetCredits reset_credits = 28;
+   */
+  resetCredits?: ResetCredits | undefined;
 };
 
 /**
@@ -245,6 +259,90 @@ export type Credentials = Message<"rotor.v1.Credentials"> & {
  */
 export const CredentialsSchema: GenMessage<Credentials> = /*@__PURE__*/
   messageDesc(file_rotor_v1_account, 1);
+
+/**
+ * Credits that were bought, as upstream states them.
+ *
+ * @generated from message rotor.v1.Credits
+ */
+export type Credits = Message<"rotor.v1.Credits"> & {
+  /**
+   * There are some, or there were.
+   *
+   * @generated from field: bool has_credits = 1;
+   */
+  hasCredits: boolean;
+
+  /**
+   * There is no end to them.
+   *
+   * @generated from field: bool unlimited = 2;
+   */
+  unlimited: boolean;
+
+  /**
+   * As upstream spells it, without a currency; empty when it names none.
+   *
+   * @generated from field: string balance = 3;
+   */
+  balance: string;
+
+  /**
+   * When this was observed.
+   *
+   * @generated from field: google.protobuf.Timestamp observe_time = 4;
+   */
+  observeTime?: Timestamp | undefined;
+
+  /**
+   * Where it came from.
+   *
+   * @generated from field: rotor.v1.WindowSource source = 5;
+   */
+  source: WindowSource;
+};
+
+/**
+ * Describes the message rotor.v1.Credits.
+ * Use `create(CreditsSchema)` to create a new message.
+ */
+export const CreditsSchema: GenMessage<Credits> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account, 2);
+
+/**
+ * Each empties the windows of its account once.
+ *
+ * @generated from message rotor.v1.ResetCredits
+ */
+export type ResetCredits = Message<"rotor.v1.ResetCredits"> & {
+  /**
+   * How many can be redeemed.
+   *
+   * @generated from field: int32 available = 1;
+   */
+  available: number;
+
+  /**
+   * When this was observed.
+   *
+   * @generated from field: google.protobuf.Timestamp observe_time = 2;
+   */
+  observeTime?: Timestamp | undefined;
+
+  /**
+   * Where it came from.
+   *
+   * @generated from field: rotor.v1.WindowSource source = 3;
+   */
+  source: WindowSource;
+};
+
+/**
+ * Describes the message rotor.v1.ResetCredits.
+ * Use `create(ResetCreditsSchema)` to create a new message.
+ */
+export const ResetCreditsSchema: GenMessage<ResetCredits> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account, 3);
 
 /**
  * One upstream allowance of any length.
@@ -321,7 +419,7 @@ export type Window = Message<"rotor.v1.Window"> & {
  * Use `create(WindowSchema)` to create a new message.
  */
 export const WindowSchema: GenMessage<Window> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account, 2);
+  messageDesc(file_rotor_v1_account, 4);
 
 /**
  * One reason why an account may not serve now.
@@ -370,7 +468,7 @@ export type Hold = Message<"rotor.v1.Hold"> & {
  * Use `create(HoldSchema)` to create a new message.
  */
 export const HoldSchema: GenMessage<Hold> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account, 3);
+  messageDesc(file_rotor_v1_account, 5);
 
 /**
  * A model that upstream refused for an account.
@@ -398,7 +496,7 @@ export type UnsupportedModel = Message<"rotor.v1.UnsupportedModel"> & {
  * Use `create(UnsupportedModelSchema)` to create a new message.
  */
 export const UnsupportedModelSchema: GenMessage<UnsupportedModel> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account, 4);
+  messageDesc(file_rotor_v1_account, 6);
 
 /**
  * How little of a window is left. What follows from it is a setting.
