@@ -14,6 +14,7 @@ import { daemonCommands } from "./commands/daemon.ts";
 import { demoCommands } from "./commands/demo.ts";
 import { doctorCommands } from "./commands/doctor.ts";
 import { exchangeCommands } from "./commands/exchange.ts";
+import { exportCommands } from "./commands/export.ts";
 import { faceCommands } from "./commands/face.ts";
 import { fileCommands } from "./commands/file.ts";
 import { forecastCommands } from "./commands/forecast.ts";
@@ -31,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   ...daemonCommands,
   ...loginCommands,
   ...importCommands,
+  ...exportCommands,
   ...connectCommands,
   ...demoCommands,
   ...accountListCommands,

@@ -12,7 +12,7 @@ const SECTIONS: readonly (readonly [string, readonly string[]])[] = [
   ["Get going", ["login", "up", "down", "status", "import", "connect", "demo"]],
   ["Accounts and keys", ["account", "file", "key"]],
   ["What happens", ["pool", "exchange", "audit", "log", "doctor"]],
-  ["Set up", ["setting", "seal", "backup", "restore", "path", "version", "completion", "simulate", "help"]],
+  ["Set up", ["setting", "seal", "backup", "restore", "export", "path", "version", "completion", "simulate", "help"]],
 ];
 
 export function overview(commands: readonly Command[]): string {

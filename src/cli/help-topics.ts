@@ -3,6 +3,7 @@
  */
 import { CHAT_FIELDS } from "../base/chat-fields.ts";
 import { ERROR_TABLE, type ErrorRow } from "../base/errors.ts";
+import { MOVING_TOPIC } from "./moving-topic.ts";
 import { SEAL_TOPIC } from "./seal-topic.ts";
 import { SHARING_TOPIC } from "./sharing-topic.ts";
 import { renderTable } from "./table.ts";
@@ -136,7 +137,7 @@ const importing = `IMPORT
     rotor import FILE --dry-run      what would happen
     rotor import FILE                do it
     rotor import - < FILE            from standard input
-    rotor import                     the login of the Codex CLI on this machine
+    rotor import                     what other programs have: rotor help moving
 
 FILE holds one auth.json of the Codex CLI, a JSON array of them, or one per
 line. Nothing is sent anywhere, and a bad entry changes nothing: it is named
@@ -266,6 +267,12 @@ export const TOPICS: readonly Topic[] = [
     aliases: ["share", "auth.json"],
     about: "logins that another program uses too",
     text: () => SHARING_TOPIC,
+  },
+  {
+    name: "moving",
+    aliases: ["move", "migrate", "migration"],
+    about: "from the products that Rotor replaces, and to another machine",
+    text: () => MOVING_TOPIC,
   },
   {
     name: "errors",

@@ -29,6 +29,8 @@ export interface Printer {
   message<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): void;
   /** Under `--json` prints the message and says so; the rest of the command is then for people. */
   asJson<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): boolean;
+  /** Bytes that were asked for on stdout, as text. */
+  raw(bytes: Uint8Array): void;
   /** Any JSON value, one line. */
   value(value: unknown): void;
   /** A remark for people, on stderr; nothing under `--json`. */
@@ -97,6 +99,7 @@ export function createPrinter(io: CliIo, options: { json: boolean }): Printer {
       if (options.json) message(schema, value);
       return options.json;
     },
+    raw: (bytes) => out(new TextDecoder().decode(bytes)),
     value: (value) => out(`${JSON.stringify(value)}\n`),
     note: (text) => {
       if (!options.json) err(`${text}\n`);

@@ -71,8 +71,9 @@ function createProgram(commands: readonly Command[], onRun: (parsed: Parsed) => 
     for (const argument of command.args ?? []) leaf.argument(argumentText(argument), argument.about);
     for (const option of command.options ?? []) leaf.addOption(new CommanderOption(optionFlags(option), option.about));
     leaf.action((...given: unknown[]) => {
+      // Where noun and verb have an option of one name, commander gives it to the noun.
       const values = given.slice(0, command.args?.length ?? 0);
-      const input = createInput(values, leaf.opts());
+      const input = createInput(values, leaf.optsWithGlobals());
       const { json, start } = program.opts<{ json?: boolean; start: boolean }>();
       onRun({ kind: "run", command, input, global: { json: json === true, start } });
     });

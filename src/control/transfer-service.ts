@@ -5,7 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import * as transferPb from "../gen/rotor/v1/transfer_service_pb.ts";
 import type { Engine, FileState, FileView, SwitchReport, SyncedFile } from "../pool/engine.ts";
 import { accountConverter } from "./convert/accounts.ts";
-import { importMessage } from "./convert/transfers.ts";
+import { exportMessage, importMessage, toExportFormat } from "./convert/transfers.ts";
 import { instant, toAccountId } from "./convert/values.ts";
 
 export function createTransferService(
@@ -19,6 +19,13 @@ export function createTransferService(
       const { dryRun, alias, sourcePath, passphrase } = request;
       const options = { dryRun, alias: alias || null, sourcePath: sourcePath || null, passphrase: passphrase || null };
       return importMessage(await engine().transfers.importFiles(files, options), converter());
+    },
+    async exportAccounts(request) {
+      const { wholePool, dryRun, existing = null, passphrase } = request;
+      const accountIds = wholePool ? null : request.accountIds.map(toAccountId);
+      const format = toExportFormat(request.format);
+      const order = { accountIds, format, existing, passphrase: passphrase || null, dryRun };
+      return exportMessage(await engine().transfers.exportAccounts(order));
     },
     async switchAccount(request) {
       const report = await engine().files.switchTo(toAccountId(request.accountId), request.path, request.dryRun);

@@ -14,11 +14,11 @@ import { createAuditBook } from "./audit-book.ts";
 import type { OpenCallbackListener } from "./callback-listener.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { createCustody } from "./create-custody.ts";
+import { createTransferDesk } from "./create-transfers.ts";
 import type { Engine } from "./engine.ts";
 import { runExchange } from "./exchange.ts";
 import { createExchangeBook, type ExchangeBook } from "./exchange-book.ts";
 import type { FilePort } from "./file-port.ts";
-import { createImportDesk } from "./import-desk.ts";
 import { createKeeper } from "./keeper.ts";
 import { createKeyDesk } from "./key-desk.ts";
 import { createLeaseDesk } from "./lease-desk.ts";
@@ -104,7 +104,7 @@ export async function createEngine(
   return {
     accounts: createAccountDesk({ ...intake, issuer: deps.issuer, leases, affinity, log }),
     files: custody.fileDesk,
-    transfers: createImportDesk({ ...intake, safeguard, keys, settings: settingDesk, files: watch, log }),
+    transfers: createTransferDesk({ ...intake, safeguard, keys, settings: settingDesk, files: watch, log }),
     logins,
     selection,
     history,

@@ -1,7 +1,7 @@
 /**
- * What the doors see of transfers: logins on their way in from other programs. Types only.
+ * What the doors see of transfers: logins on their way in from other programs and out to them. Types only.
  */
-import type { Account } from "../domain/account.ts";
+import type { Account, AccountId } from "../domain/account.ts";
 import type { ForeignFormat } from "../transfer/foreign-store.ts";
 import type { ForeignFile } from "../transfer/json-node.ts";
 import type { ImportedFact } from "./import-facts.ts";
@@ -36,4 +36,37 @@ export interface ImportDecisionView {
 export interface TransferDesk {
   /** Files of one product. All or nothing; a bad file is `invalid_import` with its place. Never touches the network. */
   importFiles(files: readonly ForeignFile[], options: ImportOptions): Promise<ImportReport>;
+  /** The bytes of a file of another program, or of a pool file. Rejects with `export_refused` or `passphrase_required`. */
+  exportAccounts(order: ExportOrder): Promise<ExportReport>;
+}
+
+export type ExportFormat = Extract<
+  ForeignFormat,
+  "codex-auth" | "opencode-auth" | "oc-codex-multi-auth" | "rotor-pool-file"
+>;
+
+export interface ExportOrder {
+  /** null = the whole pool. */
+  readonly accountIds: readonly AccountId[] | null;
+  readonly format: ExportFormat;
+  /** The file that it goes into as it is now; null = there is none. */
+  readonly existing: Uint8Array | null;
+  /** For a pool file. */
+  readonly passphrase: string | null;
+  readonly dryRun: boolean;
+}
+
+export interface ExportReport {
+  /** Live tokens, in plain text but for a pool file; null in a dry run. */
+  readonly bytes: Uint8Array | null;
+  readonly rows: readonly ExportedRow[];
+  /** Accounts that only the file has; they stay in it. */
+  readonly destinationOnly: number;
+  readonly remarks: readonly string[];
+}
+
+export interface ExportedRow {
+  readonly account: Account;
+  readonly action: "add" | "update" | "keep" | "refuse";
+  readonly reason: string;
 }

@@ -182,7 +182,7 @@ test("add and import read files, standard input and the Codex home; a dry run sa
   writeFileSync(file, "{}");
   const dry = await desk.run("import", file, "--dry-run");
   expect(dry.out).toContain("would add  plus   new");
-  expect(dry.err).toBe("nothing was changed (--dry-run)\n");
+  expect(dry.err).toBe("note: something\nnothing was changed (--dry-run)\n");
   const home = await desk.runWith({ env: { CODEX_HOME: desk.home } }, "account", "add", "--alias", "third");
   expect(home.out).toContain("added   third  new");
   const piped = await desk.runWith({ stdin: "{}" }, "import", "-", "--json");

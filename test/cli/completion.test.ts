@@ -39,7 +39,7 @@ test("nouns, verbs, options, values and names, each where it belongs", async () 
   expect(await at("setting", "set", "w")).toEqual(["wait_seconds"]);
   expect(await at("connect", "c")).toEqual(["codex"]);
   expect(await at("log", "--level", "w")).toEqual(["warn"]);
-  expect(await at("import", "")).toEqual([]);
+  expect(await at("import", "")).toEqual(["leftovers"]);
   expect(await at("nonsense", "")).toEqual([]);
 });
 

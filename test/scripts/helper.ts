@@ -1,6 +1,7 @@
 /**
  * Programs for scripts: `ask` sends a request as a client would, `sim` steers the simulator, `until-grown` waits for a file that another
- * process writes, `field` picks one value out of JSON on standard input, `xdg-open` is a browser and `sign-in` a person with one.
+ * process writes, `field` picks one value out of JSON on standard input, `xdg-open` is a browser and `sign-in` a person with one,
+ * `to-store` a replaced product and `cmp-login` a look at two files of logins.
  */
 import { readFileSync, statSync } from "node:fs";
 
@@ -69,6 +70,32 @@ async function signIn(): Promise<void> {
   console.log(((await response.json()) as { redirectUrl?: string }).redirectUrl ?? `refused with ${response.status}`);
 }
 
+type Login = { tokens: Record<string, string> };
+
+/** `to-store < logins.json`: the same logins as opencode-multi-auth keeps them, with a forced account. */
+async function toStore(): Promise<void> {
+  const logins = JSON.parse(await Bun.stdin.text()) as Login[];
+  const stored = ({ tokens }: Login, alias: string) => ({
+    alias,
+    accessToken: tokens.access_token,
+    refreshToken: tokens.refresh_token,
+    idToken: tokens.id_token,
+    accountId: tokens.account_id,
+    tags: ["team"],
+  });
+  const accounts = Object.fromEntries(["work", "home", "spare"].map((alias, i) => [alias, stored(logins[i]!, alias)]));
+  console.log(
+    JSON.stringify({ version: 2, accounts, activeAlias: "work", forcedAlias: "home", rotationStrategy: "round-robin" }),
+  );
+}
+
+/** `cmp-login FILE LIST`: whether FILE holds the first login of LIST. */
+async function compareLogin(): Promise<void> {
+  const [one, [other]] = args.map((file) => JSON.parse(readFileSync(file, "utf8"))) as [Login, Login[]];
+  const isSame = ["access_token", "refresh_token"].every((key) => one.tokens[key] === other!.tokens[key]);
+  console.log(isSame ? "the same login" : "another login");
+}
+
 const programs: Record<string, () => Promise<void>> = {
   ask,
   sim,
@@ -76,5 +103,7 @@ const programs: Record<string, () => Promise<void>> = {
   field,
   "xdg-open": openPage,
   "sign-in": signIn,
+  "to-store": toStore,
+  "cmp-login": compareLogin,
 };
 await programs[name!]!();

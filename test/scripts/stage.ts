@@ -95,7 +95,7 @@ function layOut(folder: string, simulator: RunningSimulator): Record<string, str
   program("rotor", ROTOR);
   program("rotorctl", ROTOR);
   const helper = join(import.meta.dir, "helper.ts");
-  for (const name of ["ask", "sim", "until-grown", "field", "xdg-open", "sign-in"])
+  for (const name of ["ask", "sim", "until-grown", "field", "xdg-open", "sign-in", "to-store", "cmp-login"])
     program(name, [process.execPath, helper, name]);
   writeFileSync(join(folder, "logins.json"), JSON.stringify(simulator.accounts));
   writeFileSync(join(folder, "logins.jsonl"), simulator.accounts.map((login) => `${JSON.stringify(login)}\n`).join(""));

@@ -221,16 +221,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
       ...createOrders({ find, put, nowMs, count: () => accounts.size, refresh: (id) => fake.accounts.refresh(id) }),
       clearCooldown: async (id) => put({ ...find(id), cooldown: null }),
     },
-    transfers: {
-      async importFiles([file], { dryRun, alias }) {
-        const text = new TextDecoder().decode(file!.bytes);
-        if (!text.startsWith("{")) throw new AppError("invalid_import", "entry 1 is not an object");
-        const account = accountOf(alias ?? "plus");
-        if (!dryRun) put(account);
-        const entry = { action: "add", reason: "new", alias: account.alias, account: dryRun ? null : account } as const;
-        return { format: "codex-auth", accounts: [entry], facts: [], remarks: ["something"] };
-      },
-    },
+    transfers: fakeTransfers(() => [...accounts.values()], put),
     selection: {
       view() {
         const plan = explain(null);
@@ -423,6 +414,24 @@ function createHistory(
         if (!accounts.has(id)) throw new AppError("account_not_found", `there is no account with the id ${id}`);
       const ask = { nowMs: nowMs(), model, series: seriesFrom(samples), without, extraTiers };
       return forecastPool([...accounts.values()], { ...ask, holdsOn: (account) => heldOn(account, model) });
+    },
+  };
+}
+
+function fakeTransfers(accounts: () => readonly Account[], put: (account: Account) => Account): Engine["transfers"] {
+  return {
+    async exportAccounts({ accountIds, format, dryRun }) {
+      const chosen = accounts().filter(({ id }) => accountIds === null || accountIds.includes(id));
+      const rows = chosen.map((account) => ({ account, action: "add", reason: format }) as const);
+      return { bytes: dryRun ? null : new TextEncoder().encode("{}"), rows, destinationOnly: 2, remarks: [] };
+    },
+    async importFiles([file], { dryRun, alias }) {
+      const text = new TextDecoder().decode(file!.bytes);
+      if (!text.startsWith("{")) throw new AppError("invalid_import", "entry 1 is not an object");
+      const account = accountOf(alias ?? "plus");
+      if (!dryRun) put(account);
+      const entry = { action: "add", reason: "new", alias: account.alias, account: dryRun ? null : account } as const;
+      return { format: "codex-auth", accounts: [entry], facts: [], remarks: ["something"] };
     },
   };
 }

@@ -7,7 +7,8 @@ import { accountFacts } from "../account-text.ts";
 import type { Argument, Command, Context, Input } from "../command.ts";
 import type { DaemonLink } from "../daemon-link.ts";
 import { trendLines } from "../forecast-text.ts";
-import { importLogins, OWNER_OPTIONS, ownerWish } from "../import-logins.ts";
+import { importSource, OWNER_OPTIONS, ownerWish } from "../import-logins.ts";
+import { sourceFor } from "../import-sources.ts";
 import { resolveAccount } from "../resolve.ts";
 
 export const ACCOUNT_ARGUMENT: Argument = {
@@ -60,13 +61,15 @@ const add: Command = {
   ],
   examples: ["rotor account add --alias work", "rotor account add --take", "rotor account add ~/logins.json"],
   starts: true,
-  run: (context, input) =>
-    importLogins(context, {
-      source: input.arg(0),
+  async run(context, input) {
+    const source = sourceFor(context, input.arg(0) ?? "codex");
+    await importSource(context, source, {
       alias: input.value("alias"),
       dryRun: false,
       owner: ownerWish(input),
-    }),
+      passphrase: null,
+    });
+  },
 };
 
 const rename: Command = {

@@ -9,8 +9,14 @@ export interface CtlResult {
   readonly stderr: string;
 }
 
-export async function runCtl(args: readonly string[], env: Record<string, string>): Promise<CtlResult> {
-  const child = Bun.spawn([...ROTOR, ...args], { env, cwd: "/", stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+export async function runCtl(args: readonly string[], env: Record<string, string>, stdin?: string): Promise<CtlResult> {
+  const child = Bun.spawn([...ROTOR, ...args], {
+    env,
+    cwd: "/",
+    stdin: stdin === undefined ? "ignore" : new TextEncoder().encode(stdin),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
   const [stdout, stderr, exit] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),

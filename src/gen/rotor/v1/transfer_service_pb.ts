@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/transfer_service.proto.
  */
 export const file_rotor_v1_transfer_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9yb3Rvci92MS90cmFuc2Zlcl9zZXJ2aWNlLnByb3RvEghyb3Rvci52MSLmAQoLV2F0Y2hlZEZpbGUSDAoEcGF0aBgBIAEoCRIsCghhZGRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbG9va190aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIiCgVzdGF0ZRgEIAEoDjITLnJvdG9yLnYxLkZpbGVTdGF0ZRIOCgZyZWFzb24YBSABKAkSEgoKYWNjb3VudF9pZBgGIAEoCRIkCgZub3RpY2UYByABKA4yFC5yb3Rvci52MS5GaWxlTm90aWNlIkkKFFN3aXRjaEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSDAoEcGF0aBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIIrgBChVTd2l0Y2hBY2NvdW50UmVzcG9uc2USDAoEcGF0aBgBIAEoCRIiCgdhY2NvdW50GAIgASgLMhEucm90b3IudjEuQWNjb3VudBIWCg5wcmV2aW91c19hbGlhcxgDIAEoCRIvCg5wcmV2aW91c19sb2dpbhgEIAEoDjIXLnJvdG9yLnYxLlByZXZpb3VzTG9naW4SEwoLYmFja3VwX3BhdGgYBSABKAkSDwoHd3JpdHRlbhgGIAEoCCIoChJUYWtlQWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSI5ChNUYWtlQWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50IhkKF0xpc3RXYXRjaGVkRmlsZXNSZXF1ZXN0IkAKGExpc3RXYXRjaGVkRmlsZXNSZXNwb25zZRIkCgVmaWxlcxgBIAMoCzIVLnJvdG9yLnYxLldhdGNoZWRGaWxlIiAKEFdhdGNoRmlsZVJlcXVlc3QSDAoEcGF0aBgBIAEoCSI4ChFXYXRjaEZpbGVSZXNwb25zZRIjCgRmaWxlGAEgASgLMhUucm90b3IudjEuV2F0Y2hlZEZpbGUiIgoSVW53YXRjaEZpbGVSZXF1ZXN0EgwKBHBhdGgYASABKAkiFQoTVW53YXRjaEZpbGVSZXNwb25zZSI3ChZTeW5jV2F0Y2hlZEZpbGVSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCI+ChdTeW5jV2F0Y2hlZEZpbGVSZXNwb25zZRIjCgVmaWxlcxgBIAMoCzIULnJvdG9yLnYxLlN5bmNlZEZpbGUidgoKU3luY2VkRmlsZRIjCgRmaWxlGAEgASgLMhUucm90b3IudjEuV2F0Y2hlZEZpbGUSJAoGYWN0aW9uGAIgASgOMhQucm90b3IudjEuU3luY0FjdGlvbhIOCgZyZWFzb24YAyABKAkSDQoFYWxpYXMYBCABKAkiKAoKSW1wb3J0RmlsZRIMCgRuYW1lGAEgASgJEgwKBGRhdGEYAiABKAwiigEKFUltcG9ydEFjY291bnRzUmVxdWVzdBIjCgVmaWxlcxgBIAMoCzIULnJvdG9yLnYxLkltcG9ydEZpbGUSDwoHZHJ5X3J1bhgCIAEoCBINCgVhbGlhcxgDIAEoCRITCgtzb3VyY2VfcGF0aBgEIAEoCRIXCgpwYXNzcGhyYXNlGAUgASgJQgOAAQEijQEKFkltcG9ydEFjY291bnRzUmVzcG9uc2USKwoIYWNjb3VudHMYASADKAsyGS5yb3Rvci52MS5JbXBvcnRlZEFjY291bnQSDgoGZm9ybWF0GAIgASgJEiUKBWZhY3RzGAMgAygLMhYucm90b3IudjEuSW1wb3J0ZWRGYWN0Eg8KB3JlbWFya3MYBCADKAkifAoPSW1wb3J0ZWRBY2NvdW50EiYKBmFjdGlvbhgBIAEoDjIWLnJvdG9yLnYxLkltcG9ydEFjdGlvbhIOCgZyZWFzb24YAiABKAkSDQoFYWxpYXMYAyABKAkSIgoHYWNjb3VudBgEIAEoCzIRLnJvdG9yLnYxLkFjY291bnQiYwoMSW1wb3J0ZWRGYWN0EigKBGtpbmQYASABKA4yGi5yb3Rvci52MS5JbXBvcnRlZEZhY3RLaW5kEgwKBG5hbWUYAiABKAkSDQoFdGFrZW4YAyABKAgSDAoEdGV4dBgEIAEoCSqZAQoJRmlsZVN0YXRlEhoKFkZJTEVfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBGSUxFX1NUQVRFX0xPR0lOEAESFAoQRklMRV9TVEFURV9FTVBUWRACEhUKEUZJTEVfU1RBVEVfQlJPS0VOEAMSFQoRRklMRV9TVEFURV9BQlNFTlQQBBIWChJGSUxFX1NUQVRFX1JFRlVTRUQQBSpeCgpGaWxlTm90aWNlEhsKF0ZJTEVfTk9USUNFX1VOU1BFQ0lGSUVEEAASFwoTRklMRV9OT1RJQ0VfT0ZGRVJFRBABEhoKFkZJTEVfTk9USUNFX1RXT19PV05FUlMQAiqfAQoNUHJldmlvdXNMb2dpbhIeChpQUkVWSU9VU19MT0dJTl9VTlNQRUNJRklFRBAAEhcKE1BSRVZJT1VTX0xPR0lOX05PTkUQARIbChdQUkVWSU9VU19MT0dJTl9JTl9TVE9SRRACEhoKFlBSRVZJT1VTX0xPR0lOX0FET1BURUQQAxIcChhQUkVWSU9VU19MT0dJTl9CQUNLRURfVVAQBCqJAQoKU3luY0FjdGlvbhIbChdTWU5DX0FDVElPTl9VTlNQRUNJRklFRBAAEhcKE1NZTkNfQUNUSU9OX05PVEhJTkcQARITCg9TWU5DX0FDVElPTl9BREQQAhIVChFTWU5DX0FDVElPTl9SRU5FVxADEhkKFVNZTkNfQUNUSU9OX0hBTkRfT1ZFUhAEKncKDEltcG9ydEFjdGlvbhIdChlJTVBPUlRfQUNUSU9OX1VOU1BFQ0lGSUVEEAASFQoRSU1QT1JUX0FDVElPTl9BREQQARIZChVJTVBPUlRfQUNUSU9OX1JFUExBQ0UQAhIWChJJTVBPUlRfQUNUSU9OX1NLSVAQAyqvAQoQSW1wb3J0ZWRGYWN0S2luZBIiCh5JTVBPUlRFRF9GQUNUX0tJTkRfVU5TUEVDSUZJRUQQABIaChZJTVBPUlRFRF9GQUNUX0tJTkRfUElOEAESHwobSU1QT1JURURfRkFDVF9LSU5EX1NUUkFURUdZEAISHgoaSU1QT1JURURfRkFDVF9LSU5EX1NFVFRJTkcQAxIaChZJTVBPUlRFRF9GQUNUX0tJTkRfS0VZEAQy9gQKD1RyYW5zZmVyU2VydmljZRJZCg5JbXBvcnRBY2NvdW50cxIfLnJvdG9yLnYxLkltcG9ydEFjY291bnRzUmVxdWVzdBogLnJvdG9yLnYxLkltcG9ydEFjY291bnRzUmVzcG9uc2UiBNjjGAESVgoNU3dpdGNoQWNjb3VudBIeLnJvdG9yLnYxLlN3aXRjaEFjY291bnRSZXF1ZXN0Gh8ucm90b3IudjEuU3dpdGNoQWNjb3VudFJlc3BvbnNlIgTY4xgBElAKC1Rha2VBY2NvdW50Ehwucm90b3IudjEuVGFrZUFjY291bnRSZXF1ZXN0Gh0ucm90b3IudjEuVGFrZUFjY291bnRSZXNwb25zZSIE2OMYARJiChBMaXN0V2F0Y2hlZEZpbGVzEiEucm90b3IudjEuTGlzdFdhdGNoZWRGaWxlc1JlcXVlc3QaIi5yb3Rvci52MS5MaXN0V2F0Y2hlZEZpbGVzUmVzcG9uc2UiB5ACAdjjGAESSgoJV2F0Y2hGaWxlEhoucm90b3IudjEuV2F0Y2hGaWxlUmVxdWVzdBobLnJvdG9yLnYxLldhdGNoRmlsZVJlc3BvbnNlIgTY4xgBElAKC1Vud2F0Y2hGaWxlEhwucm90b3IudjEuVW53YXRjaEZpbGVSZXF1ZXN0Gh0ucm90b3IudjEuVW53YXRjaEZpbGVSZXNwb25zZSIE2OMYARJcCg9TeW5jV2F0Y2hlZEZpbGUSIC5yb3Rvci52MS5TeW5jV2F0Y2hlZEZpbGVSZXF1ZXN0GiEucm90b3IudjEuU3luY1dhdGNoZWRGaWxlUmVzcG9uc2UiBNjjGAFiBnByb3RvMw", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure]);
+  fileDesc("Ch9yb3Rvci92MS90cmFuc2Zlcl9zZXJ2aWNlLnByb3RvEghyb3Rvci52MSLmAQoLV2F0Y2hlZEZpbGUSDAoEcGF0aBgBIAEoCRIsCghhZGRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbG9va190aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIiCgVzdGF0ZRgEIAEoDjITLnJvdG9yLnYxLkZpbGVTdGF0ZRIOCgZyZWFzb24YBSABKAkSEgoKYWNjb3VudF9pZBgGIAEoCRIkCgZub3RpY2UYByABKA4yFC5yb3Rvci52MS5GaWxlTm90aWNlIkkKFFN3aXRjaEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSDAoEcGF0aBgCIAEoCRIPCgdkcnlfcnVuGAMgASgIIrgBChVTd2l0Y2hBY2NvdW50UmVzcG9uc2USDAoEcGF0aBgBIAEoCRIiCgdhY2NvdW50GAIgASgLMhEucm90b3IudjEuQWNjb3VudBIWCg5wcmV2aW91c19hbGlhcxgDIAEoCRIvCg5wcmV2aW91c19sb2dpbhgEIAEoDjIXLnJvdG9yLnYxLlByZXZpb3VzTG9naW4SEwoLYmFja3VwX3BhdGgYBSABKAkSDwoHd3JpdHRlbhgGIAEoCCIoChJUYWtlQWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSI5ChNUYWtlQWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50IhkKF0xpc3RXYXRjaGVkRmlsZXNSZXF1ZXN0IkAKGExpc3RXYXRjaGVkRmlsZXNSZXNwb25zZRIkCgVmaWxlcxgBIAMoCzIVLnJvdG9yLnYxLldhdGNoZWRGaWxlIiAKEFdhdGNoRmlsZVJlcXVlc3QSDAoEcGF0aBgBIAEoCSI4ChFXYXRjaEZpbGVSZXNwb25zZRIjCgRmaWxlGAEgASgLMhUucm90b3IudjEuV2F0Y2hlZEZpbGUiIgoSVW53YXRjaEZpbGVSZXF1ZXN0EgwKBHBhdGgYASABKAkiFQoTVW53YXRjaEZpbGVSZXNwb25zZSI3ChZTeW5jV2F0Y2hlZEZpbGVSZXF1ZXN0EgwKBHBhdGgYASABKAkSDwoHZHJ5X3J1bhgCIAEoCCI+ChdTeW5jV2F0Y2hlZEZpbGVSZXNwb25zZRIjCgVmaWxlcxgBIAMoCzIULnJvdG9yLnYxLlN5bmNlZEZpbGUidgoKU3luY2VkRmlsZRIjCgRmaWxlGAEgASgLMhUucm90b3IudjEuV2F0Y2hlZEZpbGUSJAoGYWN0aW9uGAIgASgOMhQucm90b3IudjEuU3luY0FjdGlvbhIOCgZyZWFzb24YAyABKAkSDQoFYWxpYXMYBCABKAkiKAoKSW1wb3J0RmlsZRIMCgRuYW1lGAEgASgJEgwKBGRhdGEYAiABKAwiigEKFUltcG9ydEFjY291bnRzUmVxdWVzdBIjCgVmaWxlcxgBIAMoCzIULnJvdG9yLnYxLkltcG9ydEZpbGUSDwoHZHJ5X3J1bhgCIAEoCBINCgVhbGlhcxgDIAEoCRITCgtzb3VyY2VfcGF0aBgEIAEoCRIXCgpwYXNzcGhyYXNlGAUgASgJQgOAAQEijQEKFkltcG9ydEFjY291bnRzUmVzcG9uc2USKwoIYWNjb3VudHMYASADKAsyGS5yb3Rvci52MS5JbXBvcnRlZEFjY291bnQSDgoGZm9ybWF0GAIgASgJEiUKBWZhY3RzGAMgAygLMhYucm90b3IudjEuSW1wb3J0ZWRGYWN0Eg8KB3JlbWFya3MYBCADKAkifAoPSW1wb3J0ZWRBY2NvdW50EiYKBmFjdGlvbhgBIAEoDjIWLnJvdG9yLnYxLkltcG9ydEFjdGlvbhIOCgZyZWFzb24YAiABKAkSDQoFYWxpYXMYAyABKAkSIgoHYWNjb3VudBgEIAEoCzIRLnJvdG9yLnYxLkFjY291bnQiYwoMSW1wb3J0ZWRGYWN0EigKBGtpbmQYASABKA4yGi5yb3Rvci52MS5JbXBvcnRlZEZhY3RLaW5kEgwKBG5hbWUYAiABKAkSDQoFdGFrZW4YAyABKAgSDAoEdGV4dBgEIAEoCSK7AQoVRXhwb3J0QWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEhIKCndob2xlX3Bvb2wYAiABKAgSJgoGZm9ybWF0GAMgASgOMhYucm90b3IudjEuRXhwb3J0Rm9ybWF0EhoKCGV4aXN0aW5nGAQgASgMQgOAAQFIAIgBARIXCgpwYXNzcGhyYXNlGAUgASgJQgOAAQESDwoHZHJ5X3J1bhgGIAEoCEILCglfZXhpc3RpbmciiQEKFkV4cG9ydEFjY291bnRzUmVzcG9uc2USEQoEZGF0YRgBIAEoDEIDgAEBEisKCGFjY291bnRzGAIgAygLMhkucm90b3IudjEuRXhwb3J0ZWRBY2NvdW50Eh4KFmRlc3RpbmF0aW9uX29ubHlfY291bnQYAyABKA0SDwoHcmVtYXJrcxgEIAMoCSJsCg9FeHBvcnRlZEFjY291bnQSEgoKYWNjb3VudF9pZBgBIAEoCRINCgVhbGlhcxgCIAEoCRImCgZhY3Rpb24YAyABKA4yFi5yb3Rvci52MS5FeHBvcnRBY3Rpb24SDgoGcmVhc29uGAQgASgJKpkBCglGaWxlU3RhdGUSGgoWRklMRV9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEZJTEVfU1RBVEVfTE9HSU4QARIUChBGSUxFX1NUQVRFX0VNUFRZEAISFQoRRklMRV9TVEFURV9CUk9LRU4QAxIVChFGSUxFX1NUQVRFX0FCU0VOVBAEEhYKEkZJTEVfU1RBVEVfUkVGVVNFRBAFKl4KCkZpbGVOb3RpY2USGwoXRklMRV9OT1RJQ0VfVU5TUEVDSUZJRUQQABIXChNGSUxFX05PVElDRV9PRkZFUkVEEAESGgoWRklMRV9OT1RJQ0VfVFdPX09XTkVSUxACKp8BCg1QcmV2aW91c0xvZ2luEh4KGlBSRVZJT1VTX0xPR0lOX1VOU1BFQ0lGSUVEEAASFwoTUFJFVklPVVNfTE9HSU5fTk9ORRABEhsKF1BSRVZJT1VTX0xPR0lOX0lOX1NUT1JFEAISGgoWUFJFVklPVVNfTE9HSU5fQURPUFRFRBADEhwKGFBSRVZJT1VTX0xPR0lOX0JBQ0tFRF9VUBAEKokBCgpTeW5jQWN0aW9uEhsKF1NZTkNfQUNUSU9OX1VOU1BFQ0lGSUVEEAASFwoTU1lOQ19BQ1RJT05fTk9USElORxABEhMKD1NZTkNfQUNUSU9OX0FERBACEhUKEVNZTkNfQUNUSU9OX1JFTkVXEAMSGQoVU1lOQ19BQ1RJT05fSEFORF9PVkVSEAQqdwoMSW1wb3J0QWN0aW9uEh0KGUlNUE9SVF9BQ1RJT05fVU5TUEVDSUZJRUQQABIVChFJTVBPUlRfQUNUSU9OX0FERBABEhkKFUlNUE9SVF9BQ1RJT05fUkVQTEFDRRACEhYKEklNUE9SVF9BQ1RJT05fU0tJUBADKq8BChBJbXBvcnRlZEZhY3RLaW5kEiIKHklNUE9SVEVEX0ZBQ1RfS0lORF9VTlNQRUNJRklFRBAAEhoKFklNUE9SVEVEX0ZBQ1RfS0lORF9QSU4QARIfChtJTVBPUlRFRF9GQUNUX0tJTkRfU1RSQVRFR1kQAhIeChpJTVBPUlRFRF9GQUNUX0tJTkRfU0VUVElORxADEhoKFklNUE9SVEVEX0ZBQ1RfS0lORF9LRVkQBCqwAQoMRXhwb3J0Rm9ybWF0Eh0KGUVYUE9SVF9GT1JNQVRfVU5TUEVDSUZJRUQQABIcChhFWFBPUlRfRk9STUFUX0NPREVYX0FVVEgQARIfChtFWFBPUlRfRk9STUFUX09QRU5DT0RFX0FVVEgQAhIlCiFFWFBPUlRfRk9STUFUX09DX0NPREVYX01VTFRJX0FVVEgQAxIbChdFWFBPUlRfRk9STUFUX1BPT0xfRklMRRAEKpABCgxFeHBvcnRBY3Rpb24SHQoZRVhQT1JUX0FDVElPTl9VTlNQRUNJRklFRBAAEhUKEUVYUE9SVF9BQ1RJT05fQUREEAESGAoURVhQT1JUX0FDVElPTl9VUERBVEUQAhIWChJFWFBPUlRfQUNUSU9OX0tFRVAQAxIYChRFWFBPUlRfQUNUSU9OX1JFRlVTRRAEMtEFCg9UcmFuc2ZlclNlcnZpY2USWQoOSW1wb3J0QWNjb3VudHMSHy5yb3Rvci52MS5JbXBvcnRBY2NvdW50c1JlcXVlc3QaIC5yb3Rvci52MS5JbXBvcnRBY2NvdW50c1Jlc3BvbnNlIgTY4xgBElkKDkV4cG9ydEFjY291bnRzEh8ucm90b3IudjEuRXhwb3J0QWNjb3VudHNSZXF1ZXN0GiAucm90b3IudjEuRXhwb3J0QWNjb3VudHNSZXNwb25zZSIE2OMYARJWCg1Td2l0Y2hBY2NvdW50Eh4ucm90b3IudjEuU3dpdGNoQWNjb3VudFJlcXVlc3QaHy5yb3Rvci52MS5Td2l0Y2hBY2NvdW50UmVzcG9uc2UiBNjjGAESUAoLVGFrZUFjY291bnQSHC5yb3Rvci52MS5UYWtlQWNjb3VudFJlcXVlc3QaHS5yb3Rvci52MS5UYWtlQWNjb3VudFJlc3BvbnNlIgTY4xgBEmIKEExpc3RXYXRjaGVkRmlsZXMSIS5yb3Rvci52MS5MaXN0V2F0Y2hlZEZpbGVzUmVxdWVzdBoiLnJvdG9yLnYxLkxpc3RXYXRjaGVkRmlsZXNSZXNwb25zZSIHkAIB2OMYARJKCglXYXRjaEZpbGUSGi5yb3Rvci52MS5XYXRjaEZpbGVSZXF1ZXN0Ghsucm90b3IudjEuV2F0Y2hGaWxlUmVzcG9uc2UiBNjjGAESUAoLVW53YXRjaEZpbGUSHC5yb3Rvci52MS5VbndhdGNoRmlsZVJlcXVlc3QaHS5yb3Rvci52MS5VbndhdGNoRmlsZVJlc3BvbnNlIgTY4xgBElwKD1N5bmNXYXRjaGVkRmlsZRIgLnJvdG9yLnYxLlN5bmNXYXRjaGVkRmlsZVJlcXVlc3QaIS5yb3Rvci52MS5TeW5jV2F0Y2hlZEZpbGVSZXNwb25zZSIE2OMYAWIGcHJvdG8z", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure]);
 
 /**
  * A file in which another program keeps its login.
@@ -624,6 +624,146 @@ export const ImportedFactSchema: GenMessage<ImportedFact> = /*@__PURE__*/
   messageDesc(file_rotor_v1_transfer_service, 18);
 
 /**
+ * Request of ExportAccounts.
+ *
+ * @generated from message rotor.v1.ExportAccountsRequest
+ */
+export type ExportAccountsRequest = Message<"rotor.v1.ExportAccountsRequest"> & {
+  /**
+   * Ids of the accounts; not looked at when `whole_pool` is set.
+   *
+   * @generated from field: repeated string account_ids = 1;
+   */
+  accountIds: string[];
+
+  /**
+   * Every account; a pool file then takes strategy, settings and imported client keys along.
+   *
+   * @generated from field: bool whole_pool = 2;
+   */
+  wholePool: boolean;
+
+  /**
+   * What to write.
+   *
+   * @generated from field: rotor.v1.ExportFormat format = 3;
+   */
+  format: ExportFormat;
+
+  /**
+   * The file as it is now; absent = there is none. What stands in it beside the exported logins stays.
+   *
+   * @generated from field: optional bytes existing = 4;
+   */
+  existing?: Uint8Array | undefined;
+
+  /**
+   * For a pool file.
+   *
+   * @generated from field: string passphrase = 5;
+   */
+  passphrase: string;
+
+  /**
+   * Say what would be written.
+   *
+   * @generated from field: bool dry_run = 6;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message rotor.v1.ExportAccountsRequest.
+ * Use `create(ExportAccountsRequestSchema)` to create a new message.
+ */
+export const ExportAccountsRequestSchema: GenMessage<ExportAccountsRequest> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_transfer_service, 19);
+
+/**
+ * Response of ExportAccounts.
+ *
+ * @generated from message rotor.v1.ExportAccountsResponse
+ */
+export type ExportAccountsResponse = Message<"rotor.v1.ExportAccountsResponse"> & {
+  /**
+   * Content of the file; empty in a dry run.
+   *
+   * @generated from field: bytes data = 1;
+   */
+  data: Uint8Array;
+
+  /**
+   * One entry per account.
+   *
+   * @generated from field: repeated rotor.v1.ExportedAccount accounts = 2;
+   */
+  accounts: ExportedAccount[];
+
+  /**
+   * Accounts that only the file has; they stay in it.
+   *
+   * @generated from field: uint32 destination_only_count = 3;
+   */
+  destinationOnlyCount: number;
+
+  /**
+   * What could not be carried, in words.
+   *
+   * @generated from field: repeated string remarks = 4;
+   */
+  remarks: string[];
+};
+
+/**
+ * Describes the message rotor.v1.ExportAccountsResponse.
+ * Use `create(ExportAccountsResponseSchema)` to create a new message.
+ */
+export const ExportAccountsResponseSchema: GenMessage<ExportAccountsResponse> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_transfer_service, 20);
+
+/**
+ * What an export does with one account.
+ *
+ * @generated from message rotor.v1.ExportedAccount
+ */
+export type ExportedAccount = Message<"rotor.v1.ExportedAccount"> & {
+  /**
+   * Id of the account.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+
+  /**
+   * Its alias.
+   *
+   * @generated from field: string alias = 2;
+   */
+  alias: string;
+
+  /**
+   * What is or would be done.
+   *
+   * @generated from field: rotor.v1.ExportAction action = 3;
+   */
+  action: ExportAction;
+
+  /**
+   * Why, in words.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message rotor.v1.ExportedAccount.
+ * Use `create(ExportedAccountSchema)` to create a new message.
+ */
+export const ExportedAccountSchema: GenMessage<ExportedAccount> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_transfer_service, 21);
+
+/**
  * What a file was found to hold.
  *
  * @generated from enum rotor.v1.FileState
@@ -898,6 +1038,102 @@ export const ImportedFactKindSchema: GenEnum<ImportedFactKind> = /*@__PURE__*/
   enumDesc(file_rotor_v1_transfer_service, 5);
 
 /**
+ * What an export writes.
+ *
+ * @generated from enum rotor.v1.ExportFormat
+ */
+export enum ExportFormat {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: EXPORT_FORMAT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * `auth.json` of the Codex CLI: one account.
+   *
+   * @generated from enum value: EXPORT_FORMAT_CODEX_AUTH = 1;
+   */
+  CODEX_AUTH = 1,
+
+  /**
+   * `auth.json` of OpenCode: one account.
+   *
+   * @generated from enum value: EXPORT_FORMAT_OPENCODE_AUTH = 2;
+   */
+  OPENCODE_AUTH = 2,
+
+  /**
+   * The store of oc-codex-multi-auth.
+   *
+   * @generated from enum value: EXPORT_FORMAT_OC_CODEX_MULTI_AUTH = 3;
+   */
+  OC_CODEX_MULTI_AUTH = 3,
+
+  /**
+   * A pool file of Rotor, encrypted.
+   *
+   * @generated from enum value: EXPORT_FORMAT_POOL_FILE = 4;
+   */
+  POOL_FILE = 4,
+}
+
+/**
+ * Describes the enum rotor.v1.ExportFormat.
+ */
+export const ExportFormatSchema: GenEnum<ExportFormat> = /*@__PURE__*/
+  enumDesc(file_rotor_v1_transfer_service, 6);
+
+/**
+ * What an export does with one account.
+ *
+ * @generated from enum rotor.v1.ExportAction
+ */
+export enum ExportAction {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: EXPORT_ACTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The file did not have it.
+   *
+   * @generated from enum value: EXPORT_ACTION_ADD = 1;
+   */
+  ADD = 1,
+
+  /**
+   * Its login in the file is renewed.
+   *
+   * @generated from enum value: EXPORT_ACTION_UPDATE = 2;
+   */
+  UPDATE = 2,
+
+  /**
+   * What the file has stays.
+   *
+   * @generated from enum value: EXPORT_ACTION_KEEP = 3;
+   */
+  KEEP = 3,
+
+  /**
+   * It cannot be told from another one in the file; nothing is written while one account is refused.
+   *
+   * @generated from enum value: EXPORT_ACTION_REFUSE = 4;
+   */
+  REFUSE = 4,
+}
+
+/**
+ * Describes the enum rotor.v1.ExportAction.
+ */
+export const ExportActionSchema: GenEnum<ExportAction> = /*@__PURE__*/
+  enumDesc(file_rotor_v1_transfer_service, 7);
+
+/**
  * Logins on their way between the pool and the files of other programs on this machine. The daemon reads and writes watched files only,
  * and only callers on the socket say which those are.
  *
@@ -916,6 +1152,18 @@ export const TransferService: GenService<{
     methodKind: "unary";
     input: typeof ImportAccountsRequestSchema;
     output: typeof ImportAccountsResponseSchema;
+  },
+  /**
+   * Logins in the format of another program, or as a pool file under a passphrase. The bytes hold live tokens, in plain text but for a pool
+   * file; a refresh token works once, so two programs that renew one login cut each other off. Sends nothing to anybody.
+   * `export_refused`, `passphrase_required`.
+   *
+   * @generated from rpc rotor.v1.TransferService.ExportAccounts
+   */
+  exportAccounts: {
+    methodKind: "unary";
+    input: typeof ExportAccountsRequestSchema;
+    output: typeof ExportAccountsResponseSchema;
   },
   /**
    * Makes a file hold the login of an account, whole and at once; the file's own program renews that login from then on. What else the
