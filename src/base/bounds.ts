@@ -11,6 +11,15 @@ export const ERROR_BODY_MAX_BYTES = 256 * 1024;
 /** One SSE event that we must read (terminal, limits) is kept at most this long before we stop looking into it. */
 export const SSE_EVENT_MAX_BYTES = 16 * 1024 * 1024;
 
+/** WebSockets of clients open at once: a busy desk has some twenty. One more is told to ask over HTTP. */
+export const CLIENT_SOCKETS_MAX = 1_024;
+/** Requests that may wait on one of them. Codex sends one at a time. */
+export const CLIENT_SOCKET_QUEUE = 16;
+/** Between two requests people read and think, and go to lunch. */
+export const CLIENT_SOCKET_IDLE_MS = 60 * 60_000;
+/** What all client sockets together remember of their conversations; a chain that does not fit is sent again by its client. */
+export const SOCKET_CHAINS_MAX_BYTES = 256 * 1024 * 1024;
+
 /** Opening events held back so that a failure inside a 200 can still move on; contracts §5. */
 export const HOLD_BACK_MAX_EVENTS = 16;
 export const HOLD_BACK_MAX_BYTES = 64 * 1024;

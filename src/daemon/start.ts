@@ -17,6 +17,7 @@ import { createControlRoutes } from "../control/routes.ts";
 import { listenControl } from "../control/server.ts";
 import { createProxyApp } from "../proxy/app.ts";
 import { listenProxy, type RunningProxy } from "../proxy/listen.ts";
+import { createSocketDoor } from "../proxy/socket-door.ts";
 import { createKeyRing, type KeyRing, type KeyRingDeps } from "../store/backup-key.ts";
 import { chooseGuard, createGuards } from "../store/guards.ts";
 import { acquireLock } from "../store/lock.ts";
@@ -79,14 +80,16 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     daemon.calendar = calendar;
     undo.push(() => calendar.close());
     const guard = createHttpGuard(config.proxy.allowedHosts);
-    const app = createProxyApp({
+    const doorDeps = {
       engine: () => room.readyEngine(),
       state: () => daemon.condition(),
       guard,
       clock,
       log,
-    });
-    const proxy: RunningProxy = listenProxy(app, { host: config.proxy.host, port: config.proxy.port, clock });
+    };
+    const { host, port } = config.proxy;
+    const sockets = createSocketDoor(doorDeps);
+    const proxy: RunningProxy = listenProxy(createProxyApp(doorDeps), { host, port, clock, sockets });
     daemon.proxyUrl = proxy.url;
     undo.push(() => proxy.stop(PROXY_GRACE_MS));
     writeDaemonFile(paths.daemonFile, {

@@ -30,7 +30,7 @@ export interface ProxyAppDeps {
 }
 
 /** Where a turn may be sent: SDKs, Codex, and spellings that older clients and other proxies use. */
-const RESPONSES_PATHS = [
+export const RESPONSES_PATHS = [
   "/v1/responses",
   "/responses",
   "/backend-api/codex/responses",
@@ -94,7 +94,7 @@ function withPathKey(request: Request): Request | null {
   return keyed;
 }
 
-function forbidden(header: "host" | "origin"): AppError {
+export function forbidden(header: "host" | "origin"): AppError {
   return new AppError(
     "forbidden_host",
     header === "host"

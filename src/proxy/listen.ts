@@ -5,6 +5,8 @@ import { BODY_MAX_BYTES } from "../base/bounds.ts";
 import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import type { ProxyApp } from "./app.ts";
+import type { SocketDoor } from "./socket-door.ts";
+import type { SocketSession } from "./socket-session.ts";
 
 export interface RunningProxy {
   /** `http://127.0.0.1:4747`: what clients and `daemon.json` are told. */
@@ -17,16 +19,24 @@ export interface RunningProxy {
 /** Our own limit is checked before and while a body is read, and answers with words. The server's, which has none, only backs it up. */
 const SERVER_LIMIT_BYTES = 8 * BODY_MAX_BYTES;
 
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly clock: Clock;
+  readonly sockets: SocketDoor;
+}
+
 /** Throws `address_in_use`. Port 0 takes any free one. */
-export function listenProxy(app: ProxyApp, options: { host: string; port: number; clock: Clock }): RunningProxy {
-  const { host, port, clock } = options;
-  const server = serve(app, host, port);
+export function listenProxy(app: ProxyApp, options: ListenOptions): RunningProxy {
+  const { host, port, clock, sockets } = options;
+  const server = serve(app, host, port, sockets);
   const bound = server.port!;
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`,
     port: bound,
     async stop(graceMs) {
       const ended = server.stop(false);
+      sockets.leave();
       const patience = new AbortController();
       await Promise.race([ended, clock.sleep(graceMs, patience.signal).catch(() => {})]);
       patience.abort();
@@ -35,15 +45,20 @@ export function listenProxy(app: ProxyApp, options: { host: string; port: number
   };
 }
 
-function serve(app: ProxyApp, hostname: string, port: number) {
+function serve(app: ProxyApp, hostname: string, port: number, sockets: SocketDoor) {
   try {
-    return Bun.serve({
+    return Bun.serve<SocketSession>({
       hostname,
       port,
       // Bun cuts a silent stream after 10 s by default; models think for minutes.
       idleTimeout: 0,
       maxRequestBodySize: SERVER_LIMIT_BYTES,
-      fetch: app.fetch,
+      fetch(request, self) {
+        const answer = request.headers.has("upgrade") ? sockets.upgrade(request, self) : null;
+        if (answer === null) return app.fetch(request);
+        return answer === "taken" ? undefined : answer;
+      },
+      websocket: sockets.handler,
     });
   } catch (thrown) {
     if ((thrown as { code?: unknown }).code !== "EADDRINUSE") throw thrown;

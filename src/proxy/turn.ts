@@ -27,10 +27,13 @@ export async function receiveTurn({ request, headers, bodyMaxBytes }: Visit): Pr
   return { body, scanned: scanBody(body.plain) };
 }
 
+/** A turn may come in a request of its own, or inside a connection. */
+export type TurnVisit = Omit<Visit, "request">;
+
 type Common = Omit<ExchangeRequest, "headers" | "body" | "plainBody" | "model" | "filter" | "unpack">;
 
-export function commonOf(visit: Visit, scanned: ScannedBody): Common {
-  const { surface, path, query, keyId, request, headers } = visit;
+export function commonOf(visit: TurnVisit, scanned: ScannedBody): Common {
+  const { surface, path, query, keyId, signal, headers } = visit;
   const promptCacheKey = textOf(scanned, "prompt_cache_key");
   const header = (name: string) => headerValue(headers, name);
   return {
@@ -41,7 +44,7 @@ export function commonOf(visit: Visit, scanned: ScannedBody): Common {
     stream: true,
     conversation: conversationKeyOf({ header, promptCacheKey, keyId }),
     keyId,
-    signal: request.signal,
+    signal,
   };
 }
 
@@ -51,7 +54,7 @@ export interface SdkTurn {
 }
 
 /** `asked` is the Responses request: the client's own, or what was made of it. `filter` is for a client that streams. */
-export function sdkTurn(visit: Visit, body: RequestBody, asked: ScannedBody, filter: () => ByteFilter): SdkTurn {
+export function sdkTurn(visit: TurnVisit, body: RequestBody, asked: ScannedBody, filter: () => ByteFilter): SdkTurn {
   const { bytes, model, lite, wantsStream } = normaliseRequest(asked, visit.engine.catalogue.isLite);
   const unedited = bytes === body.plain;
   const exchange: ExchangeRequest = {

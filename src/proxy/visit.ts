@@ -34,6 +34,8 @@ export interface Visit {
   readonly headers: HeaderList;
   readonly surface: Surface;
   readonly keyId: string;
+  /** Aborted when the client hangs up. */
+  readonly signal: AbortSignal;
   readonly bodyMaxBytes: number;
   readonly nowMs: () => number;
 }
@@ -52,7 +54,7 @@ export async function receive(
     const engine = deps.engine();
     const keyId = engine === null ? "" : authenticate(headers, surface, engine.keys);
     if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
-      throw new AppError("upgrade_required", "WebSocket is not served here; send the request over HTTP");
+      throw new AppError("upgrade_required", "no WebSocket is served at this path; send the request over HTTP");
     }
     if (engine === null) throw notReady(deps);
     const { bodyMaxBytes } = deps;
@@ -64,6 +66,7 @@ export async function receive(
       headers,
       surface,
       keyId,
+      signal: request.signal,
       bodyMaxBytes,
       nowMs: deps.clock.nowMs,
     });
@@ -82,7 +85,7 @@ export function refuse(deps: ProxyDeps, error: AppError, about: { surface: Surfa
   });
 }
 
-function notReady(deps: ProxyDeps): AppError {
+export function notReady(deps: ProxyDeps): AppError {
   const { state, reason } = deps.state();
   return new AppError(
     state === "locked" ? "store_locked" : "not_ready",

@@ -180,7 +180,7 @@ describe("curl", () => {
       expect((await curl(world, "/rotor.v1.AccountService/ListAccounts", ...withKey(world))).status).toBe(404);
       const upgrade = ["-H", "connection: Upgrade", "-H", "upgrade: websocket", "-H", "sec-websocket-version: 13"];
       const ask = [...withKey(world), ...upgrade, "-H", "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA=="];
-      expect((await curl(world, "/v1/responses", ...ask)).status).toBe(426);
+      expect((await curl(world, "/v1/models", ...ask)).status).toBe(426);
       expect(await world.upstream.requests()).toEqual([]);
     });
   });

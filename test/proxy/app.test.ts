@@ -5,8 +5,9 @@ import { AppError } from "../../src/base/errors.ts";
 import { headerValue } from "../../src/base/header-list.ts";
 import { createHttpGuard } from "../../src/base/http-guard.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { createProxyApp } from "../../src/proxy/app.ts";
+import { createProxyApp, type ProxyAppDeps } from "../../src/proxy/app.ts";
 import { listenProxy } from "../../src/proxy/listen.ts";
+import { createSocketDoor } from "../../src/proxy/socket-door.ts";
 import { CLIENT_KEY, COMPLETED, EXCHANGE_ID, KEY_ID, opened, refused, sse } from "../support/fake-exchange-engine.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { openDoor, sendRaw, TURN } from "./door.ts";
@@ -229,8 +230,8 @@ describe("keys", () => {
 });
 
 describe("WebSocket", () => {
-  test.each(["/v1/responses", "/backend-api/codex/responses"])(
-    "an upgrade of %s is answered 426 at once",
+  test.each(["/v1/models", "/backend-api/codex/alpha/search"])(
+    "an upgrade of %s, where no WebSocket is, is answered 426 at once",
     async (path) => {
       const answer = await sendRaw(
         door.port,
@@ -428,14 +429,15 @@ describe("states and listener", () => {
 
   test("a port in use is named", () => {
     const clock = createManualClock();
-    const app = createProxyApp({
+    const deps: ProxyAppDeps = {
       engine: () => null,
       state: () => ({ state: "ready", reason: "" }),
       guard: createHttpGuard(),
       clock,
       log: silentLog,
-    });
-    expect(() => listenProxy(app, { host: "127.0.0.1", port: door.port, clock })).toThrow(
+    };
+    const sockets = createSocketDoor(deps);
+    expect(() => listenProxy(createProxyApp(deps), { host: "127.0.0.1", port: door.port, clock, sockets })).toThrow(
       expect.objectContaining({ code: "address_in_use", facts: { host: "127.0.0.1", port: door.port } }),
     );
   });

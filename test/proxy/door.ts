@@ -3,6 +3,7 @@ import { createHttpGuard } from "../../src/base/http-guard.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { createProxyApp, type ProxyAppDeps } from "../../src/proxy/app.ts";
 import { listenProxy } from "../../src/proxy/listen.ts";
+import { createSocketDoor, type SocketDoor } from "../../src/proxy/socket-door.ts";
 import { CLIENT_KEY, createFakeEngine, type FakeEngine } from "../support/fake-exchange-engine.ts";
 import { createManualClock, type ManualClock } from "../support/manual-clock.ts";
 
@@ -11,6 +12,7 @@ export interface Door {
   readonly port: number;
   readonly fake: FakeEngine;
   readonly clock: ManualClock;
+  readonly sockets: SocketDoor;
   /** With the client key, unless `headers` say otherwise. */
   ask(path: string, init?: RequestInit & { headers?: Record<string, string> }): Promise<Response>;
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
@@ -20,15 +22,16 @@ export interface Door {
 export function openDoor(deps: Partial<ProxyAppDeps> = {}): Door {
   const fake = createFakeEngine();
   const clock = createManualClock();
-  const app = createProxyApp({
+  const doorDeps: ProxyAppDeps = {
     engine: () => fake.engine,
     state: () => ({ state: "ready", reason: "" }),
     guard: createHttpGuard(),
     clock,
     log: silentLog,
     ...deps,
-  });
-  const listener = listenProxy(app, { host: "127.0.0.1", port: 0, clock });
+  };
+  const sockets = createSocketDoor(doorDeps);
+  const listener = listenProxy(createProxyApp(doorDeps), { host: "127.0.0.1", port: 0, clock, sockets });
   const ask: Door["ask"] = (path, init = {}) =>
     fetch(listener.url + path, { ...init, headers: { authorization: `Bearer ${CLIENT_KEY}`, ...init.headers } });
   return {
@@ -36,6 +39,7 @@ export function openDoor(deps: Partial<ProxyAppDeps> = {}): Door {
     port: listener.port,
     fake,
     clock,
+    sockets,
     ask,
     post: (path, body, headers = {}) =>
       ask(path, {

@@ -69,6 +69,7 @@ export function createFakeEngine(): FakeEngine {
         },
       }),
       keys: only<KeyDesk>({
+        list: () => [key],
         verify: (text: string) => (parseClientKey(text) !== null && text === CLIENT_KEY ? key : null),
       }),
       settings: only<SettingDesk>({}),

@@ -1,0 +1,150 @@
+/**
+ * A client's `response.create` frame as an exchange (wire §3.5): the request that it would have been over HTTP, whole, with what only a
+ * WebSocket carries inside its body put where HTTP has it. A Codex client's members stay byte for byte.
+ */
+import { AppError } from "../base/errors.ts";
+import { type HeaderList, withoutHeaders } from "../base/header-list.ts";
+import type { ExchangeRequest } from "../pool/engine.ts";
+import { forUpstream } from "./header-hygiene.ts";
+import { findMember, isArray, isNull, readFlag, readText, scanMembers } from "./json-members.ts";
+import { type Edit, jsonBytes, spliceMembers } from "./json-splice.ts";
+import { viewObject } from "./json-view.ts";
+import { type ScannedBody, scanBody, textOf } from "./request-facts.ts";
+import type { Items, SocketChain } from "./socket-chain.ts";
+import { commonOf, sdkTurn, type TurnVisit } from "./turn.ts";
+import { createVendorEventFilter } from "./vendor-events.ts";
+
+export interface SocketAsk {
+  /** The request as it would be over HTTP, with its whole input. */
+  readonly body: ScannedBody;
+  /** All items of that input. */
+  readonly items: Items;
+  /** Nothing is to be generated: the client only says what is to come. */
+  readonly warmUp: boolean;
+  readonly model: string | null;
+}
+
+const TRUE = jsonBytes(true);
+const OPEN = Buffer.from("[");
+const CLOSE = Buffer.from("]");
+const COMMA = Buffer.from(",");
+
+/** Throws `invalid_request`, or `previous_response_not_found` for what the chain does not hold. */
+export function readAsk(frame: ScannedBody, chain: SocketChain): SocketAsk {
+  const { bytes, members } = frame;
+  const edits = new Map<string, Edit>([["type", null]]);
+  const generate = findMember(members, "generate");
+  const warmUp = readFlag(bytes, generate) === false;
+  if (generate !== null) edits.set("generate", null);
+  if (findMember(members, "stream") === null) edits.set("stream", TRUE);
+  const own = itemsIn(frame);
+  const previous = findMember(members, "previous_response_id");
+  let items = own ?? [];
+  if (previous !== null) edits.set("previous_response_id", null);
+  if (previous !== null && !isNull(bytes, previous)) {
+    items = [...earlierItems(readText(bytes, previous), chain), ...items];
+    edits.set("input", arrayOf(items));
+  }
+  return { body: scanBody(spliceMembers(bytes, members, edits)), items, warmUp, model: textOf(frame, "model") };
+}
+
+function earlierItems(responseId: string | null, chain: SocketChain): Items {
+  const items = responseId === null ? null : chain.itemsOf(responseId);
+  if (items !== null) return items;
+  // In upstream's own words: clients that know them send everything again.
+  const message = `Previous response with id '${(responseId ?? "").slice(0, 80)}' not found.`;
+  throw new AppError("previous_response_not_found", message, { facts: { param: "previous_response_id" } });
+}
+
+/** What stands between the brackets of `input`; null when it is no list. */
+function itemsIn({ bytes, members }: ScannedBody): Items | null {
+  const input = findMember(members, "input");
+  if (input === null || !isArray(bytes, input)) return null;
+  const inner = Buffer.from(
+    bytes.buffer,
+    bytes.byteOffset + input.valueStart + 1,
+    input.valueEnd - input.valueStart - 2,
+  );
+  return isBlank(inner) ? [] : [inner];
+}
+
+function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every((byte) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
+}
+
+function arrayOf(items: Items): Uint8Array {
+  return Buffer.concat([OPEN, ...items.flatMap((item, index) => (index === 0 ? [item] : [COMMA, item])), CLOSE]);
+}
+
+export function exchangeOf(visit: TurnVisit, { body, model }: SocketAsk): ExchangeRequest {
+  if (visit.surface === "sdk") {
+    const { bytes } = body;
+    return sdkTurn(visit, { bytes, plain: bytes }, body, createVendorEventFilter).exchange;
+  }
+  return {
+    ...commonOf(visit, body),
+    headers: withTurnHeaders(forUpstream(visit.headers), body),
+    body: body.bytes,
+    plainBody: body.bytes,
+    model,
+    filter: null,
+    // The events are read here, to be made frames of.
+    unpack: true,
+  };
+}
+
+/** Of the handshake alone, and of a request that comes as a frame. */
+const HANDSHAKE: ReadonlySet<string> = new Set([
+  "sec-websocket-accept",
+  "sec-websocket-extensions",
+  "sec-websocket-key",
+  "sec-websocket-protocol",
+  "sec-websocket-version",
+  "connection",
+  "upgrade",
+  "accept",
+  "content-type",
+  "content-encoding",
+  // Its one value says that a WebSocket is spoken.
+  "openai-beta",
+]);
+
+/** What of the handshake's header is every request's. */
+export function requestHeaders(handshake: HeaderList): HeaderList {
+  return [
+    ...withoutHeaders(handshake, HANDSHAKE),
+    ["accept", "text/event-stream"],
+    ["content-type", "application/json"],
+  ];
+}
+
+/** Members of `client_metadata` that are headers over HTTP (wire §3.4, §3.5): those of the handshake are older than this turn. */
+const AS_HEADERS: readonly string[] = ["x-codex-turn-state", "x-codex-turn-metadata", "x-codex-window-id"];
+const HEADER_PREFIX = "ws_request_header_";
+const HEADER_VALUE = /^[\t\x20-\x7e]{1,16384}$/;
+const HEADER_NAME = /^(?:x|openai)-[a-z0-9-]{1,100}$/;
+
+function withTurnHeaders(headers: HeaderList, { bytes, members }: ScannedBody): HeaderList {
+  const member = findMember(members, "client_metadata");
+  const told = member === null ? null : viewObject(bytes, member);
+  if (told === null) return headers;
+  const fresh: (readonly [string, string])[] = [];
+  for (const { key } of told.members) {
+    const name = key.startsWith(HEADER_PREFIX) ? key.slice(HEADER_PREFIX.length).replaceAll("_", "-") : key;
+    if (name === key && !AS_HEADERS.includes(key)) continue;
+    const value = told.text(key);
+    if (value !== null && HEADER_VALUE.test(value) && HEADER_NAME.test(name)) fresh.push([name, value]);
+  }
+  return fresh.length === 0 ? headers : [...withoutHeaders(headers, new Set(fresh.map(([name]) => name))), ...fresh];
+}
+
+/** The first member of most events is their type, and most are output that nothing else is asked of. */
+const PLAIN_TYPE = /^\{"type":"([a-z_.]+)"/;
+const TYPE_MAX_BYTES = 80;
+
+export function eventType(data: Buffer): string | null {
+  const plain = PLAIN_TYPE.exec(data.toString("latin1", 0, TYPE_MAX_BYTES));
+  if (plain !== null) return plain[1]!;
+  const scan = scanMembers(data);
+  return scan.ok ? readText(data, findMember(scan.members, "type")) : null;
+}
