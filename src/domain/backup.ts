@@ -17,7 +17,7 @@ export type BackupReason = (typeof BACKUP_REASONS)[number];
 
 export const BACKUP_SUFFIX = ".rotor-backup";
 
-/** `20261121T101500Z-daily.rotor-backup`; a second one of the same second gets a number. Names sort by time. */
+/** `20261121T101500Z-daily.rotor-backup`; a second one of the same second gets a number. Names sort by second only. */
 export function backupName(atMs: number, reason: BackupReason, taken: (name: string) => boolean): string {
   const stamp = instantStamp(atMs);
   for (let number = 1; ; number++) {

@@ -23,10 +23,9 @@ export interface StoredBackup extends KeptBackup {
 export function listBackups(folder: string): StoredBackup[] {
   return entriesOf(folder)
     .filter((name) => parseBackupName(name) !== null)
-    .toSorted()
-    .toReversed()
     .map((name) => storedBackup(folder, name))
-    .filter((backup) => backup !== null);
+    .filter((backup) => backup !== null)
+    .toSorted((a, b) => b.createdAtMs - a.createdAtMs || (a.name < b.name ? 1 : -1));
 }
 
 /** Rejects with `backup_not_found`, also for what is not a name at all. */

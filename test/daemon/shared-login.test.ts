@@ -49,8 +49,8 @@ function openRotator(stage: Stage, file: string, manner: "in-place" | "rename") 
 async function share(control: Control, file: string): Promise<string> {
   const data = readFileSync(file).toString("base64");
   const { accounts } = await control.call<{ accounts: { account: { id: string } }[] }>(
-    "AccountService/ImportAccounts",
-    { data, alias: "alpha", sourcePath: file },
+    "TransferService/ImportAccounts",
+    { files: [{ name: "auth.json", data }], alias: "alpha", sourcePath: file },
   );
   return accounts[0]!.account.id;
 }

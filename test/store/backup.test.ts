@@ -18,7 +18,7 @@ import fc from "fast-check";
 import { fromUnknown } from "../../src/base/errors.ts";
 import { systemDice } from "../../src/base/id.ts";
 import { verifyBackupFile } from "../../src/store/backup-file.ts";
-import { findBackup } from "../../src/store/backup-folder.ts";
+import { findBackup, listBackups } from "../../src/store/backup-folder.ts";
 import { makeBackup } from "../../src/store/backup-work.ts";
 import { finishSwap, openAside } from "../../src/store/database.ts";
 import type { WrappedKey } from "../../src/store/seal.ts";
@@ -263,4 +263,14 @@ test("a disk without room is refused before anything is written", async () => {
   const job = { ...base, database: huge, nowMs: 0, rotorVersion: "0", key, passphrase: null };
   expect(await rejection(makeBackup(job, systemDice))).toBe("disk_full");
   expect(readdirSync(room.folder).toSorted()).toEqual([name, "huge.db"].toSorted());
+});
+
+test("the newest comes first, whatever their names say within one second", async () => {
+  await room.addAccounts(1);
+  const first = await room.backup();
+  const second = await room.backup();
+  const times = listBackups(room.folder).map(({ createdAtMs }) => createdAtMs);
+  expect(times).toEqual(times.toSorted((a, b) => b - a));
+  expect(listBackups(room.folder)).toHaveLength(2);
+  expect(new Set([first.name, second.name]).size).toBe(2);
 });
