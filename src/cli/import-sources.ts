@@ -59,6 +59,15 @@ export function sourceFor(context: Context, word: string): ImportSource {
   });
 }
 
+/** A keyring is where a login may be all the same. */
+export function nothingFound(context: Context): AppError {
+  const warning = storeWarning(findCodexHome(context));
+  if (warning !== null)
+    return new AppError("invalid_import", warning, { hint: "codex login, then: rotor account add" });
+  const message = `there is nothing to import here; looked for ${productNames().join(", ")}`;
+  return new AppError("invalid_import", message, { hint: "rotor import PATH, or sign in: rotor login" });
+}
+
 export function productNames(): readonly string[] {
   const anywhere = { env: {}, platform: "linux", homeDir: "/" } as const;
   return [...new Set(foreignPlaces(anywhere).map(({ product }) => product))];

@@ -1,8 +1,10 @@
 /**
- * Whether a program that would renew the same logins runs on this machine now. Looks at the names of processes, never at what they hold.
+ * Whether a program that would renew the same logins runs on this machine now. Looks at the names of processes and at
+ * where they have their home, and keeps nothing of it.
  */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import type { Host } from "../base/env.ts";
 import type { ForeignProduct } from "../base/foreign-places.ts";
 
 export interface RunningProgram {
@@ -21,16 +23,28 @@ const PROGRAMS: Readonly<Record<ForeignProduct, readonly string[]>> = {
   cliproxyapi: ["cli-proxy-api", "cliproxyapi"],
 };
 
-export function runningPrograms(
-  product: ForeignProduct,
-  platform: NodeJS.Platform,
-  own: number,
-): readonly RunningProgram[] {
+export function runningPrograms(product: ForeignProduct, host: Host): readonly RunningProgram[] {
   const names = PROGRAMS[product];
-  return processes(platform).flatMap(({ pid, words }) => {
-    const name = pid === own ? undefined : programOf(words).find((one) => names.includes(one));
-    return name === undefined ? [] : [{ pid, name }];
+  return processes(host.platform).flatMap(({ pid, words }) => {
+    const name = programOf(words).find((one) => names.includes(one));
+    return name === undefined || livesElsewhere(pid, host) ? [] : [{ pid, name }];
   });
+}
+
+/** What decides where these programs keep their logins. */
+const HOMES = ["HOME", "CODEX_HOME", "XDG_DATA_HOME"] as const;
+
+/** With another home it has other logins. Linux only; elsewhere, and where it may not be known, it is taken for one of ours. */
+function livesElsewhere(pid: number, { platform, env }: Host): boolean {
+  if (platform !== "linux") return false;
+  try {
+    const theirs = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+    const settingOf = (name: string) =>
+      theirs.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
+    return HOMES.some((name) => settingOf(name) !== (env[name] ?? ""));
+  } catch {
+    return false;
+  }
 }
 
 /** The program itself, and the script when that is run by an interpreter. */

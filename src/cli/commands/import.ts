@@ -5,7 +5,7 @@ import { AppError } from "../../base/errors.ts";
 import type { Command, Context, Input } from "../command.ts";
 import { confirm, YES_OPTION } from "../confirm.ts";
 import { type ImportOrder, importSource, OWNER_OPTIONS, ownerWish } from "../import-logins.ts";
-import { findSources, type ImportSource, productNames, sourceFor } from "../import-sources.ts";
+import { findSources, type ImportSource, nothingFound, productNames, sourceFor } from "../import-sources.ts";
 import { type FoundLeftover, findLeftovers, leftoverTable, WIPE_CAVEAT, wipe } from "../leftovers.ts";
 import { askPassphrase } from "../passphrase-prompt.ts";
 import { printable } from "../print.ts";
@@ -77,11 +77,7 @@ async function chosenSources(context: Context, input: Input): Promise<readonly I
     return [bundle, ...sources.filter((source) => !files.includes(source))];
   }
   const found = findSources(context);
-  if (found.length === 0) {
-    throw new AppError("invalid_import", `there is nothing to import here; looked for ${productNames().join(", ")}`, {
-      hint: "rotor import PATH, or sign in: rotor login",
-    });
-  }
+  if (found.length === 0) throw nothingFound(context);
   if (words.length > 0 || found.length === 1 || input.has("yes") || input.has("dry-run")) return found;
   return choose(context, found);
 }
@@ -112,7 +108,7 @@ async function choose({ io, print }: Context, found: readonly ImportSource[]): P
 /** Two programs that renew one login cut each other off (rotor help sharing). */
 function warnOfRunning({ io, print }: Context, { product }: ImportSource, { owner }: ImportOrder): void {
   if (product === null || owner === "file") return;
-  const running = runningPrograms(product, io.host.platform, io.host.uid);
+  const running = runningPrograms(product, io.host);
   if (running.length === 0) return;
   const shown = running.slice(0, 3).map(({ name, pid }) => `${name} (process ${pid})`);
   print.warning(
