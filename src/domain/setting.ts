@@ -130,6 +130,21 @@ export const SETTINGS = {
     unit: "days",
     why: "a login that nobody renews dies of idleness; the official client renews after 8 days when a token does not say its end. 0 = only before expiry",
   },
+  usage_poll: { type: "boolean", default: true, why: "figures of accounts that serve nothing just now stay true" },
+  usage_poll_minutes: {
+    type: "integer",
+    default: 10,
+    min: 2,
+    max: 1_440,
+    unit: "minutes",
+    why: "a person's own client asks every minute; this is for the accounts beside it",
+  },
+  usage_answer: {
+    type: "choice",
+    default: "pool",
+    values: ["pool", "account"],
+    why: "a client that sees one account stops itself while another could serve",
+  },
   exchanges_kept: {
     type: "integer",
     default: 10_000,

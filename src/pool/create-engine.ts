@@ -15,7 +15,7 @@ import type { OpenCallbackListener } from "./callback-listener.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { createCustody } from "./create-custody.ts";
 import { createTransferDesk } from "./create-transfers.ts";
-import type { Engine } from "./engine.ts";
+import type { AccountDesk, Engine, SelectionDesk } from "./engine.ts";
 import { runExchange } from "./exchange.ts";
 import { createExchangeBook, type ExchangeBook } from "./exchange-book.ts";
 import type { FilePort } from "./file-port.ts";
@@ -23,10 +23,13 @@ import { createKeeper } from "./keeper.ts";
 import { createKeyDesk } from "./key-desk.ts";
 import { createLeaseDesk } from "./lease-desk.ts";
 import { createLoginDesk } from "./login-desk.ts";
+import { createUsageDesk } from "./pooled-usage.ts";
 import { createResendPacer } from "./resend-pacer.ts";
 import { createScheduler } from "./scheduler.ts";
 import { createSelectionDesk } from "./selection-desk.ts";
 import { createSettingDesk } from "./setting-desk.ts";
+import { createUsagePoller, type UsagePoller } from "./usage-poller.ts";
+import { createUsageReader } from "./usage-reader.ts";
 import { createWindowHistory } from "./window-history.ts";
 
 export interface RunningEngine extends Engine {
@@ -81,33 +84,26 @@ export async function createEngine(
   const logins = createLoginDesk({ ...intake, loginIssuer, openCallbackListener, scheduler, log });
   const counters = { exchanges: 0, served: 0, failovers: 0, clientsGone: 0 };
   const pacer = createResendPacer();
-  const exchangeDeps = {
-    pacer,
-    keeper,
-    leases,
-    credentials,
-    upstream,
-    affinity,
-    book,
-    settings,
-    clock,
-    dice,
-    log,
-    counters,
+  const exchangeDeps = { ...intake, pacer, leases, upstream, affinity, book, settings, log, counters };
+  const usageReader = createUsageReader({ keeper, credentials, upstream, settings, clock });
+  const poller = createUsagePoller({ keeper, reader: usageReader, settings, clock, scheduler, dice, log });
+  const run: Engine["exchanges"]["run"] = (request) => {
+    poller.noteInterest();
+    return runExchange(exchangeDeps, request);
   };
-  const run: Engine["exchanges"]["run"] = (request) => runExchange(exchangeDeps, request);
   const selection = createSelectionDesk({ keeper, leases, audit, log, settings, nowMs: () => clock.nowMs() });
   const history = createWindowHistory({ keeper, store, selection, settings, clock, scheduler, log });
+  const desk = createAccountDesk({ ...intake, issuer: deps.issuer, leases, affinity, log });
   await credentials.start();
   watch.start();
 
   return {
-    accounts: createAccountDesk({ ...intake, issuer: deps.issuer, leases, affinity, log }),
+    ...noticed(poller, desk, selection),
     files: custody.fileDesk,
     transfers: createTransferDesk({ ...intake, safeguard, keys, settings: settingDesk, files: watch, log }),
     logins,
-    selection,
     history,
+    usage: createUsageDesk({ keeper, holdsOn: selection.holdsOn, settings, nowMs: () => clock.nowMs() }),
     exchanges: { run, open: book.open, list: book.list, get: book.get, watch: book.watch },
     keys,
     settings: settingDesk,
@@ -120,6 +116,7 @@ export async function createEngine(
     checkStore: () => store.check(),
     openLeases: () => leases.openTotal(),
     async close() {
+      await poller.close();
       await logins.close();
       await ended(book, clock);
       await watch.close();
@@ -128,6 +125,20 @@ export async function createEngine(
       await Promise.all([keeper.flush(), book.flush(), keys.flush(), audit.flush(), history.flush()]);
     },
   };
+}
+
+/** Whoever looks at accounts or watches the pool wants figures that are true. */
+function noticed(
+  poller: UsagePoller,
+  accounts: AccountDesk,
+  selection: SelectionDesk,
+): Pick<Engine, "accounts" | "selection"> {
+  const list = () => {
+    poller.noteInterest();
+    return accounts.list();
+  };
+  const watch: SelectionDesk["watch"] = (onChange) => poller.whileWatched(selection.watch(onChange));
+  return { accounts: { ...accounts, list }, selection: { ...selection, watch } };
 }
 
 /** An exchange whose door was closed on it ends a few turns of the event loop later. */

@@ -25,6 +25,7 @@ import type { HistoryStep, WindowSeries } from "../domain/window-history.ts";
 import type { ExchangeQuery, StoreCheck } from "../store/store.ts";
 import type { AuditDesk } from "./audit-book.ts";
 import type { EditOptions, LoginStep, QueueOptions } from "./login-step.ts";
+import type { UsageDesk } from "./pooled-usage.ts";
 import type { TransferDesk } from "./transfer-desk.ts";
 
 export interface Engine {
@@ -38,6 +39,7 @@ export interface Engine {
   readonly transfers: TransferDesk;
   readonly settings: SettingDesk;
   readonly catalogue: CatalogueDesk;
+  readonly usage: UsageDesk;
   readonly audit: AuditDesk;
   counters(): Counters;
   checkStore(): Promise<StoreCheck>;

@@ -20,7 +20,14 @@ export async function answerChat(visit: Visit): Promise<Response> {
     ? null
     : (response: Readonly<Record<string, unknown>>) => completionOf(response, wants, nowMs());
   const delivery = { fold, refusal: chatRefusal };
-  return answerExchange(answer, { surface, stream: true, signal: request.signal, nowMs, delivery });
+  return answerExchange(answer, {
+    surface,
+    stream: true,
+    signal: request.signal,
+    nowMs,
+    delivery,
+    pooled: engine.usage.told(),
+  });
 }
 
 /** Upstream refuses with `{"detail":…}` at times, which no SDK shows. null for what has OpenAI's form already, or none that is known. */

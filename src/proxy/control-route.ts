@@ -1,12 +1,13 @@
 /**
  * Everything else that a Codex client asks of its backend (usage, settings, files, …): passed through with an account of the pool, body
- * and answer untouched. One call is answered here, because it is about the client's own login: which workspaces that has.
+ * and answer untouched. Two calls are answered here: which workspaces the client's own login has, and, unless a setting says otherwise, what is left: of the pool.
  */
 import { AppError } from "../base/errors.ts";
 import { headerValue } from "../base/header-list.ts";
 import { conversationKeyOf } from "../domain/affinity.ts";
 import { AS_IT_COMES, answerExchange } from "./exchange-answer.ts";
 import { forUpstream } from "./header-hygiene.ts";
+import { pooledUsageBody } from "./pooled-words.ts";
 import { decodeBody, readBytes } from "./request-body.ts";
 import { scanBody, textOf } from "./request-facts.ts";
 import type { Visit } from "./visit.ts";
@@ -16,6 +17,8 @@ export async function answerControl(visit: Visit): Promise<Response> {
   if (upstreamPath === null) throw new AppError("route_not_found", "there is nothing at this path");
   if (upstreamPath === "/wham/accounts/check" && visit.request.method === "GET") return accountsCheck(visit);
   const { request, engine, headers, surface, keyId, nowMs } = visit;
+  const usage = USAGE_PATHS.has(upstreamPath) && request.method === "GET" ? engine.usage.told() : null;
+  if (usage !== null) return Response.json(pooledUsageBody(usage, headerValue(headers, "chatgpt-account-id"), nowMs()));
   const body = hasBody(request.method) ? await readBytes(request, visit.bodyMaxBytes) : null;
   const facts = await factsOf(visit, upstreamPath, body);
   const answer = await engine.exchanges.run({
@@ -34,8 +37,18 @@ export async function answerControl(visit: Visit): Promise<Response> {
     keyId,
     signal: request.signal,
   });
-  return answerExchange(answer, { surface, stream: false, delivery: AS_IT_COMES, signal: request.signal, nowMs });
+  return answerExchange(answer, {
+    surface,
+    stream: false,
+    delivery: AS_IT_COMES,
+    signal: request.signal,
+    nowMs,
+    pooled: engine.usage.told(),
+  });
 }
+
+/** What the client shows and stops itself by; upstream would answer for the account that we lease. */
+const USAGE_PATHS: ReadonlySet<string> = new Set(["/wham/usage", "/codex/usage"]);
 
 /** Path below upstream's base. `/api/codex/…` is what Codex calls `/wham/…` when its base URL has no `/backend-api` (wire §3.0). */
 function upstreamPathOf(path: string): string | null {

@@ -4,10 +4,12 @@
 import { AppError } from "../base/errors.ts";
 import { type HeaderList, headerValue, withoutHeaders } from "../base/header-list.ts";
 import type { Surface } from "../domain/exchange.ts";
+import type { PooledUsage } from "../domain/pooled-usage.ts";
 import type { ExchangeAnswer } from "../pool/engine.ts";
 import { type AnswerContext, exchangeHeader, finalAnswer } from "./final-answer.ts";
 import { foldStream } from "./fold.ts";
 import { forClient } from "./header-hygiene.ts";
+import { withPooledLimits } from "./pooled-words.ts";
 import { failureBody, type StreamError, statusOfFailure } from "./stream-error.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -29,12 +31,17 @@ export interface AnswerOptions {
   readonly delivery: Delivery;
   readonly signal: AbortSignal;
   readonly nowMs: () => number;
+  /** What its limit headers are to say instead of one account's figures; null leaves them as they came. */
+  readonly pooled: PooledUsage | null;
 }
 
 export function answerExchange(answer: ExchangeAnswer, options: AnswerOptions): Response | Promise<Response> {
   const context = (): AnswerContext => ({ ...options, exchangeId: answer.exchangeId, nowMs: options.nowMs() });
   if (answer.kind === "refused") return ownAnswer(answer.error, context());
-  const headers = [...forClient(answer.headers), ...exchangeHeader(answer.exchangeId)];
+  const passed = forClient(answer.headers);
+  const { pooled } = options;
+  const limits = pooled === null ? passed : withPooledLimits(passed, pooled, options.nowMs());
+  const headers = [...limits, ...exchangeHeader(answer.exchangeId)];
   if (answer.kind === "rejected") return rejectedAnswer(answer.status, headers, answer.body, options.delivery);
   // A client that hung up while the exchange opened has no stream left to cancel: it is cancelled for it.
   if (options.signal.aborted || hasNoBody(answer.status)) {

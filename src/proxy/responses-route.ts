@@ -5,6 +5,8 @@
 import type { ExchangeRequest } from "../pool/engine.ts";
 import { AS_IT_COMES, answerExchange, type Delivery } from "./exchange-answer.ts";
 import { forUpstream } from "./header-hygiene.ts";
+import { PooledEventFilter } from "./pooled-event-filter.ts";
+import { pooledEvent } from "./pooled-words.ts";
 import { textOf } from "./request-facts.ts";
 import { commonOf, type ReceivedTurn, receiveTurn, sdkTurn } from "./turn.ts";
 import { createVendorEventFilter } from "./vendor-events.ts";
@@ -15,7 +17,14 @@ export async function answerResponses(visit: Visit): Promise<Response> {
   const turn = await receiveTurn(visit);
   const { exchange, delivery } = surface === "codex" ? ofCodex(visit, turn) : ofSdk(visit, turn);
   const answer = await engine.exchanges.run(exchange);
-  return answerExchange(answer, { surface, stream: true, signal: request.signal, nowMs, delivery });
+  return answerExchange(answer, {
+    surface,
+    stream: true,
+    signal: request.signal,
+    nowMs,
+    delivery,
+    pooled: engine.usage.told(),
+  });
 }
 
 interface Turn {
@@ -32,10 +41,20 @@ function ofCodex(visit: Visit, { body, scanned }: ReceivedTurn): Turn {
     body: body.bytes,
     plainBody: body.plain,
     model: textOf(scanned, "model"),
-    filter: null,
+    filter: pooledEvents(visit),
     unpack: false,
   };
   return { exchange, delivery: AS_IT_COMES };
+}
+
+/** Asked when the event is there: what it says is as new as it can be. */
+function pooledEvents({ engine, nowMs }: Visit): ExchangeRequest["filter"] {
+  if (!engine.usage.isPooled()) return null;
+  return () =>
+    new PooledEventFilter(() => {
+      const pooled = engine.usage.told();
+      return pooled === null ? null : pooledEvent(pooled, nowMs());
+    });
 }
 
 function ofSdk(visit: Visit, { body, scanned }: ReceivedTurn): Turn {

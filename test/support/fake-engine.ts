@@ -283,6 +283,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
     },
     keys: createKeys(nowMs),
     settings,
+    usage: { isPooled: () => false, told: () => null },
     catalogue: { isLite: () => false, models: () => Promise.reject(new Error("the fake engine has no models")) },
     audit: createAudit(nowMs, settings),
     counters: () => COUNTERS,

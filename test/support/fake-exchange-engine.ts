@@ -8,6 +8,7 @@ import { sha256Hex } from "../../src/base/id.ts";
 import type { Account } from "../../src/domain/account.ts";
 import { type ClientKey, parseClientKey } from "../../src/domain/client-key.ts";
 import type { ExchangeId } from "../../src/domain/exchange.ts";
+import type { PooledUsage } from "../../src/domain/pooled-usage.ts";
 import type { AuditDesk } from "../../src/pool/audit-book.ts";
 import type {
   AccountDesk,
@@ -39,6 +40,8 @@ export interface FakeEngine {
   readonly requests: ExchangeRequest[];
   /** The last of them; throws when there is none. */
   readonly last: () => ExchangeRequest;
+  /** What clients are told of the pool; null = nothing. */
+  pooled: PooledUsage | null;
   readonly modelRequests: Parameters<Engine["catalogue"]["models"]>[0][];
   reply: Reply;
   models: CatalogueAnswer;
@@ -74,6 +77,7 @@ export function createFakeEngine(): FakeEngine {
       }),
       settings: only<SettingDesk>({}),
       audit: only<AuditDesk>({}),
+      usage: { isPooled: () => fake.pooled !== null, told: () => fake.pooled },
       catalogue: only<CatalogueDesk>({
         isLite: (model: string) => model.endsWith("-lite"),
         models: async (request: FakeEngine["modelRequests"][number]) => {
@@ -94,6 +98,7 @@ export function createFakeEngine(): FakeEngine {
     reply: () => opened(sse(COMPLETED)),
     models: { kind: "refused", error: new AppError("no_accounts", "there are no accounts yet") },
     accounts: [],
+    pooled: null,
   };
   return fake;
 }

@@ -127,7 +127,8 @@ export async function createPoolRoom(options: RoomOptions = {}): Promise<PoolRoo
     issuer: scriptedIssuer(options, refreshed, revoked),
     filePort: files,
     issuerUrl: ISSUER,
-    settings: { fromEnv: options.settings ?? {}, fromFile: {} },
+    // A test that is not about it sees no attempt but its own.
+    settings: { fromEnv: { usage_poll: "off", ...options.settings }, fromFile: {} },
     clock,
     dice: seededDice(options.seed ?? 1),
     log,
