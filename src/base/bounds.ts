@@ -47,6 +47,9 @@ export const SOCKET_PATH_MAX_BYTES = 100;
 /** Conversations whose account is remembered at once; the least recently used is forgotten first. */
 export const AFFINITY_MAX_CONVERSATIONS = 10_000;
 
+/** Accounts that metrics name one by one; what counts over all of them goes on counting them all. */
+export const METRICS_MAX_ACCOUNTS = 1_000;
+
 /** Logins open at once: more than anybody signs in to side by side, few enough that a loop of clients cannot flood the issuer. */
 export const LOGINS_OPEN_MAX = 16;
 /** Ended logins are shown for an hour, the latest hundred at most. */

@@ -43,6 +43,8 @@ export interface Config {
     passphraseFile: string | null;
   };
   log: { level: LogLevel };
+  /** Where a Prometheus may fetch metrics, always on loopback; null = nowhere, the default. Port 0 takes any free one. */
+  metrics: { host: string; port: number } | null;
   /** `[setting]` entries and ROTOR_SETTING_* variables, as text by key; the settings catalogue judges them. */
   settings: { fromEnv: Readonly<Record<string, string>>; fromFile: Readonly<Record<string, string>> };
 }
@@ -57,6 +59,7 @@ const KNOWN_KEYS: Keys = {
   codex: ["home"],
   seal: ["guard", "passphrase_file"],
   log: ["level"],
+  metrics: ["listen"],
 };
 
 /** Reads the file (absent means all defaults) and lays the environment over it. Throws `config_invalid` with file, line and key. */
@@ -89,6 +92,10 @@ export function loadConfig(path: string, host: Host): Config {
       passphraseFile: env.ROTOR_PASSPHRASE_FILE ?? text(table, "seal", "passphrase_file", path) ?? null,
     },
     log: { level: logLevel(env.ROTOR_LOG ?? text(table, "log", "level", path) ?? "info", at("log.level")) },
+    metrics: listenAddress(
+      env.ROTOR_METRICS_LISTEN ?? text(table, "metrics", "listen", path) ?? null,
+      at("metrics.listen"),
+    ),
     settings: { fromEnv: settingsFromEnv(host), fromFile: settingsFromFile(table, path) },
   };
 }
@@ -199,6 +206,17 @@ function guardChoice(value: string, key: string): SealGuardChoice {
   const choice = SEAL_GUARD_CHOICES.find((name) => name === value);
   if (choice !== undefined) return choice;
   throw new AppError("config_invalid", `${key} must be one of ${SEAL_GUARD_CHOICES.join(", ")}`);
+}
+
+/** Metrics name accounts and say what everybody does: they never leave this machine by themselves. */
+function listenAddress(value: string | null, key: string): Config["metrics"] {
+  if (value === null || value === "") return null;
+  const match = /^(127\.0\.0\.1|localhost|\[::1\]):(\d{1,5})$/.exec(value);
+  const port = Number(match?.[2]);
+  if (match === null || port > 65_535) {
+    throw new AppError("config_invalid", `${key} must be a loopback address with a port, such as 127.0.0.1:9464`);
+  }
+  return { host: match[1]!.replace(/^\[|\]$/g, ""), port };
 }
 
 /** https everywhere, http on loopback only (contracts §14): a login must not cross a network in the clear. */

@@ -3,6 +3,8 @@
  */
 import { CHAT_FIELDS } from "../base/chat-fields.ts";
 import { ERROR_TABLE, type ErrorRow } from "../base/errors.ts";
+import { CONFIG_TOPIC } from "./config-topic.ts";
+import { METRICS_TOPIC } from "./metrics-topic.ts";
 import { MOVING_TOPIC } from "./moving-topic.ts";
 import { SEAL_TOPIC } from "./seal-topic.ts";
 import { SHARING_TOPIC } from "./sharing-topic.ts";
@@ -35,54 +37,6 @@ rotor up --foreground instead. rotor path says where everything is kept;
 to remove Rotor, stop it (rotor down) and delete those files.
 
 Try it without any account: rotor demo.`;
-
-const config = `CONFIG
-
-config.toml (rotor path config) is read when the daemon starts. Every key has
-a default that is right; an absent file is fine. Unknown keys are refused with
-their line.
-
-    [proxy]
-    host = "127.0.0.1"       # anything else lends out your logins
-    port = 4747              # 0 takes a free one
-    allowed_hosts = []       # Host names that another host may be called by
-
-    [upstream]               # how a simulator is plugged in
-    base_url = "https://chatgpt.com/backend-api"
-    issuer = "https://auth.openai.com"
-    client = "socket"        # or "fetch", the default behind an HTTPS_PROXY
-
-    [codex]
-    # home = "/home/me/.codex"   where the Codex CLI keeps its login
-
-    [seal]                   # rotor help seal
-    guard = "auto"           # of a new store: keychain, passphrase, key_file
-    # passphrase_file = "/run/secrets/rotor"
-
-    [log]
-    level = "info"           # debug, info, warn, error
-
-    [setting]                # any setting of rotor setting list
-    wait_seconds = 20
-
-Environment, which wins over the file:
-
-    ROTOR_HOME               one folder for data, config, socket and log
-    ROTOR_CONFIG             the config file
-    ROTOR_SOCKET             the control socket
-    ROTOR_LOG_FILE           the log file
-    ROTOR_LOG                level of the log
-    ROTOR_UPSTREAM_BASE_URL  upstream
-    ROTOR_UPSTREAM_ISSUER    its OAuth issuer
-    ROTOR_SEAL_GUARD         what guards a new store
-    ROTOR_PASSPHRASE         passphrase of the seal
-    ROTOR_PASSPHRASE_FILE    a file (0600) whose first line is that
-    ROTOR_SETTING_…          a setting, e.g. ROTOR_SETTING_WAIT_SECONDS
-    CODEX_HOME               home of the Codex CLI
-    ROTOR_NO_BROWSER         open no browser to sign in
-    NO_COLOR                 no colour
-
-What may change while the daemon runs is a setting: rotor setting list.`;
 
 const fairUse = `FAIR USE
 
@@ -246,7 +200,12 @@ function errorsText(): string {
 
 export const TOPICS: readonly Topic[] = [
   { name: "install", aliases: ["start"], about: "put Rotor to work, and take it away again", text: () => install },
-  { name: "config", aliases: ["environment"], about: "config file and environment variables", text: () => config },
+  {
+    name: "config",
+    aliases: ["environment"],
+    about: "config file and environment variables",
+    text: () => CONFIG_TOPIC,
+  },
   { name: "clients", aliases: ["client"], about: "what to tell Codex, OpenCode, SDKs and curl", text: () => clients },
   {
     name: "chat",
@@ -273,6 +232,12 @@ export const TOPICS: readonly Topic[] = [
     aliases: ["move", "migrate", "migration"],
     about: "from the products that Rotor replaces, and to another machine",
     text: () => MOVING_TOPIC,
+  },
+  {
+    name: "metrics",
+    aliases: ["prometheus", "monitoring"],
+    about: "what a Prometheus can fetch, and how to let it",
+    text: () => METRICS_TOPIC,
   },
   {
     name: "errors",

@@ -9,6 +9,8 @@ export interface DaemonFile {
   readonly socket: string;
   readonly proxy_url: string | null;
   readonly dashboard_url: string | null;
+  /** Where metrics are fetched; null = they are off. */
+  readonly metrics_url: string | null;
 }
 
 export function writeDaemonFile(path: string, file: DaemonFile): void {

@@ -27,6 +27,8 @@ import { readDaemonPid, removeDaemonFile, writeDaemonFile } from "./daemon-file.
 import { diagnose } from "./diagnose.ts";
 import { EngineRoom } from "./engine-room.ts";
 import { createIdleStop } from "./idle-stop.ts";
+import type { Metrics } from "./metrics.ts";
+import { openMetricsDoor } from "./metrics-door.ts";
 import { createSealDesk } from "./seal-order.ts";
 import { StoreCare } from "./store-care.ts";
 import { runInWorker } from "./worker.ts";
@@ -53,7 +55,9 @@ export interface RunningDaemon {
 const PROXY_GRACE_MS = 5_000;
 const CONTROL_GRACE_MS = 1_000;
 
-export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
+export async function startDaemon(given: DaemonOptions): Promise<RunningDaemon> {
+  const metrics = await createMetricsWhenWanted(given);
+  const options = { ...given, log: metrics?.counting(given.log) ?? given.log };
   const { paths, config, clock, log, pid } = options;
   makeDataFolder(paths.dataDir);
   const lock = lockFolder(paths);
@@ -92,12 +96,14 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const proxy: RunningProxy = listenProxy(createProxyApp(doorDeps), { host, port, clock, sockets });
     daemon.proxyUrl = proxy.url;
     undo.push(() => proxy.stop(PROXY_GRACE_MS));
+    const metricsUrl = metrics === null ? null : openMetrics(metrics, options, room, undo);
     writeDaemonFile(paths.daemonFile, {
       pid,
       version: VERSION,
       socket: paths.socket,
       proxy_url: proxy.url,
       dashboard_url: null,
+      metrics_url: metricsUrl,
     });
     undo.push(() => removeDaemonFile(paths.daemonFile, pid));
     const idle = createIdleStop({ engine: () => room.engine, clock, onIdle: options.onStop });
@@ -115,6 +121,23 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     await stop();
     throw thrown;
   }
+}
+
+/** Nobody who leaves them off pays for them: what counts is not even loaded. */
+async function createMetricsWhenWanted({ config, clock }: DaemonOptions): Promise<Metrics | null> {
+  if (config.metrics === null) return null;
+  const { createMetrics } = await import("./metrics.ts");
+  return createMetrics({ nowMs: clock.nowMs, residentBytes: () => process.memoryUsage.rss() });
+}
+
+function openMetrics(metrics: Metrics, { config, log }: DaemonOptions, room: EngineRoom, undo: (() => void)[]): string {
+  const follow = () => metrics.follow(room.readyEngine());
+  follow();
+  undo.push(room.watch(follow));
+  const door = openMetricsDoor({ ...config.metrics!, scrape: metrics.scrape, log });
+  undo.push(() => void door.close());
+  log.info("metrics.listening", { url: door.url });
+  return door.url;
 }
 
 function buildRoom(options: DaemonOptions) {

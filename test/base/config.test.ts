@@ -42,6 +42,7 @@ const DEFAULTS: Config = {
   codex: { home: "/home/ada/.codex" },
   seal: { guard: "auto", passphrase: null, passphraseFile: null },
   log: { level: "info" },
+  metrics: null,
   settings: { fromEnv: {}, fromFile: {} },
 };
 
@@ -69,6 +70,8 @@ test("every key can be set", () => {
     passphrase_file = "/srv/passphrase"
     [log]
     level = "debug"
+    [metrics]
+    listen = "[::1]:9464"
     [setting]
     wait_seconds = 5
     affinity = false
@@ -84,6 +87,7 @@ test("every key can be set", () => {
     codex: { home: "/srv/codex" },
     seal: { guard: "passphrase", passphrase: null, passphraseFile: "/srv/passphrase" },
     log: { level: "debug" },
+    metrics: { host: "::1", port: 9464 },
     settings: { fromEnv: {}, fromFile: { wait_seconds: "5", affinity: "false" } },
   });
 });
@@ -224,4 +228,12 @@ test("a file that cannot be read is an error, not the defaults", () => {
   chmodSync(path, 0o000);
   // Root reads anything; then there is nothing to refuse.
   if (process.getuid?.() !== 0) expect(() => loadConfig(path, hostOf())).toThrow("cannot be read");
+});
+
+test("metrics listen on loopback or nowhere", () => {
+  expect(load(null, { ROTOR_METRICS_LISTEN: "127.0.0.1:0" }).metrics).toEqual({ host: "127.0.0.1", port: 0 });
+  expect(load('[metrics]\nlisten = "127.0.0.1:1"', { ROTOR_METRICS_LISTEN: "" }).metrics).toBeNull();
+  for (const listen of ["0.0.0.0:9464", "127.0.0.1", "9464", "localhost:70000", "rotor.lan:1"]) {
+    expect(refusal(`[metrics]\nlisten = "${listen}"`)).toContain("metrics.listen must be a loopback address");
+  }
 });

@@ -44,6 +44,9 @@ const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   "@connectrpc/connect": ["control", "cli", "dashboard"],
   "@connectrpc/connect-node": ["control", "cli"],
   "@bufbuild/protobuf": ["gen", "control", "cli", "dashboard"],
+  "@opentelemetry/api": ["daemon"],
+  "@opentelemetry/exporter-prometheus": ["daemon"],
+  "@opentelemetry/sdk-metrics": ["daemon"],
   commander: ["cli"],
   uqr: ["cli"],
 };
