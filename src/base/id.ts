@@ -33,6 +33,15 @@ export function isUlid(text: string): boolean {
   return /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text);
 }
 
+/** UUID version 4 (RFC 9562 §5.4), for who asks for that form. */
+export function randomUuid(dice: Dice): string {
+  const bytes = Buffer.from(dice.bytes(16));
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = bytes.toString("hex");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
 /** `length` random bytes as base64url without padding (RFC 4648 §5). */
 export function randomToken(dice: Dice, length: number): string {
   return Buffer.from(dice.bytes(length)).toString("base64url");

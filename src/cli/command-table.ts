@@ -6,6 +6,7 @@ import { accountCommands } from "./commands/account.ts";
 import { accountListCommands } from "./commands/account-list.ts";
 import { accountLoginCommands } from "./commands/account-logins.ts";
 import { accountOrderCommands } from "./commands/account-orders.ts";
+import { accountRedeemCommands } from "./commands/account-redeem.ts";
 import { auditCommands } from "./commands/audit.ts";
 import { backupCommands } from "./commands/backup.ts";
 import { completionCommands } from "./commands/completion.ts";
@@ -39,6 +40,7 @@ export const COMMANDS: readonly Command[] = [
   ...accountCommands,
   ...accountOrderCommands,
   ...accountLoginCommands,
+  ...accountRedeemCommands,
   ...switchCommands,
   ...fileCommands,
   ...keyCommands,

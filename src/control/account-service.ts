@@ -2,8 +2,9 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
-import type { AccountService } from "../gen/rotor/v1/account_service_pb.ts";
+import { type AccountService, RedeemOutcome } from "../gen/rotor/v1/account_service_pb.ts";
 import type { Engine } from "../pool/engine.ts";
+import type { Redeemed } from "../pool/redeem-desk.ts";
 import { toAccountEdit } from "./convert/account-edits.ts";
 import { accountConverter } from "./convert/accounts.ts";
 import { loginStepMessage } from "./convert/login-steps.ts";
@@ -46,9 +47,15 @@ export function createAccountService(engine: () => Engine, clock: Clock): Servic
       for await (const step of steps) yield { step: loginStepMessage(step) };
     },
     async *probeAccounts(request, context) {
-      const options = { dryRun: request.dryRun, signal: context.signal };
+      const { model, effort, dryRun } = request;
+      const ask = model === "" ? null : { model, effort: effort || "low" };
+      const options = { dryRun, signal: context.signal, ask };
       const steps = engine().accounts.probeAll(request.accountIds.map(toAccountId), options);
       for await (const step of steps) yield { step: loginStepMessage(step) };
+    },
+    async redeemResetCredit(request) {
+      const { code, account, resumed } = await engine().accounts.redeem(toAccountId(request.accountId));
+      return { outcome: REDEEM_OUTCOMES[code], account: converter()(account), resumed };
     },
     async clearAccountCooldown(request) {
       const account = await engine().accounts.clearCooldown(toAccountId(request.accountId));
@@ -56,3 +63,10 @@ export function createAccountService(engine: () => Engine, clock: Clock): Servic
     },
   };
 }
+
+const REDEEM_OUTCOMES: Readonly<Record<Redeemed["code"], RedeemOutcome>> = {
+  reset: RedeemOutcome.RESET,
+  nothing_to_reset: RedeemOutcome.NOTHING_TO_RESET,
+  no_credit: RedeemOutcome.NO_CREDIT,
+  already_redeemed: RedeemOutcome.ALREADY_REDEEMED,
+};

@@ -3,6 +3,7 @@
  */
 import type { CooldownReason } from "./account.ts";
 import type { Hold } from "./hold.ts";
+import { usedPercentNow, type Window } from "./window.ts";
 
 const COOLDOWN_TEXTS: Readonly<Record<CooldownReason, string>> = {
   rate_limited: "upstream asked for a slower pace",
@@ -33,6 +34,16 @@ export function holdText(hold: Hold): string {
     case "at_capacity":
       return `it serves ${hold.openLeases} ${hold.openLeases === 1 ? "request" : "requests"}, as many as it may`;
   }
+}
+
+/** `used: 12 % of 5 hours, 34 % of 7 days`; windows of single models by their name. */
+export function usedText(windows: readonly Window[], nowMs: number): string {
+  if (windows.length === 0) return "upstream states no windows";
+  const parts = windows.map((window) => {
+    const limit = window.models === null ? "" : ` of ${window.limit}`;
+    return `${Math.round(usedPercentNow(window, nowMs))} %${limit}${lengthText(window.lengthMinutes)}`;
+  });
+  return `used: ${parts.join(", ")}`;
 }
 
 /** Whole days and hours in those words; any other length as it came. */

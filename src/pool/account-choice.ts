@@ -5,6 +5,7 @@
 import { EXCHANGE_MAX_ATTEMPTS } from "../base/bounds.ts";
 import type { Clock } from "../base/clock.ts";
 import type { AccountId } from "../domain/account.ts";
+import type { Ask } from "../domain/ask.ts";
 import type { Plan } from "../domain/plan.ts";
 import { rank } from "../domain/rank.ts";
 import { type Refusal, refusalOf } from "../domain/refusal.ts";
@@ -48,11 +49,11 @@ export class AccountChoice {
 
   /** Is it still there and without a hold? Between two tries on one account an operator or another request may have changed that. */
   mayAsk(accountId: AccountId): boolean {
-    const { keeper, leases } = this.#deps;
+    const { keeper } = this.#deps;
     const account = keeper.get(accountId);
     if (account === null) return false;
     // It has begun to serve this request, so that what holds only for new conversations does not hold for it.
-    const ask = leases.askFor({ model: this.#request.model, affinity: accountId, tried: NOBODY });
+    const ask = this.#ask(accountId, NOBODY);
     return rank([account], ask, 1).usableCount === 1;
   }
 
@@ -108,13 +109,19 @@ export class AccountChoice {
 
   /** What the accounts' holds say about why there is nobody. */
   refusal(): Refusal {
-    const ask = this.#deps.leases.askFor({ model: this.#request.model, affinity: null, tried: this.#tried });
+    const ask = this.#ask(null, this.#tried);
     return refusalOf(this.#deps.leases.plan(ask, EXCHANGE_MAX_ATTEMPTS), ask);
+  }
+
+  #ask(affinity: AccountId | null, tried: ReadonlySet<AccountId>): Ask {
+    const { model, only } = this.#request;
+    const ask = this.#deps.leases.askFor({ model, affinity, tried });
+    return only === undefined ? ask : { ...ask, pin: { accountId: only, sinceMs: ask.nowMs, untilMs: null } };
   }
 
   #plan(): Plan {
     const { leases } = this.#deps;
-    const ask = leases.askFor({ model: this.#request.model, affinity: this.home(), tried: this.#tried });
+    const ask = this.#ask(this.home(), this.#tried);
     const plan = leases.plan(ask, EXCHANGE_MAX_ATTEMPTS);
     this.#record.planned(plan);
     return plan;

@@ -12,12 +12,17 @@ import type { AffinityTable } from "./affinity-table.ts";
 import type { AccountDesk } from "./engine.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
 import { probeQueue, refreshQueue } from "./login-queue.ts";
+import type { ModelProbeDeps } from "./model-probe.ts";
+import type { RedeemDesk } from "./redeem-desk.ts";
+import type { UsageReader } from "./usage-reader.ts";
 
 interface AccountDeskDeps extends IntakeDeps {
   readonly leases: LeaseDesk;
   readonly affinity: AffinityTable;
   readonly issuer: Issuer;
   readonly log: Log;
+  /** Asks upstream of one account. */
+  readonly asking: { readonly reader: UsageReader; readonly redeems: RedeemDesk } & ModelProbeDeps;
 }
 
 export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {
@@ -57,7 +62,8 @@ export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {
       return keeper.require(id);
     },
     refreshAll: (ids, options) => refreshQueue(deps, ids, options),
-    probeAll: (ids, options) => probeQueue(deps, ids, options),
+    probeAll: (ids, options) => probeQueue({ ...deps, ...deps.asking }, ids, options),
+    redeem: (id) => deps.asking.redeems.redeem(id),
     async clearCooldown(id) {
       const account = await keeper.commit(id, { kind: "cooldown_cleared" });
       audit.say({ action: "account.clear_cooldown", subjects: [{ id, name: account.alias }], text: "" });

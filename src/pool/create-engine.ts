@@ -15,7 +15,7 @@ import type { OpenCallbackListener } from "./callback-listener.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { createCustody } from "./create-custody.ts";
 import { createTransferDesk } from "./create-transfers.ts";
-import type { AccountDesk, Engine, SelectionDesk } from "./engine.ts";
+import type { AccountDesk, Engine, ExchangeDesk, SelectionDesk } from "./engine.ts";
 import { runExchange } from "./exchange.ts";
 import { createExchangeBook, type ExchangeBook } from "./exchange-book.ts";
 import type { FilePort } from "./file-port.ts";
@@ -24,6 +24,7 @@ import { createKeyDesk } from "./key-desk.ts";
 import { createLeaseDesk } from "./lease-desk.ts";
 import { createLoginDesk } from "./login-desk.ts";
 import { createUsageDesk } from "./pooled-usage.ts";
+import { createRedeemDesk } from "./redeem-desk.ts";
 import { createResendPacer } from "./resend-pacer.ts";
 import { createScheduler } from "./scheduler.ts";
 import { createSelectionDesk } from "./selection-desk.ts";
@@ -85,15 +86,19 @@ export async function createEngine(
   const counters = { exchanges: 0, served: 0, failovers: 0, clientsGone: 0 };
   const pacer = createResendPacer();
   const exchangeDeps = { ...intake, pacer, leases, upstream, affinity, book, settings, log, counters };
-  const usageReader = createUsageReader({ keeper, credentials, upstream, settings, clock });
-  const poller = createUsagePoller({ keeper, reader: usageReader, settings, clock, scheduler, dice, log });
   const run: Engine["exchanges"]["run"] = (request) => {
     poller.noteInterest();
     return runExchange(exchangeDeps, request);
   };
   const selection = createSelectionDesk({ keeper, leases, audit, log, settings, nowMs: () => clock.nowMs() });
   const history = createWindowHistory({ keeper, store, selection, settings, clock, scheduler, log });
-  const desk = createAccountDesk({ ...intake, issuer: deps.issuer, leases, affinity, log });
+  const catalogue = createCatalogue({ clock, run });
+  const reader = createUsageReader(exchangeDeps);
+  const poller = createUsagePoller({ keeper, reader, settings, clock, scheduler, dice, log });
+  const redeems = createRedeemDesk({ ...exchangeDeps, store, audit, reader });
+  const exchanges: ExchangeDesk = { run, open: book.open, list: book.list, get: book.get, watch: book.watch };
+  const asking = { reader, redeems, exchanges, catalogue, holdsOn: selection.holdsOn };
+  const desk = createAccountDesk({ ...intake, issuer: deps.issuer, leases, affinity, log, asking });
   await credentials.start();
   watch.start();
 
@@ -104,10 +109,10 @@ export async function createEngine(
     logins,
     history,
     usage: createUsageDesk({ keeper, holdsOn: selection.holdsOn, settings, nowMs: () => clock.nowMs() }),
-    exchanges: { run, open: book.open, list: book.list, get: book.get, watch: book.watch },
+    exchanges,
     keys,
     settings: settingDesk,
-    catalogue: createCatalogue({ clock, run }),
+    catalogue,
     audit,
     counters() {
       const { refreshes, failures } = credentials.counters();

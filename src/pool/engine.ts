@@ -24,8 +24,9 @@ import type { Window } from "../domain/window.ts";
 import type { HistoryStep, WindowSeries } from "../domain/window-history.ts";
 import type { ExchangeQuery, StoreCheck } from "../store/store.ts";
 import type { AuditDesk } from "./audit-book.ts";
-import type { EditOptions, LoginStep, QueueOptions } from "./login-step.ts";
+import type { EditOptions, LoginStep, ProbeOptions, QueueOptions } from "./login-step.ts";
 import type { UsageDesk } from "./pooled-usage.ts";
+import type { Redeemed } from "./redeem-desk.ts";
 import type { TransferDesk } from "./transfer-desk.ts";
 
 export interface Engine {
@@ -58,8 +59,13 @@ export interface AccountDesk {
   refresh(id: AccountId): Promise<Account>;
   /** Renews the logins of these, a few at a time. First one step for each: queued, or skipped with the reason; a dry run ends there. */
   refreshAll(ids: readonly AccountId[], options: QueueOptions): AsyncIterable<LoginStep>;
-  /** Finds out whether these logins work, and restores those that were lost and do. Steps as of `refreshAll`. */
-  probeAll(ids: readonly AccountId[], options: QueueOptions): AsyncIterable<LoginStep>;
+  /**
+   * Finds out whether these logins work, restores those that were lost and do, and asks what each account has left, and a model when that
+   * is wished for. Steps as of `refreshAll`.
+   */
+  probeAll(ids: readonly AccountId[], options: ProbeOptions): AsyncIterable<LoginStep>;
+  /** Redeems a reset credit, once (pool/redeem-desk.ts). */
+  redeem(id: AccountId): Promise<Redeemed>;
   clearCooldown(id: AccountId): Promise<Account>;
 }
 
@@ -148,6 +154,8 @@ export interface ExchangeRequest {
   readonly unpack: boolean;
   /** An inference stream, as opposed to a control call that is passed through. */
   readonly stream: boolean;
+  /** Only this account may serve it, as under a pin; absent: whoever may. */
+  readonly only?: AccountId;
   /** Stable key of the conversation, null when there is none. */
   readonly conversation: string | null;
   readonly keyId: string | null;

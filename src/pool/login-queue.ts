@@ -4,12 +4,19 @@
  */
 import { AppError, fromUnknown } from "../base/errors.ts";
 import type { Account, AccountId } from "../domain/account.ts";
+import { usedText } from "../domain/explain.ts";
 import { type LoginVerdict, probeVerdict, refreshVerdict } from "../domain/login-check.ts";
 import type { IntakeDeps } from "./account-intake.ts";
 import type { RefreshEnd } from "./credential-keeper.ts";
-import type { LoginStep, QueueOptions } from "./login-step.ts";
+import type { LoginStep, ProbeOptions, QueueOptions } from "./login-step.ts";
+import { checkModelWish, type ModelProbeDeps, probeModel } from "./model-probe.ts";
+import type { UsageReader } from "./usage-reader.ts";
 
 type QueueDeps = Pick<IntakeDeps, "keeper" | "credentials" | "clock" | "audit">;
+
+export interface ProbeDeps extends QueueDeps, ModelProbeDeps {
+  readonly reader: UsageReader;
+}
 
 /** Enough to hide one slow answer; the issuer sees no burst. */
 const AT_ONCE = 2;
@@ -29,17 +36,38 @@ export function refreshQueue(deps: QueueDeps, ids: readonly AccountId[], options
   return runQueue(deps, { judge, work, action: "account.refresh" }, ids, options);
 }
 
-export function probeQueue(deps: QueueDeps, ids: readonly AccountId[], options: QueueOptions) {
-  const { credentials, keeper } = deps;
-  const work: Task["work"] = async ({ id, login, credentials: { generation } }) => {
-    const wasLost = login.kind === "needs_login";
-    const end = wasLost ? await credentials.refresh(id, "forced", null) : await credentials.access(id);
-    if (end.kind !== "renewed") return failureOf(end);
-    if (wasLost) return { state: "done", text: "works again" };
-    const isNew = (keeper.get(id)?.credentials.generation ?? generation) > generation;
-    return { state: "done", text: isNew ? "works; its access token had expired and was renewed" : "works" };
+/** The login first, then what the account has left, which costs nothing, and a model when that is asked for. */
+export function probeQueue(deps: ProbeDeps, ids: readonly AccountId[], options: ProbeOptions) {
+  const { keeper, clock, reader } = deps;
+  const { ask } = options;
+  if (ask !== null) checkModelWish(ask);
+  const work: Task["work"] = async (account) => {
+    const login = await probeLogin(deps, account);
+    if (login.state === "failed") return login;
+    const usage = await reader.read(account.id, new AbortController().signal);
+    const left = usage.kind === "read" ? usedText(usage.account.windows, clock.nowMs()) : usage.message;
+    const said = `${login.text}; ${left}`;
+    if (ask === null) return { state: "done", text: said };
+    const { ok, text } = await probeModel(deps, keeper.require(account.id), ask);
+    return { state: ok ? "done" : "failed", text: ok ? `${said}; ${text}` : text };
   };
-  return runQueue(deps, { judge: probeVerdict, work, action: "account.probe" }, ids, options);
+  const judge = (account: Account): LoginVerdict => {
+    const verdict = probeVerdict(account);
+    if (!verdict.worth || ask === null) return verdict;
+    return { worth: true, text: `${verdict.text}; one tiny request to ${ask.model}, which counts` };
+  };
+  return runQueue(deps, { judge, work, action: "account.probe" }, ids, options);
+}
+
+async function probeLogin({ credentials, keeper }: QueueDeps, account: Account): ReturnType<Task["work"]> {
+  const { id, login } = account;
+  const wasLost = login.kind === "needs_login";
+  const end = wasLost ? await credentials.refresh(id, "forced", null) : await credentials.access(id);
+  if (end.kind !== "renewed") return failureOf(end);
+  if (wasLost) return { state: "done", text: "works again" };
+  const { generation } = account.credentials;
+  const isNew = (keeper.get(id)?.credentials.generation ?? generation) > generation;
+  return { state: "done", text: isNew ? "works; its access token had expired and was renewed" : "works" };
 }
 
 function failureOf(end: Exclude<RefreshEnd, { kind: "renewed" }>): Pick<LoginStep, "state" | "text"> {

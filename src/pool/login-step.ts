@@ -17,6 +17,17 @@ export interface QueueOptions {
   readonly signal: AbortSignal;
 }
 
+/** A model that a probe asks, and how hard it may think. */
+export interface ModelWish {
+  readonly model: string;
+  readonly effort: string;
+}
+
+export interface ProbeOptions extends QueueOptions {
+  /** Also send one tiny request; null = nothing that counts is sent. */
+  readonly ask: ModelWish | null;
+}
+
 export interface LoginStep {
   readonly accountId: AccountId;
   readonly alias: string;

@@ -69,6 +69,12 @@ CREATE TABLE refresh_intent (
   started_at_ms INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE redeem_intent (
+  account_id TEXT PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
+  request_id TEXT NOT NULL,
+  started_at_ms INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE pool (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   strategy TEXT NOT NULL,

@@ -21,6 +21,7 @@ import { migrate, schemaVersion } from "./migrations.ts";
 import { NO_PASSPHRASE } from "./passphrase-guard.ts";
 import { applyBatch } from "./pool-batch.ts";
 import * as pool from "./pool-table.ts";
+import * as redeems from "./redeem-table.ts";
 import { createSealKeeper, type SealKeeper } from "./seal-keeper.ts";
 import type { Store, StoreCheck } from "./store.ts";
 import { createWindowHistoryTable } from "./window-history-table.ts";
@@ -198,6 +199,15 @@ function credentialPart({ db, seal }: Room) {
     },
     async refreshIntents() {
       return credentials.readIntents(durable);
+    },
+    async beginRedeem(intent) {
+      return durable.transaction(() => {
+        accounts.requireAccount(durable, intent.accountId);
+        return redeems.writeRedeem(durable, intent);
+      });
+    },
+    async endRedeem(intent) {
+      redeems.deleteRedeem(durable, intent);
     },
   } satisfies Partial<Store>;
 }

@@ -39,6 +39,14 @@ export interface RefreshIntent {
   readonly startedAtMs: number;
 }
 
+/** A reset credit that was about to be redeemed: until its end is known, it is asked for under the same id, so that it is spent once. */
+export interface RedeemIntent {
+  readonly accountId: AccountId;
+  /** UUID by which upstream knows the request again. */
+  readonly requestId: string;
+  readonly startedAtMs: number;
+}
+
 export interface NewAccount {
   readonly account: Account;
   readonly credentials: Credentials;
@@ -141,6 +149,14 @@ export interface Store {
   /** The refresh ended without new credentials. No intent is no error. */
   abandonRefresh(id: AccountId): Promise<void>;
   refreshIntents(): Promise<readonly RefreshIntent[]>;
+
+  /**
+   * Written before a reset credit is asked for. One per account: where one stands already, that is the answer and nothing is written.
+   * Durable. Rejects with `account_not_found`.
+   */
+  beginRedeem(intent: RedeemIntent): Promise<RedeemIntent>;
+  /** Its end is known. No such intent is no error. Durable: the next one is another request. */
+  endRedeem(intent: RedeemIntent): Promise<void>;
 
   /** Durable. Rejects with `account_not_found` when the pinned account is not there. */
   savePool(pool: { strategy: StrategyName; pin: Pin | null }): Promise<void>;

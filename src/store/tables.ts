@@ -21,6 +21,7 @@ const TABLES: readonly Table[] = [
   { name: "account", role: "vital" },
   { name: "credential", role: "vital" },
   { name: "refresh_intent", role: "vital" },
+  { name: "redeem_intent", role: "vital" },
   { name: "data_key", role: "vital" },
   { name: "spare_key", role: "passing" },
   { name: "pool", role: "vital" },

@@ -18,6 +18,7 @@ import {
 import { audit } from "./audit.suite.ts";
 import { batches } from "./batch.suite.ts";
 import { orders } from "./orders.suite.ts";
+import { redeems } from "./redeem.suite.ts";
 import { windowHistory } from "./window-history.suite.ts";
 
 /** `makeStore` gives an empty store; `remove` takes away what it left. */
@@ -46,6 +47,7 @@ export function storeContract(name: string, makeStore: () => Promise<{ store: St
     audit(current);
     windowHistory(current);
     orders(current);
+    redeems(current);
     closing(current);
   });
 }

@@ -30,7 +30,7 @@ test("a rehearsal says what would be done and why not the rest, and sends nothin
   expect(steps.map(({ state }) => state)).toEqual(["queued", "skipped", "skipped", "skipped"]);
   expect(steps[1]!.text).toContain("/home/ann/auth.json");
   expect(steps[2]!.text).toContain("refresh_token_reused");
-  const probe = await all(room.engine.accounts.probeAll(idsOf(MIXED), { dryRun: true, signal: open() }));
+  const probe = await all(room.engine.accounts.probeAll(idsOf(MIXED), { dryRun: true, signal: open(), ask: null }));
   expect(probe.map(({ state }) => state)).toEqual(["queued", "skipped", "skipped", "queued"]);
   expect(room.refreshed).toEqual([]);
   expect(await room.engine.audit.list({ limit: 9 })).toEqual([]);
@@ -48,7 +48,9 @@ test("a refresh renews what it may and nothing else", async () => {
 
 test("a probe restores a lost login whose refresh token is untried, once; a spent one is not shown again", async () => {
   const room = await createPoolRoom({ accounts: MIXED, issuer: rotate(MIXED, T0 + 9e6) });
-  const steps = await all(room.engine.accounts.probeAll(idsOf([SPENT, UNTRIED]), { dryRun: false, signal: open() }));
+  const steps = await all(
+    room.engine.accounts.probeAll(idsOf([SPENT, UNTRIED]), { dryRun: false, signal: open(), ask: null }),
+  );
   expect(steps.map(said)).toEqual([
     `${SPENT.alias} skipped`,
     `${UNTRIED.alias} queued`,
@@ -68,7 +70,7 @@ test("a probe that the issuer refuses leaves the login lost, and one for a passi
   ];
   const room = await createPoolRoom({ accounts: [UNTRIED], issuer: () => answers.shift()! });
   for (const text of ["no route", "invalid_grant"]) {
-    const steps = await all(room.engine.accounts.probeAll([UNTRIED.id], { dryRun: false, signal: open() }));
+    const steps = await all(room.engine.accounts.probeAll([UNTRIED.id], { dryRun: false, signal: open(), ask: null }));
     expect(steps.at(-1)).toMatchObject({ state: "failed" });
     expect(steps.at(-1)!.text).toContain(text);
     expect(room.engine.accounts.get(UNTRIED.id)!.login.kind).toBe("needs_login");

@@ -219,6 +219,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
         return put({ ...account, credentials: { ...credentials, generation: credentials.generation + 1 } });
       },
       ...createOrders({ find, put, nowMs, count: () => accounts.size, refresh: (id) => fake.accounts.refresh(id) }),
+      redeem: async (id) => ({ code: "reset", account: put({ ...find(id), windows: [] }), resumed: false }),
       clearCooldown: async (id) => put({ ...find(id), cooldown: null }),
     },
     transfers: fakeTransfers(() => [...accounts.values()], put),

@@ -12,13 +12,14 @@ import type { SettingKey, SettingValue } from "../../src/domain/setting.ts";
 import { DEFAULT_STRATEGY, type StrategyName } from "../../src/domain/strategy.ts";
 import type { WatchedFile } from "../../src/domain/watched-file.ts";
 import { HISTORY_STEPS, type HistoryStep, seriesKey, type WindowSample } from "../../src/domain/window-history.ts";
-import type { Credentials, RefreshIntent, Store } from "../../src/store/store.ts";
+import type { Credentials, RedeemIntent, RefreshIntent, Store } from "../../src/store/store.ts";
 
 interface State {
   /** In the order in which they were added. */
   readonly accounts: Map<AccountId, Account>;
   readonly credentials: Map<AccountId, Credentials>;
   readonly intents: Map<AccountId, RefreshIntent>;
+  readonly redeems: Map<AccountId, RedeemIntent>;
   readonly keys: Map<string, ClientKey>;
   readonly settings: Map<SettingKey, SettingValue>;
   readonly watchedFiles: Map<string, WatchedFile>;
@@ -36,6 +37,7 @@ export function createMemoryStore(): Store {
     accounts: new Map(),
     credentials: new Map(),
     intents: new Map(),
+    redeems: new Map(),
     keys: new Map(),
     settings: new Map(),
     watchedFiles: new Map(),
@@ -125,6 +127,7 @@ function accountPart(state: State) {
       state.accounts.delete(id);
       state.credentials.delete(id);
       state.intents.delete(id);
+      state.redeems.delete(id);
       if (state.pin?.accountId === id) state.pin = null;
       for (const kept of Object.values(state.samples))
         for (const [key, sample] of kept) if (sample.accountId === id) kept.delete(key);
@@ -176,7 +179,7 @@ function batchPart(state: State) {
         names.push(key.name);
       }
       for (const id of batch.removed) {
-        for (const map of [state.accounts, state.credentials, state.intents]) map.delete(id);
+        for (const map of [state.accounts, state.credentials, state.intents, state.redeems]) map.delete(id);
         if (state.pin?.accountId === id) state.pin = null;
       }
       for (const { account, credentials } of [...batch.replaced, ...batch.added]) {
@@ -238,6 +241,16 @@ function credentialPart(state: State) {
     async refreshIntents() {
       open(state);
       return structuredClone([...state.intents.values()]);
+    },
+    async beginRedeem(intent) {
+      known(state, intent.accountId);
+      const standing = state.redeems.get(intent.accountId) ?? structuredClone(intent);
+      state.redeems.set(intent.accountId, standing);
+      return structuredClone(standing);
+    },
+    async endRedeem(intent) {
+      open(state);
+      if (state.redeems.get(intent.accountId)?.requestId === intent.requestId) state.redeems.delete(intent.accountId);
     },
   } satisfies Partial<Store>;
 }

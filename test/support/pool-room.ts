@@ -66,6 +66,8 @@ export interface RoomOptions {
   /** By workspace id, else for all. */
   readonly upstream?: (request: AttemptRequest, nth: number) => Script | Promise<Script>;
   readonly observe?: (request: AttemptRequest) => Observation;
+  /** What an opened answer says; nothing when absent. */
+  readonly body?: (request: AttemptRequest) => string;
   readonly issuer?: (refreshToken: string) => RefreshResult | Promise<RefreshResult>;
   readonly revoke?: () => RevokeResult;
   readonly settings?: Record<string, string>;
@@ -137,6 +139,11 @@ export async function createPoolRoom(options: RoomOptions = {}): Promise<PoolRoo
   return { engine, store, clock, seen, refreshed, revoked, loginIssuer, callbacks, files, logged, ask };
 }
 
+/** What was sent, as text. */
+export function textOfBody(body: AttemptRequest["body"]): string {
+  return body === null ? "" : Buffer.concat(body instanceof Uint8Array ? [body] : [...body]).toString();
+}
+
 export function aRequest(change: Partial<ExchangeRequest> = {}): ExchangeRequest {
   const body = new TextEncoder().encode('{"model":"gpt-5.5","input":[],"stream":true}');
   return {
@@ -175,7 +182,11 @@ function scriptedUpstream(options: RoomOptions, seen: SeenAttempt[]): Upstream {
       if (script === "serve") finish();
       request.signal.addEventListener("abort", () => finish({ kind: "client_gone" }), { once: true });
       const body = new ReadableStream<Uint8Array>({
-        pull: (c) => c.close(),
+        pull(c) {
+          const text = options.body?.(request) ?? "";
+          if (text !== "") c.enqueue(new TextEncoder().encode(text));
+          c.close();
+        },
         cancel: () => finish({ kind: "client_gone" }),
       });
       return { kind: "opened", status: 200, headers: [], body, observation, end };

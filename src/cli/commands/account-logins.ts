@@ -2,6 +2,7 @@
  * `rotor account relogin`, `refresh`, `probe`, `clear-cooldown` and `remove`: what concerns the logins of accounts.
  */
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import { AppError } from "../../base/errors.ts";
 import { type Account, HoldKind } from "../../gen/rotor/v1/account_pb.ts";
 import {
   ClearAccountCooldownResponseSchema,
@@ -75,20 +76,41 @@ async function refreshOne({ daemon, print, nowMs }: Context, account: Account): 
 
 const probe: Command = {
   path: ["account", "probe"],
-  summary: "find out whether logins work, and restore those that do again",
+  summary: "find out whether logins work and what is left, and restore those that do",
   details: [
     "A login that works is renewed only when its access token has expired. One that was lost is tried once, and only when its refresh token is untried; otherwise it says why not, and rotor account relogin helps.",
+    "What is left is asked of the usage endpoint, which costs nothing. --model sends one tiny request to each account and says so first.",
   ],
   args: [ACCOUNTS_ARGUMENT],
-  options: [{ name: "needs-login", about: "every account whose login is lost" }, ...SELECTION_OPTIONS, DRY_RUN],
-  examples: ["rotor account probe work", "rotor account probe --needs-login --dry-run"],
+  options: [
+    { name: "needs-login", about: "every account whose login is lost" },
+    { name: "model", value: "MODEL", about: "also send one tiny request to this model; it counts" },
+    { name: "effort", value: "EFFORT", about: "reasoning effort of that request; low if not said" },
+    ...SELECTION_OPTIONS,
+    DRY_RUN,
+    YES_OPTION,
+  ],
+  examples: [
+    "rotor account probe work",
+    "rotor account probe --needs-login --dry-run",
+    "rotor account probe --all --model gpt-5.5 --yes",
+  ],
   starts: true,
   async run(context, input) {
     const accounts = await probed(context, input);
     const { print, io } = context;
     if (accounts.length === 0) return void print.note("no account needs a login");
+    const model = input.value("model") ?? "";
+    const effort = input.value("effort") ?? "";
+    if (effort !== "" && model === "")
+      throw new AppError("bad_usage", "--effort says how hard the model of --model may think, and there is none");
+    const request = { accountIds: accounts.map((account) => account.id), dryRun: input.has("dry-run"), model, effort };
+    if (model !== "" && !request.dryRun) {
+      const each = accounts.length === 1 ? accounts[0]!.alias : `each of ${accounts.length} accounts`;
+      const question = `Send one tiny request to ${model} on ${each}? It counts against the windows.`;
+      await confirm(context, input, { question, command: `rotor account probe … --model ${model} --yes` });
+    }
     const link = await context.daemon();
-    const request = { accountIds: accounts.map((account) => account.id), dryRun: input.has("dry-run") };
     const answers = link.watch.accounts.probeAccounts(request, { signal: io.interrupted });
     return await followSteps(context, steps(context, answers, ProbeAccountsResponseSchema), request.dryRun);
   },

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/account_service.proto.
  */
 export const file_rotor_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yb3Rvci92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SCHJvdG9yLnYxIhUKE0xpc3RBY2NvdW50c1JlcXVlc3QiOwoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoIYWNjb3VudHMYASADKAsyES5yb3Rvci52MS5BY2NvdW50IicKEUdldEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiOAoSR2V0QWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50InkKFFVwZGF0ZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEgoFYWxpYXMYAiABKAlIAIgBARIUCgdlbmFibGVkGAMgASgISAGIAQESDQoFZm9yY2UYBCABKAhCCAoGX2FsaWFzQgoKCF9lbmFibGVkIjsKFVVwZGF0ZUFjY291bnRSZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCLqAgoVVXBkYXRlQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEhQKB2VuYWJsZWQYAiABKAhIAIgBARIfCgR0YWdzGAMgASgLMhEucm90b3IudjEuVGFnTGlzdBIQCghhZGRfdGFncxgEIAMoCRITCgtyZW1vdmVfdGFncxgFIAMoCRIRCgRub3RlGAYgASgJSAGIAQESEwoGd2VpZ2h0GAcgASgBSAKIAQESFQoIcHJpb3JpdHkYCCABKAVIA4gBARIeCgVwYXVzZRgJIAEoCzIPLnJvdG9yLnYxLlBhdXNlEhUKCGRyYWluaW5nGAogASgISASIAQESDgoGcmVzdW1lGAsgASgIEg0KBWZvcmNlGAwgASgIEg8KB2RyeV9ydW4YDSABKAhCCgoIX2VuYWJsZWRCBwoFX25vdGVCCQoHX3dlaWdodEILCglfcHJpb3JpdHlCCwoJX2RyYWluaW5nIhcKB1RhZ0xpc3QSDAoEdGFncxgBIAMoCSI1CgVQYXVzZRIsCghlbmRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPQoWVXBkYXRlQWNjb3VudHNSZXNwb25zZRIjCghhY2NvdW50cxgBIAMoCzIRLnJvdG9yLnYxLkFjY291bnQiOgoUUmVtb3ZlQWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIOCgZyZXZva2UYAiABKAgiOwoVUmVtb3ZlQWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50IisKFVJlZnJlc2hBY2NvdW50UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJIjwKFlJlZnJlc2hBY2NvdW50UmVzcG9uc2USIgoHYWNjb3VudBgBIAEoCzIRLnJvdG9yLnYxLkFjY291bnQiZQoJTG9naW5TdGVwEhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSJwoFc3RhdGUYAyABKA4yGC5yb3Rvci52MS5Mb2dpblN0ZXBTdGF0ZRIMCgR0ZXh0GAQgASgJIj4KFlJlZnJlc2hBY2NvdW50c1JlcXVlc3QSEwoLYWNjb3VudF9pZHMYASADKAkSDwoHZHJ5X3J1bhgCIAEoCCI8ChdSZWZyZXNoQWNjb3VudHNSZXNwb25zZRIhCgRzdGVwGAEgASgLMhMucm90b3IudjEuTG9naW5TdGVwIjwKFFByb2JlQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEg8KB2RyeV9ydW4YAiABKAgiOgoVUHJvYmVBY2NvdW50c1Jlc3BvbnNlEiEKBHN0ZXAYASABKAsyEy5yb3Rvci52MS5Mb2dpblN0ZXAiMQobQ2xlYXJBY2NvdW50Q29vbGRvd25SZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiQgocQ2xlYXJBY2NvdW50Q29vbGRvd25SZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCrDAQoOTG9naW5TdGVwU3RhdGUSIAocTE9HSU5fU1RFUF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF0xPR0lOX1NURVBfU1RBVEVfUVVFVUVEEAESHAoYTE9HSU5fU1RFUF9TVEFURV9TS0lQUEVEEAISHAoYTE9HSU5fU1RFUF9TVEFURV9SVU5OSU5HEAMSGQoVTE9HSU5fU1RFUF9TVEFURV9ET05FEAQSGwoXTE9HSU5fU1RFUF9TVEFURV9GQUlMRUQQBTLHBgoOQWNjb3VudFNlcnZpY2USVgoMTGlzdEFjY291bnRzEh0ucm90b3IudjEuTGlzdEFjY291bnRzUmVxdWVzdBoeLnJvdG9yLnYxLkxpc3RBY2NvdW50c1Jlc3BvbnNlIgeQAgHY4xgCElAKCkdldEFjY291bnQSGy5yb3Rvci52MS5HZXRBY2NvdW50UmVxdWVzdBocLnJvdG9yLnYxLkdldEFjY291bnRSZXNwb25zZSIHkAIB2OMYAhJWCg1VcGRhdGVBY2NvdW50Eh4ucm90b3IudjEuVXBkYXRlQWNjb3VudFJlcXVlc3QaHy5yb3Rvci52MS5VcGRhdGVBY2NvdW50UmVzcG9uc2UiBNjjGAISWQoOVXBkYXRlQWNjb3VudHMSHy5yb3Rvci52MS5VcGRhdGVBY2NvdW50c1JlcXVlc3QaIC5yb3Rvci52MS5VcGRhdGVBY2NvdW50c1Jlc3BvbnNlIgTY4xgCElYKDVJlbW92ZUFjY291bnQSHi5yb3Rvci52MS5SZW1vdmVBY2NvdW50UmVxdWVzdBofLnJvdG9yLnYxLlJlbW92ZUFjY291bnRSZXNwb25zZSIE2OMYAhJZCg5SZWZyZXNoQWNjb3VudBIfLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVxdWVzdBogLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVzcG9uc2UiBNjjGAISXgoPUmVmcmVzaEFjY291bnRzEiAucm90b3IudjEuUmVmcmVzaEFjY291bnRzUmVxdWVzdBohLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50c1Jlc3BvbnNlIgTY4xgCMAESWAoNUHJvYmVBY2NvdW50cxIeLnJvdG9yLnYxLlByb2JlQWNjb3VudHNSZXF1ZXN0Gh8ucm90b3IudjEuUHJvYmVBY2NvdW50c1Jlc3BvbnNlIgTY4xgCMAESawoUQ2xlYXJBY2NvdW50Q29vbGRvd24SJS5yb3Rvci52MS5DbGVhckFjY291bnRDb29sZG93blJlcXVlc3QaJi5yb3Rvci52MS5DbGVhckFjY291bnRDb29sZG93blJlc3BvbnNlIgTY4xgCYgZwcm90bzM", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure]);
+  fileDesc("Ch5yb3Rvci92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SCHJvdG9yLnYxIhUKE0xpc3RBY2NvdW50c1JlcXVlc3QiOwoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoIYWNjb3VudHMYASADKAsyES5yb3Rvci52MS5BY2NvdW50IicKEUdldEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiOAoSR2V0QWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50InkKFFVwZGF0ZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEgoFYWxpYXMYAiABKAlIAIgBARIUCgdlbmFibGVkGAMgASgISAGIAQESDQoFZm9yY2UYBCABKAhCCAoGX2FsaWFzQgoKCF9lbmFibGVkIjsKFVVwZGF0ZUFjY291bnRSZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCLqAgoVVXBkYXRlQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEhQKB2VuYWJsZWQYAiABKAhIAIgBARIfCgR0YWdzGAMgASgLMhEucm90b3IudjEuVGFnTGlzdBIQCghhZGRfdGFncxgEIAMoCRITCgtyZW1vdmVfdGFncxgFIAMoCRIRCgRub3RlGAYgASgJSAGIAQESEwoGd2VpZ2h0GAcgASgBSAKIAQESFQoIcHJpb3JpdHkYCCABKAVIA4gBARIeCgVwYXVzZRgJIAEoCzIPLnJvdG9yLnYxLlBhdXNlEhUKCGRyYWluaW5nGAogASgISASIAQESDgoGcmVzdW1lGAsgASgIEg0KBWZvcmNlGAwgASgIEg8KB2RyeV9ydW4YDSABKAhCCgoIX2VuYWJsZWRCBwoFX25vdGVCCQoHX3dlaWdodEILCglfcHJpb3JpdHlCCwoJX2RyYWluaW5nIhcKB1RhZ0xpc3QSDAoEdGFncxgBIAMoCSI1CgVQYXVzZRIsCghlbmRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPQoWVXBkYXRlQWNjb3VudHNSZXNwb25zZRIjCghhY2NvdW50cxgBIAMoCzIRLnJvdG9yLnYxLkFjY291bnQiOgoUUmVtb3ZlQWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIOCgZyZXZva2UYAiABKAgiOwoVUmVtb3ZlQWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50IisKFVJlZnJlc2hBY2NvdW50UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJIjwKFlJlZnJlc2hBY2NvdW50UmVzcG9uc2USIgoHYWNjb3VudBgBIAEoCzIRLnJvdG9yLnYxLkFjY291bnQiZQoJTG9naW5TdGVwEhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSJwoFc3RhdGUYAyABKA4yGC5yb3Rvci52MS5Mb2dpblN0ZXBTdGF0ZRIMCgR0ZXh0GAQgASgJIj4KFlJlZnJlc2hBY2NvdW50c1JlcXVlc3QSEwoLYWNjb3VudF9pZHMYASADKAkSDwoHZHJ5X3J1bhgCIAEoCCI8ChdSZWZyZXNoQWNjb3VudHNSZXNwb25zZRIhCgRzdGVwGAEgASgLMhMucm90b3IudjEuTG9naW5TdGVwIlsKFFByb2JlQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEg8KB2RyeV9ydW4YAiABKAgSDQoFbW9kZWwYAyABKAkSDgoGZWZmb3J0GAQgASgJIjoKFVByb2JlQWNjb3VudHNSZXNwb25zZRIhCgRzdGVwGAEgASgLMhMucm90b3IudjEuTG9naW5TdGVwIi4KGFJlZGVlbVJlc2V0Q3JlZGl0UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJInoKGVJlZGVlbVJlc2V0Q3JlZGl0UmVzcG9uc2USKAoHb3V0Y29tZRgBIAEoDjIXLnJvdG9yLnYxLlJlZGVlbU91dGNvbWUSIgoHYWNjb3VudBgCIAEoCzIRLnJvdG9yLnYxLkFjY291bnQSDwoHcmVzdW1lZBgDIAEoCCIxChtDbGVhckFjY291bnRDb29sZG93blJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSJCChxDbGVhckFjY291bnRDb29sZG93blJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50KsMBCg5Mb2dpblN0ZXBTdGF0ZRIgChxMT0dJTl9TVEVQX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXTE9HSU5fU1RFUF9TVEFURV9RVUVVRUQQARIcChhMT0dJTl9TVEVQX1NUQVRFX1NLSVBQRUQQAhIcChhMT0dJTl9TVEVQX1NUQVRFX1JVTk5JTkcQAxIZChVMT0dJTl9TVEVQX1NUQVRFX0RPTkUQBBIbChdMT0dJTl9TVEVQX1NUQVRFX0ZBSUxFRBAFKrEBCg1SZWRlZW1PdXRjb21lEh4KGlJFREVFTV9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGAoUUkVERUVNX09VVENPTUVfUkVTRVQQARIjCh9SRURFRU1fT1VUQ09NRV9OT1RISU5HX1RPX1JFU0VUEAISHAoYUkVERUVNX09VVENPTUVfTk9fQ1JFRElUEAMSIwofUkVERUVNX09VVENPTUVfQUxSRUFEWV9SRURFRU1FRBAEMqsHCg5BY2NvdW50U2VydmljZRJWCgxMaXN0QWNjb3VudHMSHS5yb3Rvci52MS5MaXN0QWNjb3VudHNSZXF1ZXN0Gh4ucm90b3IudjEuTGlzdEFjY291bnRzUmVzcG9uc2UiB5ACAdjjGAISUAoKR2V0QWNjb3VudBIbLnJvdG9yLnYxLkdldEFjY291bnRSZXF1ZXN0Ghwucm90b3IudjEuR2V0QWNjb3VudFJlc3BvbnNlIgeQAgHY4xgCElYKDVVwZGF0ZUFjY291bnQSHi5yb3Rvci52MS5VcGRhdGVBY2NvdW50UmVxdWVzdBofLnJvdG9yLnYxLlVwZGF0ZUFjY291bnRSZXNwb25zZSIE2OMYAhJZCg5VcGRhdGVBY2NvdW50cxIfLnJvdG9yLnYxLlVwZGF0ZUFjY291bnRzUmVxdWVzdBogLnJvdG9yLnYxLlVwZGF0ZUFjY291bnRzUmVzcG9uc2UiBNjjGAISVgoNUmVtb3ZlQWNjb3VudBIeLnJvdG9yLnYxLlJlbW92ZUFjY291bnRSZXF1ZXN0Gh8ucm90b3IudjEuUmVtb3ZlQWNjb3VudFJlc3BvbnNlIgTY4xgCElkKDlJlZnJlc2hBY2NvdW50Eh8ucm90b3IudjEuUmVmcmVzaEFjY291bnRSZXF1ZXN0GiAucm90b3IudjEuUmVmcmVzaEFjY291bnRSZXNwb25zZSIE2OMYAhJeCg9SZWZyZXNoQWNjb3VudHMSIC5yb3Rvci52MS5SZWZyZXNoQWNjb3VudHNSZXF1ZXN0GiEucm90b3IudjEuUmVmcmVzaEFjY291bnRzUmVzcG9uc2UiBNjjGAIwARJYCg1Qcm9iZUFjY291bnRzEh4ucm90b3IudjEuUHJvYmVBY2NvdW50c1JlcXVlc3QaHy5yb3Rvci52MS5Qcm9iZUFjY291bnRzUmVzcG9uc2UiBNjjGAIwARJiChFSZWRlZW1SZXNldENyZWRpdBIiLnJvdG9yLnYxLlJlZGVlbVJlc2V0Q3JlZGl0UmVxdWVzdBojLnJvdG9yLnYxLlJlZGVlbVJlc2V0Q3JlZGl0UmVzcG9uc2UiBNjjGAISawoUQ2xlYXJBY2NvdW50Q29vbGRvd24SJS5yb3Rvci52MS5DbGVhckFjY291bnRDb29sZG93blJlcXVlc3QaJi5yb3Rvci52MS5DbGVhckFjY291bnRDb29sZG93blJlc3BvbnNlIgTY4xgCYgZwcm90bzM", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure]);
 
 /**
  * Request of ListAccounts.
@@ -528,6 +528,20 @@ export type ProbeAccountsRequest = Message<"rotor.v1.ProbeAccountsRequest"> & {
    * @generated from field: bool dry_run = 2;
    */
   dryRun: boolean;
+
+  /**
+   * Also send one tiny request to this model on each account, which counts against its windows; empty: nothing that counts is sent.
+   *
+   * @generated from field: string model = 3;
+   */
+  model: string;
+
+  /**
+   * Reasoning effort of that request; empty: `low`.
+   *
+   * @generated from field: string effort = 4;
+   */
+  effort: string;
 };
 
 /**
@@ -559,6 +573,62 @@ export const ProbeAccountsResponseSchema: GenMessage<ProbeAccountsResponse> = /*
   messageDesc(file_rotor_v1_account_service, 18);
 
 /**
+ * Request of RedeemResetCredit.
+ *
+ * @generated from message rotor.v1.RedeemResetCreditRequest
+ */
+export type RedeemResetCreditRequest = Message<"rotor.v1.RedeemResetCreditRequest"> & {
+  /**
+   * Id of the account.
+   *
+   * @generated from field: string account_id = 1;
+   */
+  accountId: string;
+};
+
+/**
+ * Describes the message rotor.v1.RedeemResetCreditRequest.
+ * Use `create(RedeemResetCreditRequestSchema)` to create a new message.
+ */
+export const RedeemResetCreditRequestSchema: GenMessage<RedeemResetCreditRequest> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account_service, 19);
+
+/**
+ * Response of RedeemResetCredit.
+ *
+ * @generated from message rotor.v1.RedeemResetCreditResponse
+ */
+export type RedeemResetCreditResponse = Message<"rotor.v1.RedeemResetCreditResponse"> & {
+  /**
+   * What became of it.
+   *
+   * @generated from field: rotor.v1.RedeemOutcome outcome = 1;
+   */
+  outcome: RedeemOutcome;
+
+  /**
+   * The account, with its figures as they are after it where they could be read.
+   *
+   * @generated from field: rotor.v1.Account account = 2;
+   */
+  account?: Account | undefined;
+
+  /**
+   * An earlier try whose end nobody knew was asked for again: no second credit was spent.
+   *
+   * @generated from field: bool resumed = 3;
+   */
+  resumed: boolean;
+};
+
+/**
+ * Describes the message rotor.v1.RedeemResetCreditResponse.
+ * Use `create(RedeemResetCreditResponseSchema)` to create a new message.
+ */
+export const RedeemResetCreditResponseSchema: GenMessage<RedeemResetCreditResponse> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account_service, 20);
+
+/**
  * Request of ClearAccountCooldown.
  *
  * @generated from message rotor.v1.ClearAccountCooldownRequest
@@ -577,7 +647,7 @@ export type ClearAccountCooldownRequest = Message<"rotor.v1.ClearAccountCooldown
  * Use `create(ClearAccountCooldownRequestSchema)` to create a new message.
  */
 export const ClearAccountCooldownRequestSchema: GenMessage<ClearAccountCooldownRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 19);
+  messageDesc(file_rotor_v1_account_service, 21);
 
 /**
  * Response of ClearAccountCooldown.
@@ -598,7 +668,7 @@ export type ClearAccountCooldownResponse = Message<"rotor.v1.ClearAccountCooldow
  * Use `create(ClearAccountCooldownResponseSchema)` to create a new message.
  */
 export const ClearAccountCooldownResponseSchema: GenMessage<ClearAccountCooldownResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 20);
+  messageDesc(file_rotor_v1_account_service, 22);
 
 /**
  * How far an account is.
@@ -654,6 +724,54 @@ export enum LoginStepState {
  */
 export const LoginStepStateSchema: GenEnum<LoginStepState> = /*@__PURE__*/
   enumDesc(file_rotor_v1_account_service, 0);
+
+/**
+ * What became of redeeming a reset credit.
+ *
+ * @generated from enum rotor.v1.RedeemOutcome
+ */
+export enum RedeemOutcome {
+  /**
+   * Not said.
+   *
+   * @generated from enum value: REDEEM_OUTCOME_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The windows are empty; one credit is spent.
+   *
+   * @generated from enum value: REDEEM_OUTCOME_RESET = 1;
+   */
+  RESET = 1,
+
+  /**
+   * The windows were empty already; nothing is spent.
+   *
+   * @generated from enum value: REDEEM_OUTCOME_NOTHING_TO_RESET = 2;
+   */
+  NOTHING_TO_RESET = 2,
+
+  /**
+   * There is none to redeem.
+   *
+   * @generated from enum value: REDEEM_OUTCOME_NO_CREDIT = 3;
+   */
+  NO_CREDIT = 3,
+
+  /**
+   * An earlier try, whose end nobody knew, had redeemed it.
+   *
+   * @generated from enum value: REDEEM_OUTCOME_ALREADY_REDEEMED = 4;
+   */
+  ALREADY_REDEEMED = 4,
+}
+
+/**
+ * Describes the enum rotor.v1.RedeemOutcome.
+ */
+export const RedeemOutcomeSchema: GenEnum<RedeemOutcome> = /*@__PURE__*/
+  enumDesc(file_rotor_v1_account_service, 1);
 
 /**
  * The accounts of the pool. Every `account_id` is an id; names are resolved by the caller from ListAccounts.
@@ -733,7 +851,8 @@ export const AccountService: GenService<{
     output: typeof RefreshAccountsResponseSchema;
   },
   /**
-   * Finds out whether logins work, and restores those that were lost and do. One that was lost is tried once, carefully, and only when its
+   * Finds out whether logins work, and what each account has left by the usage endpoint, which costs nothing; restores logins that were lost
+   * and work. Asks a model only when one is named. One that was lost is tried once, carefully, and only when its
    * refresh token is untried. Steps as of RefreshAccounts.
    *
    * @generated from rpc rotor.v1.AccountService.ProbeAccounts
@@ -742,6 +861,17 @@ export const AccountService: GenService<{
     methodKind: "server_streaming";
     input: typeof ProbeAccountsRequestSchema;
     output: typeof ProbeAccountsResponseSchema;
+  },
+  /**
+   * Redeems one reset credit of an account: its windows are empty again. Spent once, however often it is asked for: a try whose end nobody
+   * knows is asked for again under its own id. `upstream_rejected` (nothing was redeemed), `upstream_unreachable` (nobody knows; try again).
+   *
+   * @generated from rpc rotor.v1.AccountService.RedeemResetCredit
+   */
+  redeemResetCredit: {
+    methodKind: "unary";
+    input: typeof RedeemResetCreditRequestSchema;
+    output: typeof RedeemResetCreditResponseSchema;
   },
   /**
    * Ends a cooldown early. Used-up windows stay: only time or upstream ends those.
