@@ -4,6 +4,7 @@
 import { CHAT_FIELDS } from "../base/chat-fields.ts";
 import { ERROR_TABLE, type ErrorRow } from "../base/errors.ts";
 import { CONFIG_TOPIC } from "./config-topic.ts";
+import { IMPORT_TOPIC } from "./import-topic.ts";
 import { METRICS_TOPIC } from "./metrics-topic.ts";
 import { MOVING_TOPIC } from "./moving-topic.ts";
 import { SEAL_TOPIC } from "./seal-topic.ts";
@@ -85,25 +86,6 @@ want one, and the word disabled at the end to leave it out. # begins a comment.
 Accounts that are here and whose login works are left alone. The address is
 suggested to the sign-in page; you do the signing in. Rotor takes no passwords
 and reads no mail: a line that looks as if it held a password is refused.`;
-
-const importing = `IMPORT
-
-    rotor import FILE --dry-run      what would happen
-    rotor import FILE                do it
-    rotor import - < FILE            from standard input
-    rotor import                     what other programs have: rotor help moving
-
-FILE holds one auth.json of the Codex CLI, a JSON array of them, or one per
-line. Nothing is sent anywhere, and a bad entry changes nothing: it is named
-with its place. A login that Rotor has already takes the newer credentials.
-
-An account is a person in a workspace: the same e-mail address in two
-workspaces gives two accounts. The alias is made up, never from the address;
-change it with rotor account rename.
-
-One login must be renewed by one program. The Codex CLI's own login is left to
-the Codex CLI unless you say --take; all others are Rotor's to renew unless you
-say --share (rotor help sharing).`;
 
 const clients = `CLIENTS
 
@@ -214,7 +196,12 @@ export const TOPICS: readonly Topic[] = [
     text: chatText,
   },
   { name: "login", aliases: ["logins", "sign-in"], about: "ways to sign in, and to many at once", text: () => login },
-  { name: "import", aliases: ["importing"], about: "files of logins, and what becomes of them", text: () => importing },
+  {
+    name: "import",
+    aliases: ["importing"],
+    about: "files of logins, and what becomes of them",
+    text: () => IMPORT_TOPIC,
+  },
   {
     name: "seal",
     aliases: ["passphrase", "keychain"],

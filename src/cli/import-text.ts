@@ -25,6 +25,7 @@ export function printImport({ print }: Context, response: ImportAccountsResponse
   for (const remark of response.remarks.slice(0, REMARKS_SHOWN)) print.note(`note: ${printable(remark)}`);
   const more = response.remarks.length - REMARKS_SHOWN;
   if (more > 0) print.note(`note: ${more} more; all of them: --json`);
+  if (response.backup !== "") print.note(`to go back: rotor restore ${response.backup}`);
 }
 
 function actionText(entry: ImportedAccount, dryRun: boolean): string {

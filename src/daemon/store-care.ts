@@ -71,12 +71,13 @@ export class StoreCare {
     return findBackup(folder, name);
   }
 
-  /** A way back before a change that can be made without one: that it could not be made is said, and keeps nobody from it. */
-  async safeguard(reason: BackupReason): Promise<void> {
+  /** A way back before a change that can be made without one: that it could not be made is said, and keeps nobody from it. Its name, or null. */
+  async safeguard(reason: BackupReason): Promise<string | null> {
     try {
-      await this.backup(reason, null);
+      return (await this.backup(reason, null)).name;
     } catch (error) {
       this.#log.error("backup.failed", { reason, error });
+      return null;
     }
   }
 

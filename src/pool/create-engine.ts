@@ -42,7 +42,7 @@ export interface RunningEngine extends Engine {
 
 interface Safeguard {
   /** Makes a way back before much is changed; absent: there is none. */
-  readonly safeguard?: () => Promise<void>;
+  readonly safeguard?: () => Promise<string | null>;
 }
 
 export async function createEngine(
@@ -60,7 +60,7 @@ export async function createEngine(
     log: Log;
   } & Safeguard,
 ): Promise<RunningEngine> {
-  const { store, upstream, issuerUrl, clock, dice, log, safeguard = async () => {} } = deps;
+  const { store, upstream, issuerUrl, clock, dice, log, safeguard = async () => null } = deps;
   const stored = await store.loadPool();
   const scheduler = createScheduler(clock);
   const audit = createAuditBook({ store, clock, dice, settings: () => settingDesk.now(), log });

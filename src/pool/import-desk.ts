@@ -19,10 +19,11 @@ import type { WatchDesk } from "./watch-desk.ts";
 
 export interface ImportDeskDeps extends IntakeDeps {
   /** Makes a way back before much is changed; a failure of it is said and changes nothing here. */
-  readonly safeguard: () => Promise<void>;
+  /** Makes a backup; its name, or null when it could not be made. */
+  readonly safeguard: () => Promise<string | null>;
   readonly keys: KeyDeskWithFlush;
   readonly settings: SettingDeskWithNow;
-  readonly files: Pick<WatchDesk, "accept" | "watch">;
+  readonly files: Pick<WatchDesk, "accept" | "watch" | "look">;
   readonly log: Log;
 }
 
@@ -51,16 +52,18 @@ async function importStore(deps: ImportDeskDeps, store: ForeignStore, options: O
   const path = sourcePath === null ? null : deps.files.accept(sourcePath);
   const owner: RefreshOwner = path === null ? OWNED_HERE : { kind: "file", path };
   const rehearsed = await planFor(deps, store, { ...options, owner });
-  if (dryRun) return reportOf(deps, store, rehearsed, true);
+  if (dryRun) return reportOf(deps, store, rehearsed, { dryRun, backup: null });
   const changes = rehearsed.decisions.filter(({ action }) => action !== "skip");
   const isLarge = changes.length > 1 || changes.some(({ action }) => action === "replace");
-  if (isLarge && deps.keeper.accounts().length > 0) await deps.safeguard();
+  const backup = isLarge && deps.keeper.accounts().length > 0 ? await deps.safeguard() : null;
   // Watched from the moment in which an account of ours depends on it, and not before everything else is known to be right.
   if (path !== null) await deps.files.watch(path);
   for (let tries = 1; ; tries++) {
     const plan = await planFor(deps, store, { ...options, owner });
     if (await carryOut(deps, plan, owner)) {
-      const report = reportOf(deps, store, plan, false);
+      // Whoever asks next sees whose login the file holds.
+      if (path !== null) await deps.files.look(path);
+      const report = reportOf(deps, store, plan, { dryRun, backup });
       note(deps, report);
       return report;
     }
@@ -140,10 +143,11 @@ function reportOf(
   deps: ImportDeskDeps,
   store: ForeignStore,
   { decisions, facts }: Plan,
-  dryRun: boolean,
+  { dryRun, backup }: Pick<ImportReport, "backup"> & { readonly dryRun: boolean },
 ): ImportReport {
   return {
     format: store.format,
+    backup,
     accounts: decisions.map(({ action, reason, account }): ImportDecisionView => {
       const now = deps.keeper.get(account.id);
       return {

@@ -17,6 +17,8 @@ export interface ImportOptions {
 }
 
 export interface ImportReport {
+  /** Name of the backup that was made before; null when none was needed, or none could be made. */
+  readonly backup: string | null;
   readonly format: ForeignFormat;
   /** One for each login in the data, in its order. */
   readonly accounts: readonly ImportDecisionView[];

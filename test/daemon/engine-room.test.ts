@@ -17,7 +17,7 @@ test("locked by order, a store that is closed and opened again stays locked unti
   const host = { env, platform: process.platform, homeDir: folder, tempDir: tmpdir(), uid: 1 };
   const paths = resolvePaths(host);
   const config = loadConfig(paths.configFile, host);
-  const care = { prepare: async () => {}, recover: async () => null, safeguard: async () => {} };
+  const care = { prepare: async () => {}, recover: async () => null, safeguard: async () => null };
   const room = new EngineRoom({ paths, config, host, clock: systemClock, dice: systemDice, log: silentLog, care });
   try {
     await room.open();

@@ -178,6 +178,24 @@ test("an encrypted store takes the passphrase of the product's own variable", as
   expect(accounts).toHaveLength(3);
 });
 
+test("several logins into a pool that is not empty: what was there before can be had back", async () => {
+  await using stage = await openStage({ accounts: [] });
+  await stage.start({ env: STILL });
+  const one = lay(join(stage.folder, "one"), [{ name: "auth.json", bytes: bytesOf(codexAuth(aLogin(9))) }]);
+  const first = await rotor(stage, "rotor", ["import", join(one, "auth.json"), "--json"]);
+  expect(json<{ backup: string }>(first).backup).toBe("");
+  const many = lay(join(stage.folder, "many"), [{ name: "accounts.json", bytes: bytesOf(opencodeMultiMap()) }]);
+  const { backup } = json<{ backup: string }>(
+    await rotor(stage, "rotor", ["import", join(many, "accounts.json"), "--json"]),
+  );
+  expect(backup).toContain("before-import");
+  const accounts = async () =>
+    json<Listed>(await rotor(stage, "rotor", ["account", "list", "--json"])).accounts.map(({ alias }) => alias);
+  expect((await accounts()).length).toBe(4);
+  expect((await rotor(stage, "rotor", ["restore", backup, "--yes"])).exit).toBe(0);
+  expect((await accounts()).length).toBe(1);
+}, 60_000);
+
 test("kill -9 during an import leaves all of it or nothing", async () => {
   const chance = createChance(SEED);
   await using stage = await openStage({ accounts: [] });

@@ -433,7 +433,7 @@ function fakeTransfers(accounts: () => readonly Account[], put: (account: Accoun
       const account = accountOf(alias ?? "plus");
       if (!dryRun) put(account);
       const entry = { action: "add", reason: "new", alias: account.alias, account: dryRun ? null : account } as const;
-      return { format: "codex-auth", accounts: [entry], facts: [], remarks: ["something"] };
+      return { format: "codex-auth", backup: null, accounts: [entry], facts: [], remarks: ["something"] };
     },
   };
 }

@@ -41,6 +41,7 @@ export function importMessage(
     format: report.format,
     facts: report.facts.map(({ kind, name, isTaken, text }) => ({ kind: KINDS[kind], name, taken: isTaken, text })),
     remarks: [...report.remarks],
+    backup: report.backup ?? "",
   };
 }
 
