@@ -17,8 +17,8 @@ export async function answerControl(visit: Visit): Promise<Response> {
   if (upstreamPath === null) throw new AppError("route_not_found", "there is nothing at this path");
   if (upstreamPath === "/wham/accounts/check" && visit.request.method === "GET") return accountsCheck(visit);
   const { request, engine, headers, surface, keyId, nowMs } = visit;
-  const usage = USAGE_PATHS.has(upstreamPath) && request.method === "GET" ? engine.usage.told() : null;
-  if (usage !== null) return Response.json(pooledUsageBody(usage, headerValue(headers, "chatgpt-account-id"), nowMs()));
+  const own = engine.usage.isPooled() ? pooledAnswer(visit, `${request.method} ${upstreamPath}`) : null;
+  if (own !== null) return own;
   const body = hasBody(request.method) ? await readBytes(request, visit.bodyMaxBytes) : null;
   const facts = await factsOf(visit, upstreamPath, body);
   const answer = await engine.exchanges.run({
@@ -47,8 +47,22 @@ export async function answerControl(visit: Visit): Promise<Response> {
   });
 }
 
-/** What the client shows and stops itself by; upstream would answer for the account that we lease. */
-const USAGE_PATHS: ReadonlySet<string> = new Set(["/wham/usage", "/codex/usage"]);
+/**
+ * What the client shows and stops itself by: upstream would answer for the account that we lease. Reset credits are redeemed by an order
+ * about one account (`rotor account redeem`): a client would do it for whichever comes next.
+ */
+function pooledAnswer({ engine, headers, nowMs }: Visit, asked: string): Response | null {
+  if (asked === "GET /wham/usage" || asked === "GET /codex/usage") {
+    const usage = engine.usage.told();
+    if (usage === null) return null;
+    return Response.json(pooledUsageBody(usage, headerValue(headers, "chatgpt-account-id"), nowMs()));
+  }
+  if (asked === "GET /wham/rate-limit-reset-credits")
+    return Response.json({ credits: [], available_count: 0, total_earned_count: 0 });
+  if (asked === "POST /wham/rate-limit-reset-credits/consume")
+    return Response.json({ code: "no_credit", windows_reset: [], credit: null });
+  return null;
+}
 
 /** Path below upstream's base. `/api/codex/…` is what Codex calls `/wham/…` when its base URL has no `/backend-api` (wire §3.0). */
 function upstreamPathOf(path: string): string | null {

@@ -94,7 +94,8 @@ export function pooledUsageBody(pooled: PooledUsage, accountId: string | null, n
           })),
     credits: { ...creditsOf(credits), approx_local_messages: null, approx_cloud_messages: null },
     spend_control: { reached: false },
-    rate_limit_reached_type: main.isReached ? REACHED : null,
+    // An object in this body: Codex 0.169 refuses the whole answer when it is a text (seen 2026-11-21 with its app-server).
+    rate_limit_reached_type: main.isReached ? { type: REACHED } : null,
     promo: null,
     // Redeeming one is an order about one account (`rotor account redeem`): a client that offers it would do it for any.
     rate_limit_reset_credits: { available_count: 0 },

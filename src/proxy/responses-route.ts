@@ -5,10 +5,8 @@
 import type { ExchangeRequest } from "../pool/engine.ts";
 import { AS_IT_COMES, answerExchange, type Delivery } from "./exchange-answer.ts";
 import { forUpstream } from "./header-hygiene.ts";
-import { PooledEventFilter } from "./pooled-event-filter.ts";
-import { pooledEvent } from "./pooled-words.ts";
 import { textOf } from "./request-facts.ts";
-import { commonOf, type ReceivedTurn, receiveTurn, sdkTurn } from "./turn.ts";
+import { commonOf, pooledEvents, type ReceivedTurn, receiveTurn, sdkTurn } from "./turn.ts";
 import { createVendorEventFilter } from "./vendor-events.ts";
 import type { Visit } from "./visit.ts";
 
@@ -45,16 +43,6 @@ function ofCodex(visit: Visit, { body, scanned }: ReceivedTurn): Turn {
     unpack: false,
   };
   return { exchange, delivery: AS_IT_COMES };
-}
-
-/** Asked when the event is there: what it says is as new as it can be. */
-function pooledEvents({ engine, nowMs }: Visit): ExchangeRequest["filter"] {
-  if (!engine.usage.isPooled()) return null;
-  return () =>
-    new PooledEventFilter(() => {
-      const pooled = engine.usage.told();
-      return pooled === null ? null : pooledEvent(pooled, nowMs());
-    });
 }
 
 function ofSdk(visit: Visit, { body, scanned }: ReceivedTurn): Turn {

@@ -64,10 +64,21 @@ function limitsEvent(headers: HeaderList): Json | null {
   const primary = windowIn(headers, "primary");
   const secondary = windowIn(headers, "secondary");
   if (primary === null && secondary === null) return null;
+  const isReached = headerValue(headers, "x-codex-rate-limit-reached-type") !== null;
   return {
     type: "codex.rate_limits",
     plan_type: headerValue(headers, "x-codex-plan-type"),
-    rate_limits: { allowed: true, limit_reached: false, primary, secondary },
+    rate_limits: { allowed: !isReached, limit_reached: isReached, primary, secondary },
+    ...creditsIn(headers),
+  };
+}
+
+function creditsIn(headers: HeaderList): Json {
+  const at = (name: string) => headerValue(headers, `x-codex-credits-${name}`);
+  const isSet = (name: string) => at(name)?.toLowerCase() === "true";
+  if (at("has-credits") === null) return {};
+  return {
+    credits: { has_credits: isSet("has-credits"), unlimited: isSet("unlimited"), balance: at("balance") },
   };
 }
 

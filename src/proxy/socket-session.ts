@@ -12,6 +12,7 @@ import { finalAnswer } from "./final-answer.ts";
 import { forClient } from "./header-hygiene.ts";
 import { findMember, scanMembers } from "./json-members.ts";
 import { viewObject } from "./json-view.ts";
+import { withPooledLimits } from "./pooled-words.ts";
 import { scanBody, textOf } from "./request-facts.ts";
 import { type ChainBudget, SocketChain } from "./socket-chain.ts";
 import { frameOfAnswer, frameOfRefusal, openingFrames, warmUpFrames, withStatus } from "./socket-frames.ts";
@@ -168,9 +169,12 @@ export class SocketSession {
     const visit = { ...this.#visit, engine, signal, bodyMaxBytes, nowMs: clock.nowMs };
     const answer = await engine.exchanges.run(exchangeOf(visit, ask));
     if (answer.kind === "refused") this.#refuse(answer.error, answer.exchangeId);
-    else if (answer.kind === "rejected") {
-      this.#send(frameOfRefusal(answer.status, forClient(answer.headers), answer.body, answer.exchangeId));
-    } else await this.#deliver(answer, ask);
+    else {
+      const pooled = engine.usage.told();
+      const headers = pooled === null ? answer.headers : withPooledLimits(answer.headers, pooled, clock.nowMs());
+      if (answer.kind === "opened") await this.#deliver({ ...answer, headers }, ask);
+      else this.#send(frameOfRefusal(answer.status, forClient(headers), answer.body, answer.exchangeId));
+    }
   }
 
   #refuse(error: AppError, exchangeId: string | null): void {

@@ -11,7 +11,7 @@ import { type Edit, jsonBytes, spliceMembers } from "./json-splice.ts";
 import { viewObject } from "./json-view.ts";
 import { type ScannedBody, scanBody, textOf } from "./request-facts.ts";
 import type { Items, SocketChain } from "./socket-chain.ts";
-import { commonOf, sdkTurn, type TurnVisit } from "./turn.ts";
+import { commonOf, pooledEvents, sdkTurn, type TurnVisit } from "./turn.ts";
 import { createVendorEventFilter } from "./vendor-events.ts";
 
 export interface SocketAsk {
@@ -87,7 +87,7 @@ export function exchangeOf(visit: TurnVisit, { body, model }: SocketAsk): Exchan
     body: body.bytes,
     plainBody: body.bytes,
     model,
-    filter: null,
+    filter: pooledEvents(visit),
     // The events are read here, to be made frames of.
     unpack: true,
   };

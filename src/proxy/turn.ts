@@ -9,6 +9,8 @@ import type { ExchangeRequest } from "../pool/engine.ts";
 import { forUpstreamRewritten } from "./header-hygiene.ts";
 import { normaliseRequest } from "./normalise.ts";
 import { LITE_HEADER } from "./normalise-lite.ts";
+import { PooledEventFilter } from "./pooled-event-filter.ts";
+import { pooledEvent } from "./pooled-words.ts";
 import { decodeBody, type RequestBody, readBytes } from "./request-body.ts";
 import { type ScannedBody, scanBody, textOf } from "./request-facts.ts";
 import type { Visit } from "./visit.ts";
@@ -46,6 +48,16 @@ export function commonOf(visit: TurnVisit, scanned: ScannedBody): Common {
     keyId,
     signal,
   };
+}
+
+/** For a client that gets upstream's events as they are. Asked when the event is there: what it says is as new as it can be. */
+export function pooledEvents({ engine, nowMs }: TurnVisit): ExchangeRequest["filter"] {
+  if (!engine.usage.isPooled()) return null;
+  return () =>
+    new PooledEventFilter(() => {
+      const pooled = engine.usage.told();
+      return pooled === null ? null : pooledEvent(pooled, nowMs());
+    });
 }
 
 export interface SdkTurn {

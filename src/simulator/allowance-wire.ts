@@ -75,7 +75,8 @@ export function usageBody(account: SimAccount, nowMs: number): JsonObject {
       approx_cloud_messages: [0, 0],
     },
     spend_control: { reached: false },
-    rate_limit_reached_type: reached ? "rate_limit_reached" : null,
+    // An object here and a text in headers: Codex 0.169 refuses the whole answer otherwise (seen 2026-11-21 with its app-server).
+    rate_limit_reached_type: reached ? { type: "rate_limit_reached" } : null,
     promo: null,
     rate_limit_reset_credits: { available_count: availableResetCredits(account) },
   };

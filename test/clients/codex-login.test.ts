@@ -4,34 +4,12 @@
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { listExchanges, nextAccount, triesOf } from "./exchanges.ts";
-import { inWorld, type World } from "./harness.ts";
+import { inWorld } from "./harness.ts";
 import { clientSuite, installClients } from "./install.ts";
 import { headerOf, storyOf } from "./upstream.ts";
+import { withLogin } from "./with-login.ts";
 
 setDefaultTimeout(90_000);
-
-/**
- * Two hosts on purpose: where both base URLs have one origin, Codex goes to chatgpt.com by itself (wire §0.4). Its own login is one that
- * Rotor does not have, so that an answer can only come through Rotor's accounts.
- */
-async function withLogin(world: World, aloneLogin: { tokens: Record<string, string> }): Promise<void> {
-  const { port } = new URL(world.proxyUrl);
-  world.write(
-    ".codex/config.toml",
-    `model = "gpt-5.5"
-chatgpt_base_url = "http://localhost:${port}/k/${world.key}/backend-api"
-openai_base_url = "http://127.0.0.1:${port}/k/${world.key}/backend-api/codex"
-
-[features]
-plugins = false
-apps = false
-
-[analytics]
-enabled = false
-`,
-  );
-  world.write(".codex/auth.json", JSON.stringify(aloneLogin));
-}
 
 clientSuite("codex exec with a ChatGPT login", () => {
   test("falls back from WebSocket at once, meets a 429 on the first account, and is served; its own login never reaches upstream", async () => {

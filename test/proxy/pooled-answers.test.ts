@@ -75,6 +75,15 @@ describe("told of the pool", () => {
     await response.text();
   });
 
+  test("no reset credit is offered, and none is spent for whichever account comes next", async () => {
+    const offered = await door.ask("/backend-api/wham/rate-limit-reset-credits");
+    expect(await offered.json()).toMatchObject({ credits: [], available_count: 0 });
+    const body = '{"redeem_request_id":"x"}';
+    const spent = await door.ask("/api/codex/rate-limit-reset-credits/consume", { method: "POST", body });
+    expect(await spent.json()).toMatchObject({ code: "no_credit" });
+    expect(door.fake.requests).toEqual([]);
+  });
+
   test("only reading usage is: anything else of that path is upstream's", async () => {
     door.fake.reply = () => opened("{}", [["content-type", "application/json"]]);
     await door.ask("/backend-api/wham/usage/thread_usage/query", { method: "POST", body: "{}" });
