@@ -61,6 +61,10 @@ export const ERROR_TABLE = {
   body_too_large: row("invalid_argument", 413, "invalid_request_error", 2, "client"),
   missing_client_key: row("unauthenticated", 401, "authentication_error", 5, "client", "rotor key create NAME"),
   invalid_client_key: row("unauthenticated", 401, "authentication_error", 5, "client", "rotor key create NAME"),
+  /** 403 for what a client may not ask for; a Codex client gets 400, because it would send a 403 six times (contracts §4). */
+  key_out_of_scope: row("permission_denied", 403, "invalid_request_error", 5, "client", "rotor key show KEY"),
+  key_limit_reached: row("failed_precondition", 400, "invalid_request_error", 5, "operator", "rotor key show KEY"),
+  budget_exhausted: row("failed_precondition", 400, "invalid_request_error", 5, "operator", "rotor budget list"),
   /** A Codex client showed its own ChatGPT login. 400, because a 401 would make it refresh that login and try again. */
   foreign_login: row("unauthenticated", 400, "invalid_request_error", 5, "client", "rotor connect codex"),
   /** OpenAI's own code for it: clients that know it send their whole history again. */
@@ -169,6 +173,8 @@ export const ERROR_TABLE = {
   login_file_broken: row("failed_precondition", 409, "invalid_request_error", 5, "operator", "rotor file list"),
   key_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor key list"),
   key_exists: row("already_exists", 409, "invalid_request_error", 5, "operator", "rotor key list"),
+  budget_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor budget list"),
+  invalid_limit: row("invalid_argument", 400, "invalid_request_error", 2, "operator", "rotor help limits"),
   exchange_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor exchange list"),
   setting_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor setting list"),
   invalid_setting: row("invalid_argument", 400, "invalid_request_error", 2, "operator", "rotor setting list"),

@@ -29,6 +29,13 @@ export function createUlid(nowMs: number, dice: Dice): string {
   return String.fromCharCode(...codes);
 }
 
+/** The smallest ULID of an instant: what is older sorts before it. */
+export function ulidAt(atMs: number): string {
+  return createUlid(atMs, ZEROS);
+}
+
+const ZEROS: Dice = { bytes: (length) => new Uint8Array(length), fraction: () => 0 };
+
 export function isUlid(text: string): boolean {
   return /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/.test(text);
 }

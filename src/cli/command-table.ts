@@ -9,6 +9,7 @@ import { accountOrderCommands } from "./commands/account-orders.ts";
 import { accountRedeemCommands } from "./commands/account-redeem.ts";
 import { auditCommands } from "./commands/audit.ts";
 import { backupCommands } from "./commands/backup.ts";
+import { budgetCommands } from "./commands/budget.ts";
 import { completionCommands } from "./commands/completion.ts";
 import { connectCommands } from "./commands/connect.ts";
 import { daemonCommands } from "./commands/daemon.ts";
@@ -28,6 +29,7 @@ import { poolCommands } from "./commands/pool.ts";
 import { sealCommands } from "./commands/seal.ts";
 import { settingCommands } from "./commands/setting.ts";
 import { switchCommands } from "./commands/switch.ts";
+import { usageCommands } from "./commands/usage.ts";
 
 export const COMMANDS: readonly Command[] = [
   ...daemonCommands,
@@ -44,9 +46,11 @@ export const COMMANDS: readonly Command[] = [
   ...switchCommands,
   ...fileCommands,
   ...keyCommands,
+  ...budgetCommands,
   ...poolCommands,
   ...forecastCommands,
   ...exchangeCommands,
+  ...usageCommands,
   ...auditCommands,
   ...logCommands,
   ...backupCommands,

@@ -11,6 +11,7 @@ import type { Paths } from "../base/paths.ts";
 import { AccountService } from "../gen/rotor/v1/account_service_pb.ts";
 import { AuditService } from "../gen/rotor/v1/audit_service_pb.ts";
 import { BackupService } from "../gen/rotor/v1/backup_service_pb.ts";
+import { BudgetService } from "../gen/rotor/v1/budget_service_pb.ts";
 import { type Daemon, DaemonService, DaemonState } from "../gen/rotor/v1/daemon_service_pb.ts";
 import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
 import { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
@@ -36,6 +37,7 @@ export interface DaemonLink {
   readonly pool: Client<typeof PoolService>;
   readonly exchanges: Client<typeof ExchangeService>;
   readonly keys: Client<typeof KeyService>;
+  readonly budgets: Client<typeof BudgetService>;
   readonly logins: Client<typeof LoginService>;
   readonly settings: Client<typeof SettingService>;
   readonly audit: Client<typeof AuditService>;
@@ -197,6 +199,7 @@ async function openLink(socket: string, io: CliIo): Promise<DaemonLink> {
       pool: createClient(PoolService, unary),
       exchanges: createClient(ExchangeService, unary),
       keys: createClient(KeyService, unary),
+      budgets: createClient(BudgetService, unary),
       logins: createClient(LoginService, unary),
       settings: createClient(SettingService, unary),
       audit: createClient(AuditService, unary),

@@ -2,7 +2,8 @@
  * Exchanges in words: one line each for lists and watches, and the whole story of one, attempt by attempt.
  */
 import type { Account } from "../gen/rotor/v1/account_pb.ts";
-import type { Attempt, Exchange } from "../gen/rotor/v1/exchange_pb.ts";
+import type { Attempt, CacheMove, Exchange, ExchangeSpend } from "../gen/rotor/v1/exchange_pb.ts";
+import { countText, usdText } from "./limit-text.ts";
 import { planLines } from "./plan-text.ts";
 import { printable, type Style } from "./print.ts";
 import { shortIds } from "./resolve.ts";
@@ -115,6 +116,7 @@ export function exchangeStory(
   if (exchange.conversation !== "") facts.push(["conversation", printable(exchange.conversation)]);
   facts.push(["took", timesText(exchange)]);
   if (exchange.usage) facts.push(["tokens", usageText(exchange.usage)]);
+  if (exchange.spend) facts.push(...spendFacts(exchange.spend));
   const lines = renderFacts(facts, view.width);
   lines.push("", exchange.attempts.length === 0 ? "attempts: none" : "attempts");
   exchange.attempts.forEach((attempt, i) => {
@@ -144,6 +146,24 @@ function timesText(exchange: Exchange): string {
 
 function usageText(usage: NonNullable<Exchange["usage"]>): string {
   return `${usage.inputTokens} in (${usage.cachedInputTokens} cached), ${usage.outputTokens} out (${usage.reasoningTokens} reasoning)`;
+}
+
+function spendFacts(spend: ExchangeSpend): [string, string][] {
+  const { project, effort, tier, costMicroUsd, move } = spend;
+  const facts: [string, string][] = [];
+  const asked = [effort === "" ? "" : `effort ${effort}`, tier === "" ? "" : `tier ${tier}`];
+  if (asked.some((part) => part !== "")) facts.push(["asked for", printable(asked.filter(Boolean).join(", "))]);
+  if (project !== "") facts.push(["project", printable(project)]);
+  if (costMicroUsd !== undefined) facts.push(["cost", `${usdText(costMicroUsd)} USD, had the API been asked`]);
+  if (move) facts.push(["moved", moveText(move)]);
+  return facts;
+}
+
+function moveText({ fromAccountAlias, cachedBeforeTokens, cachedAfterTokens, costMicroUsd }: CacheMove): string {
+  const from = `from ${printable(fromAccountAlias) || "another account"}`;
+  const cached = `${countText(cachedBeforeTokens)} cached tokens before, ${countText(cachedAfterTokens)} after`;
+  if (costMicroUsd === undefined) return `${from}: ${cached}`;
+  return `${from}: ${cached}; ${costMicroUsd > 0n ? `that cost ${usdText(costMicroUsd)} USD of cache` : "no cache was lost"}`;
 }
 
 function attemptLines(attempt: Attempt, number: number, isLast: boolean): string[] {

@@ -3,9 +3,12 @@
  */
 import { CHAT_FIELDS } from "../base/chat-fields.ts";
 import { ERROR_TABLE, type ErrorRow } from "../base/errors.ts";
+import { CLIENTS_TOPIC } from "./clients-topic.ts";
 import { CONFIG_TOPIC } from "./config-topic.ts";
 import { IMPORT_TOPIC } from "./import-topic.ts";
+import { LIMITS_TOPIC } from "./limits-topic.ts";
 import { METRICS_TOPIC } from "./metrics-topic.ts";
+
 import { MOVING_TOPIC } from "./moving-topic.ts";
 import { SEAL_TOPIC } from "./seal-topic.ts";
 import { SHARING_TOPIC } from "./sharing-topic.ts";
@@ -87,33 +90,6 @@ Accounts that are here and whose login works are left alone. The address is
 suggested to the sign-in page; you do the signing in. Rotor takes no passwords
 and reads no mail: a line that looks as if it held a password is refused.`;
 
-const clients = `CLIENTS
-
-The proxy speaks the OpenAI Responses API on 127.0.0.1:4747, and for programs
-that know nothing newer Chat Completions (rotor help chat):
-
-    /v1                    OpenAI SDKs, OpenCode, curl
-    /backend-api/codex     the Codex CLI; its bytes pass untouched
-
-Every request needs a client key (rotor key create NAME) as bearer token. The
-exact stanzas, with the address of your daemon:
-
-    rotor connect codex --print
-    rotor connect opencode --print
-    rotor connect shell --print
-    rotor connect python --print
-    rotor connect typescript --print
-
-With curl:
-
-    curl http://127.0.0.1:4747/v1/responses \\
-      -H "authorization: Bearer $ROTOR_KEY" \\
-      -H "content-type: application/json" \\
-      -d '{"model":"gpt-5.5","input":"Say hello.","stream":true}'
-
-Every answer names its exchange in x-rotor-exchange; rotor exchange show ID
-tells which account served it and why.`;
-
 /** Fate after fate: what is taken over first, what is refused last. */
 const FATES = ["mapped", "dropped", "refused"] as const;
 
@@ -188,7 +164,12 @@ export const TOPICS: readonly Topic[] = [
     about: "config file and environment variables",
     text: () => CONFIG_TOPIC,
   },
-  { name: "clients", aliases: ["client"], about: "what to tell Codex, OpenCode, SDKs and curl", text: () => clients },
+  {
+    name: "clients",
+    aliases: ["client"],
+    about: "what to tell Codex, OpenCode, SDKs and curl",
+    text: () => CLIENTS_TOPIC,
+  },
   {
     name: "chat",
     aliases: ["completions", "chat-completions"],
@@ -201,6 +182,12 @@ export const TOPICS: readonly Topic[] = [
     aliases: ["importing"],
     about: "files of logins, and what becomes of them",
     text: () => IMPORT_TOPIC,
+  },
+  {
+    name: "limits",
+    aliases: ["limit", "budgets", "prices", "cost"],
+    about: "what is used, what it would cost, and how to bound it",
+    text: () => LIMITS_TOPIC,
   },
   {
     name: "seal",

@@ -25,6 +25,8 @@ export interface Printer {
   readonly colour: boolean;
   /** A line of asked-for output. */
   line(text?: string): void;
+  /** Asked-for output as it is, lines and their ends included. */
+  text(text: string): void;
   /** A protobuf message as JSON with implicit fields, one line. */
   message<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): void;
   /** Under `--json` prints the message and says so; the rest of the command is then for people. */
@@ -94,6 +96,7 @@ export function createPrinter(io: CliIo, options: { json: boolean }): Printer {
     style,
     colour: style === colourStyle,
     line: (text = "") => out(`${text}\n`),
+    text: out,
     message,
     asJson(schema, value) {
       if (options.json) message(schema, value);

@@ -11,6 +11,7 @@ import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import type { Secret } from "../base/secret.ts";
 import type { DaemonStateName } from "../control/daemon-facts.ts";
+import type { UsageQuery } from "../domain/ledger.ts";
 import { createEngine, type RunningEngine } from "../pool/create-engine.ts";
 import type { SealKeeper } from "../store/seal-keeper.ts";
 import { isShut, openSqliteStore, type SealedStore } from "../store/sqlite-store.ts";
@@ -20,6 +21,7 @@ import { CALLBACK_PORTS, createLoginIssuer } from "../upstream/oauth-login.ts";
 import { createCallbackDoor } from "./callback-door.ts";
 import { createLoginFilePort } from "./login-file-port.ts";
 import type { StoreCare } from "./store-care.ts";
+import { runInWorker } from "./worker.ts";
 
 export interface EngineRoomOptions {
   readonly paths: Paths;
@@ -42,6 +44,8 @@ const BY_ORDER: RoomCondition = { state: "locked", reason: "the seal was locked 
 
 /** A wrong passphrase is answered this much later, one at a time: guessing over the socket is slow, a slip of a finger is not. */
 const WRONG_PASSPHRASE_MS = 1_000;
+
+const report = (database: string, query: UsageQuery) => runInWorker("reportUsage", { database, query });
 
 export class EngineRoom {
   readonly #options: EngineRoomOptions;
@@ -165,7 +169,7 @@ export class EngineRoom {
     const guards = { choice, source: { passphrase, file }, env: host.env, platform: host.platform };
     try {
       await care.prepare();
-      this.#store = await openSqliteStore({ paths, dice, clock, log, guards });
+      this.#store = await openSqliteStore({ paths, dice, clock, log, guards, report });
       if (this.#isLockedByOrder) {
         this.#store.seal.forget();
         return this.#become(BY_ORDER);

@@ -5,15 +5,18 @@
 import { parentPort, Worker, workerData } from "node:worker_threads";
 import { AppError, type ErrorCode, type ErrorFacts, fromUnknown } from "../base/errors.ts";
 import { systemDice } from "../base/id.ts";
+import type { UsageQuery } from "../domain/ledger.ts";
 import { verifyBackupFile } from "../store/backup-file.ts";
 import { type MakeBackup, makeBackup, type PrepareRestore, prepareRestore } from "../store/backup-work.ts";
 import { openAside } from "../store/database.ts";
 import { migrate } from "../store/migrations.ts";
+import { reportBeside } from "../store/usage-report.ts";
 
 const JOBS = {
   makeBackup: (input: MakeBackup) => makeBackup(input, systemDice),
   prepareRestore: (input: PrepareRestore) => prepareRestore(input, systemDice),
   verifyBackup: async (path: string) => verifyBackupFile(path).manifest,
+  reportUsage: async ({ database, query }: { database: string; query: UsageQuery }) => reportBeside(database, query),
   migrate: async (path: string) => {
     const db = openAside(path);
     try {

@@ -2,6 +2,7 @@
  * An exchange: one client request from start to end, with each attempt and the plan that ran. What `exchange show` and the store keep.
  */
 import type { AccountId } from "./account.ts";
+import type { CacheMove } from "./cache-move.ts";
 import type { OutcomeKind, Usage } from "./outcome.ts";
 import type { PlanRecord } from "./plan.ts";
 
@@ -23,6 +24,17 @@ export interface AttemptRecord {
   readonly message: string | null;
   /** What was decided after it. */
   readonly next: "done" | "refresh" | "same" | "next" | "strip" | "wait" | "answer";
+}
+
+/** What the ledger notes of a turn beside its tokens. */
+export interface ExchangeSpend {
+  readonly project: string | null;
+  readonly effort: string | null;
+  readonly tier: string | null;
+  /** Estimate of what the API would have cost; null when that is not known. */
+  readonly costMicroUsd: number | null;
+  /** The conversation came from another account; null when it did not. */
+  readonly move: CacheMove | null;
 }
 
 export interface Exchange {
@@ -49,6 +61,8 @@ export interface Exchange {
   /** Stable error code when Rotor itself answered. */
   readonly errorCode: string | null;
   readonly usage: Usage | null;
+  /** What it counts as in the ledger; null while it is open, and for what is no turn. */
+  readonly spend: ExchangeSpend | null;
   /** Milliseconds to the first byte that the client could have got; null when none came. */
   readonly firstByteMs: number | null;
   /** How long it waited for an account to become usable. */

@@ -153,6 +153,22 @@ export const SETTINGS = {
     unit: "exchanges",
     why: "some weeks of one person's work, about 10 MB",
   },
+  ledger_days_kept: {
+    type: "integer",
+    default: 90,
+    min: 1,
+    max: 3_650,
+    unit: "days",
+    why: "what each request used, for a quarter; some 200 bytes each",
+  },
+  usage_days_kept: {
+    type: "integer",
+    default: 1_100,
+    min: 1,
+    max: 10_000,
+    unit: "days",
+    why: "sums by the hour are small, and three years show how habits change",
+  },
   audit_days_kept: {
     type: "integer",
     default: 365,

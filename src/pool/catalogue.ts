@@ -34,6 +34,9 @@ export function createCatalogue(deps: {
       filter: null,
       unpack: true,
       conversation: null,
+      project: null,
+      effort: null,
+      tier: null,
     });
     if (answer.kind === "refused") return { kind: "refused", error: answer.error };
     if (answer.kind === "rejected") {

@@ -14,13 +14,13 @@ import { createAuditBook } from "./audit-book.ts";
 import type { OpenCallbackListener } from "./callback-listener.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { createCustody } from "./create-custody.ts";
+import { createSpending } from "./create-spending.ts";
 import { createTransferDesk } from "./create-transfers.ts";
 import type { AccountDesk, Engine, ExchangeDesk, SelectionDesk } from "./engine.ts";
 import { runExchange } from "./exchange.ts";
 import { createExchangeBook, type ExchangeBook } from "./exchange-book.ts";
 import type { FilePort } from "./file-port.ts";
 import { createKeeper } from "./keeper.ts";
-import { createKeyDesk } from "./key-desk.ts";
 import { createLeaseDesk } from "./lease-desk.ts";
 import { createLoginDesk } from "./login-desk.ts";
 import { createUsageDesk } from "./pooled-usage.ts";
@@ -80,12 +80,11 @@ export async function createEngine(
   const { credentials } = intake;
   const affinity = createAffinityTable();
   const book = createExchangeBook({ store, clock, scheduler, settings, log });
-  const keys = createKeyDesk({ stored: stored.keys, store, clock, dice, scheduler, audit, log });
-  const { loginIssuer, openCallbackListener } = deps;
-  const logins = createLoginDesk({ ...intake, loginIssuer, openCallbackListener, scheduler, log });
+  const spending = await createSpending({ ...deps, stored, scheduler, settings, audit });
+  const logins = createLoginDesk({ ...deps, ...intake, scheduler });
   const counters = { exchanges: 0, served: 0, failovers: 0, clientsGone: 0 };
   const pacer = createResendPacer();
-  const exchangeDeps = { ...intake, pacer, leases, upstream, affinity, book, settings, log, counters };
+  const exchangeDeps = { ...intake, pacer, leases, upstream, affinity, book, ...spending, settings, log, counters };
   const run: Engine["exchanges"]["run"] = (request) => {
     poller.noteInterest();
     return runExchange(exchangeDeps, request);
@@ -105,12 +104,12 @@ export async function createEngine(
   return {
     ...noticed(poller, desk, selection),
     files: custody.fileDesk,
-    transfers: createTransferDesk({ ...intake, safeguard, keys, settings: settingDesk, files: watch, log }),
+    transfers: createTransferDesk({ ...intake, ...spending, safeguard, settings: settingDesk, files: watch, log }),
     logins,
     history,
     usage: createUsageDesk({ keeper, holdsOn: selection.holdsOn, settings, nowMs: () => clock.nowMs() }),
     exchanges,
-    keys,
+    ...spending,
     settings: settingDesk,
     catalogue,
     audit,
@@ -127,7 +126,8 @@ export async function createEngine(
       await watch.close();
       await credentials.close();
       scheduler.close();
-      await Promise.all([keeper.flush(), book.flush(), keys.flush(), audit.flush(), history.flush()]);
+      const { keys, ledger } = spending;
+      await Promise.all([keeper, book, keys, ledger, audit, history].map((part) => part.flush()));
     },
   };
 }

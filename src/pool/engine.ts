@@ -9,7 +9,6 @@ import type { AppError } from "../base/errors.ts";
 import type { HeaderList } from "../base/header-list.ts";
 import type { Account, AccountId } from "../domain/account.ts";
 import type { AccountEdit } from "../domain/account-edit.ts";
-import type { ClientKey } from "../domain/client-key.ts";
 import type { Exchange, ExchangeId, Surface } from "../domain/exchange.ts";
 import type { FileNotice } from "../domain/file-verdict.ts";
 import type { PoolForecast } from "../domain/forecast.ts";
@@ -24,8 +23,12 @@ import type { Window } from "../domain/window.ts";
 import type { HistoryStep, WindowSeries } from "../domain/window-history.ts";
 import type { ExchangeQuery, StoreCheck } from "../store/store.ts";
 import type { AuditDesk } from "./audit-book.ts";
+import type { BudgetDesk } from "./budget-desk.ts";
+import type { KeyDesk } from "./key-desk.ts";
+import type { LedgerDesk } from "./ledger.ts";
 import type { EditOptions, LoginStep, ProbeOptions, QueueOptions } from "./login-step.ts";
 import type { UsageDesk } from "./pooled-usage.ts";
+import type { PriceDesk } from "./price-desk.ts";
 import type { Redeemed } from "./redeem-desk.ts";
 import type { TransferDesk } from "./transfer-desk.ts";
 
@@ -36,6 +39,9 @@ export interface Engine {
   readonly history: HistoryDesk;
   readonly exchanges: ExchangeDesk;
   readonly keys: KeyDesk;
+  readonly budgets: BudgetDesk;
+  readonly ledger: LedgerDesk;
+  readonly prices: Omit<PriceDesk, "costOf">;
   readonly files: FileDesk;
   readonly transfers: TransferDesk;
   readonly settings: SettingDesk;
@@ -159,6 +165,10 @@ export interface ExchangeRequest {
   /** Stable key of the conversation, null when there is none. */
   readonly conversation: string | null;
   readonly keyId: string | null;
+  /** For the ledger and the terms of the client key, as the client said it; null = it said nothing. */
+  readonly project: string | null;
+  readonly effort: string | null;
+  readonly tier: string | null;
   /** Aborted when the client hangs up. */
   readonly signal: AbortSignal;
 }
@@ -191,14 +201,6 @@ export interface ExchangeDesk {
   /** Id or unambiguous beginning of one; open ones included. Rejects with `exchange_not_found`. */
   get(idOrPrefix: string): Promise<Exchange>;
   watch(onChange: (exchange: Exchange) => void): () => void;
-}
-
-export interface KeyDesk {
-  create(name: string): Promise<{ key: ClientKey; secret: string }>;
-  list(): readonly ClientKey[];
-  revoke(id: string): Promise<ClientKey>;
-  /** The key that a client showed, if it is one of ours and valid. No disk, no slow hash. */
-  verify(text: string): ClientKey | null;
 }
 
 /** A watched file and what the last look at it has shown. */

@@ -8,18 +8,36 @@ import type { Account } from "../domain/account.ts";
 import type { AttemptRecord, Exchange, ExchangeId } from "../domain/exchange.ts";
 import type { Outcome, Usage } from "../domain/outcome.ts";
 import { type Plan, recordPlan } from "../domain/plan.ts";
+import type { SpendDesk } from "./budget-desk.ts";
 import type { ExchangeRequest } from "./engine.ts";
 import type { ExchangeBook } from "./exchange-book.ts";
 import { messageOf } from "./exchange-refusal.ts";
+import type { Ledger } from "./ledger.ts";
+import type { PriceDesk } from "./price-desk.ts";
+import type { Reservation } from "./spend-book.ts";
 
 type Growing = { -readonly [Field in keyof Exchange]: Exchange[Field] };
 
+export interface RecordDeps {
+  readonly book: ExchangeBook;
+  readonly budgets: Pick<SpendDesk, "admit" | "settle">;
+  readonly prices: Pick<PriceDesk, "costOf">;
+  readonly ledger: Pick<Ledger, "add" | "moveOf">;
+  readonly clock: Clock;
+  readonly dice: Dice;
+}
+
 export class ExchangeRecord {
+  readonly #deps: RecordDeps;
   readonly #book: ExchangeBook;
   readonly #clock: Clock;
+  readonly #request: ExchangeRequest;
   readonly #exchange: Growing;
+  #reservation: Reservation | null = null;
 
-  constructor(deps: { book: ExchangeBook; clock: Clock; dice: Dice }, request: ExchangeRequest) {
+  constructor(deps: RecordDeps, request: ExchangeRequest) {
+    this.#deps = deps;
+    this.#request = request;
     this.#book = deps.book;
     this.#clock = deps.clock;
     const nowMs = deps.clock.nowMs();
@@ -40,6 +58,7 @@ export class ExchangeRecord {
       status: null,
       errorCode: null,
       usage: null,
+      spend: null,
       firstByteMs: null,
       waitedMs: 0,
     };
@@ -57,6 +76,12 @@ export class ExchangeRecord {
   /** Different accounts among the attempts so far. */
   get accounts(): number {
     return new Set(this.attempts.map((attempt) => attempt.accountId)).size;
+  }
+
+  /** Holds back what it may use. Throws what the key or a budget does not allow. */
+  admit(): void {
+    if (!isTurn(this.#request)) return;
+    this.#reservation = this.#deps.budgets.admit(this.#request, this.#exchange.startedAtMs);
   }
 
   /** Noted with the next change: a plan alone is nothing that a watcher waits for. */
@@ -96,6 +121,7 @@ export class ExchangeRecord {
     exchange.attempts = [...exchange.attempts, attempt];
     exchange.usage = usage;
     exchange.endedAtMs = attempt.endedAtMs;
+    this.#settle(true);
     this.#note();
   }
 
@@ -105,7 +131,23 @@ export class ExchangeRecord {
     exchange.status = status;
     exchange.errorCode = errorCode;
     exchange.endedAtMs = this.#clock.nowMs();
+    this.#settle(false);
     this.#note();
+  }
+
+  /** At its end, and once: what it used becomes part of the ledger, and what it held back is free again. */
+  #settle(isServed: boolean): void {
+    const { budgets, prices, ledger } = this.#deps;
+    const exchange = this.#exchange;
+    const { usage, model } = exchange;
+    if (!isTurn(this.#request)) return;
+    const { project, effort, tier } = this.#request;
+    const costMicroUsd = usage === null ? null : prices.costOf(model, tier, usage);
+    exchange.spend = { project, effort, tier, costMicroUsd, move: ledger.moveOf(exchange, tier, usage) };
+    const tokens = usage === null ? 0 : usage.inputTokens + usage.outputTokens;
+    const spent = isServed ? { requests: 1, tokens, costMicroUsd: costMicroUsd ?? 0 } : null;
+    if (this.#reservation !== null) budgets.settle(this.#reservation, spent);
+    ledger.add(exchange, isServed);
   }
 
   #attempt(
@@ -130,4 +172,9 @@ export class ExchangeRecord {
   #note(): void {
     this.#book.note(this.#exchange);
   }
+}
+
+/** What uses an account's allowance: an answer of a model, as opposed to lists and status pages. */
+function isTurn({ stream, method, model }: ExchangeRequest): boolean {
+  return stream || (method === "POST" && model !== null);
 }

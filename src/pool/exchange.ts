@@ -7,7 +7,6 @@ import type { BodyBytes } from "../base/body-bytes.ts";
 import { EXCHANGE_MAX_ACCOUNTS, EXCHANGE_MAX_ATTEMPTS } from "../base/bounds.ts";
 import { AppError, fromUnknown } from "../base/errors.ts";
 import { type HeaderList, headerValue, withoutHeaders } from "../base/header-list.ts";
-import type { Dice } from "../base/id.ts";
 import type { Log } from "../base/log.ts";
 import type { Account, AccountId } from "../domain/account.ts";
 import { nextStep, type Step } from "../domain/next-step.ts";
@@ -16,19 +15,16 @@ import type { AttemptEnd, FailedAttempt, OpenedAttempt, Upstream } from "../upst
 import { AccountChoice, type ChoiceDeps } from "./account-choice.ts";
 import type { Access, CredentialKeeper, RefreshEnd } from "./credential-keeper.ts";
 import type { ExchangeAnswer, ExchangeRequest } from "./engine.ts";
-import type { ExchangeBook } from "./exchange-book.ts";
-import { ExchangeRecord } from "./exchange-record.ts";
+import { ExchangeRecord, type RecordDeps } from "./exchange-record.ts";
 import { outcomeError, refusalError } from "./exchange-refusal.ts";
 import type { Lease } from "./lease-desk.ts";
 import type { ResendPacer } from "./resend-pacer.ts";
 import { canStrip, stripForeign } from "./strip-foreign.ts";
 
-export interface ExchangeDeps extends ChoiceDeps {
+export interface ExchangeDeps extends ChoiceDeps, RecordDeps {
   readonly credentials: CredentialKeeper;
   readonly upstream: Upstream;
-  readonly book: ExchangeBook;
   readonly pacer: ResendPacer;
-  readonly dice: Dice;
   readonly log: Log;
   readonly counters: { exchanges: number; served: number; failovers: number; clientsGone: number };
 }
@@ -76,6 +72,7 @@ class ExchangeRun {
   async toAnswer(): Promise<ExchangeAnswer> {
     let same: AccountId | null = null;
     let last: Outcome | null = null;
+    this.#record.admit();
     await this.#pace();
     for (;;) {
       const accountId: AccountId | null = await this.#nextAccount(same, last);

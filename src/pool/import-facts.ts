@@ -5,7 +5,7 @@
 import { formatInstant } from "../base/clock.ts";
 import { createUlid, type Dice } from "../base/id.ts";
 import { type AccountId, isAlias } from "../domain/account.ts";
-import type { ClientKey } from "../domain/client-key.ts";
+import { type ClientKey, NO_TERMS } from "../domain/client-key.ts";
 import type { Pin } from "../domain/pin.ts";
 import { isSettingKey, readSetting, type SettingKey, type SettingState, type SettingValue } from "../domain/setting.ts";
 import { DEFAULT_STRATEGY, isStrategyName, type StrategyName } from "../domain/strategy.ts";
@@ -123,13 +123,13 @@ function planKeys(
     else if ([...known, ...taken].some((one) => one.hash.hex === hex)) say(false, "known here already");
     else if (key.revokedAtMs !== null) say(false, "was revoked");
     else if (key.expiresAtMs !== null && key.expiresAtMs <= nowMs) say(false, "has ended");
-    // One that never ends would be more than its owner gave.
-    else if (key.expiresAtMs !== null) say(false, "has an end, and keys here have none: make a new one");
     else {
       taken.push({
         id: createUlid(nowMs, dice).slice(16),
         name,
         hash: { algorithm: "sha256-text", hex },
+        former: null,
+        terms: { ...NO_TERMS, expiresAtMs: key.expiresAtMs },
         createdAtMs: key.createdAtMs ?? nowMs,
         revokedAtMs: null,
         lastUsedAtMs: key.lastUsedAtMs,

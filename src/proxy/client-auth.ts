@@ -5,7 +5,7 @@
 import { AppError } from "../base/errors.ts";
 import { type HeaderList, headerValue } from "../base/header-list.ts";
 import type { Surface } from "../domain/exchange.ts";
-import type { KeyDesk } from "../pool/engine.ts";
+import type { KeyDesk } from "../pool/key-desk.ts";
 
 /** Id of the key. Throws `missing_client_key`, `invalid_client_key` or `foreign_login`. */
 export function authenticate(headers: HeaderList, surface: Surface, keys: Pick<KeyDesk, "verify">): string {
@@ -19,7 +19,7 @@ export function authenticate(headers: HeaderList, surface: Surface, keys: Pick<K
       "the request shows a ChatGPT login where Rotor wants a client key; Codex in that mode needs the key in its base URL",
     );
   }
-  throw new AppError("invalid_client_key", "the client key is not one of Rotor's, or it was revoked");
+  throw new AppError("invalid_client_key", "the client key is not one of Rotor's, or it was revoked or has expired");
 }
 
 /** As OpenAI's SDKs send it, or in the header that Azure-style clients use. */

@@ -9,7 +9,7 @@ import { AS_IT_COMES, answerExchange } from "./exchange-answer.ts";
 import { forUpstream } from "./header-hygiene.ts";
 import { pooledUsageBody } from "./pooled-words.ts";
 import { decodeBody, readBytes } from "./request-body.ts";
-import { scanBody, textOf } from "./request-facts.ts";
+import { scanBody, textOf, turnFacts } from "./request-facts.ts";
 import type { Visit } from "./visit.ts";
 
 export async function answerControl(visit: Visit): Promise<Response> {
@@ -35,6 +35,7 @@ export async function answerControl(visit: Visit): Promise<Response> {
     unpack: false,
     conversation: facts.conversation,
     keyId,
+    ...facts.turn,
     signal: request.signal,
   });
   return answerExchange(answer, {
@@ -96,7 +97,14 @@ function hasBody(method: string): boolean {
 async function factsOf(visit: Visit, upstreamPath: string, body: Uint8Array | null) {
   const { headers, keyId, bodyMaxBytes } = visit;
   const header = (name: string) => headerValue(headers, name);
-  const unread = { plain: null, model: null, conversation: conversationKeyOf({ header, promptCacheKey: null, keyId }) };
+  const project = header("x-rotor-project");
+  const turn = turnFacts(project, null);
+  const unread = {
+    plain: null,
+    model: null,
+    turn,
+    conversation: conversationKeyOf({ header, promptCacheKey: null, keyId }),
+  };
   const isJson = header("content-type")?.toLowerCase().startsWith("application/json") === true;
   if (body === null || body.length === 0 || !isJson || !upstreamPath.startsWith("/codex/")) return unread;
   try {
@@ -106,6 +114,7 @@ async function factsOf(visit: Visit, upstreamPath: string, body: Uint8Array | nu
     return {
       plain,
       model: textOf(scanned, "model"),
+      turn: turnFacts(project, scanned),
       conversation: conversationKeyOf({ header, promptCacheKey, keyId }),
     };
   } catch (thrown) {

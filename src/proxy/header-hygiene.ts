@@ -24,6 +24,7 @@ const CLIENTS_OWN: ReadonlySet<string> = new Set([
   "x-forwarded-port",
   "x-forwarded-proto",
   "x-real-ip",
+  "x-rotor-project",
 ]);
 
 /** Platform fields that name another billing account than the one that serves; of an SDK's request only, Codex bytes are its own. */

@@ -2,7 +2,8 @@
  * What the proxy itself must know of a request body: its top-level members, and a handful of their values. Reads, never edits.
  */
 import { AppError } from "../base/errors.ts";
-import { findMember, type JsonMember, readText, scanMembers } from "./json-members.ts";
+import { isProject } from "../domain/budget.ts";
+import { findMember, isObject, type JsonMember, readText, scanMembers } from "./json-members.ts";
 
 /** A body whose top level was found to be a JSON object. */
 export interface ScannedBody {
@@ -25,6 +26,37 @@ export function textOf(body: ScannedBody, key: string): string | null {
   } catch {
     throw invalidJson(body.bytes, member!.valueStart);
   }
+}
+
+/** What the ledger and the terms of a client key want to know of a turn. Throws `invalid_request` for a project that is none. */
+export function turnFacts(header: string | null, body: ScannedBody | null): TurnFacts {
+  return {
+    project: projectOf(header),
+    effort: body === null ? null : effortOf(body),
+    tier: body === null ? null : textOf(body, "service_tier"),
+  };
+}
+
+interface TurnFacts {
+  readonly project: string | null;
+  readonly effort: string | null;
+  readonly tier: string | null;
+}
+
+function projectOf(header: string | null): string | null {
+  if (header === null || header === "") return null;
+  if (isProject(header)) return header;
+  throw new AppError("invalid_request", "x-rotor-project takes 1 to 64 of A-Z a-z 0-9 . _ : @ + -", {
+    facts: { param: "x-rotor-project" },
+  });
+}
+
+/** `reasoning.effort`. */
+function effortOf({ bytes, members }: ScannedBody): string | null {
+  const reasoning = findMember(members, "reasoning");
+  if (reasoning === null || !isObject(bytes, reasoning)) return null;
+  const inner = scanMembers(bytes, reasoning.valueStart, reasoning.valueEnd);
+  return inner.ok ? textOf({ bytes, members: inner.members }, "effort") : null;
 }
 
 function invalidJson(bytes: Uint8Array, at: number): AppError {

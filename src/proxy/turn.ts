@@ -12,7 +12,7 @@ import { LITE_HEADER } from "./normalise-lite.ts";
 import { PooledEventFilter } from "./pooled-event-filter.ts";
 import { pooledEvent } from "./pooled-words.ts";
 import { decodeBody, type RequestBody, readBytes } from "./request-body.ts";
-import { type ScannedBody, scanBody, textOf } from "./request-facts.ts";
+import { type ScannedBody, scanBody, textOf, turnFacts } from "./request-facts.ts";
 import type { Visit } from "./visit.ts";
 
 const UPSTREAM_PATH = "/codex/responses";
@@ -46,6 +46,7 @@ export function commonOf(visit: TurnVisit, scanned: ScannedBody): Common {
     stream: true,
     conversation: conversationKeyOf({ header, promptCacheKey, keyId }),
     keyId,
+    ...turnFacts(header("x-rotor-project"), scanned),
     signal,
   };
 }

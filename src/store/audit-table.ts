@@ -6,11 +6,11 @@
 import { isErrorCode } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Actor, AuditEntry, AuditSubject } from "../domain/audit.ts";
-import type { Connection, SqlRow, SqlValue } from "./database.ts";
+import type { Connection, SqlRow, SqlValue, StoreDatabase } from "./database.ts";
 import { numberOf, textOf, textOrNull, wholeMs } from "./row.ts";
-import type { AuditQuery } from "./store.ts";
+import type { AuditQuery, Store } from "./store.ts";
 
-export function insertAudit(db: Connection, batch: readonly AuditEntry[], keepSinceMs: number): void {
+function insertAudit(db: Connection, batch: readonly AuditEntry[], keepSinceMs: number): void {
   for (const entry of batch) {
     db.run(
       `INSERT INTO audit (id, at_ms, actor, action, subjects, text, error_code) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -27,7 +27,7 @@ export function insertAudit(db: Connection, batch: readonly AuditEntry[], keepSi
   db.run("DELETE FROM audit WHERE at_ms < ?", wholeMs(keepSinceMs));
 }
 
-export function readAudit(db: Connection, query: AuditQuery, log: Log): AuditEntry[] {
+function readAudit(db: Connection, query: AuditQuery, log: Log): AuditEntry[] {
   const conditions: string[] = [];
   const values: SqlValue[] = [];
   const require = (condition: string, ...bound: SqlValue[]) => {
@@ -66,4 +66,14 @@ function entryFrom(row: SqlRow, log: Log): AuditEntry | null {
     log.warn("audit.entry_dropped", { audit_id: id, error });
     return null;
   }
+}
+
+/** Audit as a part of the store. */
+export function createAuditTable({ durable, relaxed }: StoreDatabase, log: Log) {
+  return {
+    async appendAudit(batch, keepSinceMs) {
+      durable.transaction(() => insertAudit(durable, batch, keepSinceMs));
+    },
+    listAudit: async (query) => readAudit(relaxed, query, log),
+  } satisfies Partial<Store>;
 }

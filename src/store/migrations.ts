@@ -89,11 +89,75 @@ CREATE TABLE client_key (
   name TEXT NOT NULL,
   hash_algorithm TEXT NOT NULL,
   hash_hex TEXT NOT NULL,
+  former_hash TEXT,
+  terms TEXT NOT NULL,
   created_at_ms INTEGER NOT NULL,
   revoked_at_ms INTEGER,
   last_used_at_ms INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX client_key_name ON client_key (name) WHERE revoked_at_ms IS NULL;
+
+CREATE TABLE budget (
+  name TEXT PRIMARY KEY,
+  scope TEXT NOT NULL,
+  scope_id TEXT NOT NULL,
+  measure TEXT NOT NULL,
+  amount INTEGER NOT NULL,
+  period TEXT NOT NULL,
+  warn_percent INTEGER,
+  created_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE price (
+  model TEXT PRIMARY KEY,
+  input REAL NOT NULL,
+  cached_input REAL NOT NULL,
+  output REAL NOT NULL,
+  set_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE ledger (
+  id TEXT PRIMARY KEY,
+  at_ms INTEGER NOT NULL,
+  account_id TEXT NOT NULL,
+  model TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  project TEXT NOT NULL,
+  conversation TEXT NOT NULL,
+  surface TEXT NOT NULL,
+  effort TEXT NOT NULL,
+  tier TEXT NOT NULL,
+  status INTEGER,
+  error_code TEXT,
+  served INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL,
+  cached_input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  reasoning_tokens INTEGER NOT NULL,
+  cost_micro_usd INTEGER,
+  latency_ms INTEGER NOT NULL,
+  first_byte_ms INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage_hour (
+  hour_ms INTEGER NOT NULL,
+  account_id TEXT NOT NULL,
+  model TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  project TEXT NOT NULL,
+  requests INTEGER NOT NULL,
+  served INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL,
+  cached_input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  reasoning_tokens INTEGER NOT NULL,
+  cost_micro_usd INTEGER NOT NULL,
+  unpriced INTEGER NOT NULL,
+  latency_ms INTEGER NOT NULL,
+  first_byte_ms INTEGER NOT NULL,
+  first_bytes INTEGER NOT NULL,
+  PRIMARY KEY (hour_ms, account_id, model, key_id, project)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE watched_file (
   position INTEGER PRIMARY KEY,

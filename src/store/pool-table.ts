@@ -2,7 +2,7 @@
 import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { AccountId } from "../domain/account.ts";
-import { type ClientKey, isKeyHashAlgorithm } from "../domain/client-key.ts";
+import { type ClientKey, isKeyHashAlgorithm, type KeyTerms, NO_TERMS } from "../domain/client-key.ts";
 import type { Pin } from "../domain/pin.ts";
 import { isSettingKey, readSetting, SETTINGS, type SettingKey, type SettingValue } from "../domain/setting.ts";
 import { DEFAULT_STRATEGY, isStrategyName, type StrategyName } from "../domain/strategy.ts";
@@ -55,6 +55,8 @@ export function readKeys(db: Connection, log: Log): ClientKey[] {
       id,
       name: textOf(row, "name"),
       hash: { algorithm, hex: textOf(row, "hash_hex") },
+      former: readJson<ClientKey["former"]>(textOrNull(row, "former_hash"), null),
+      terms: { ...NO_TERMS, ...readJson<Partial<KeyTerms>>(textOf(row, "terms"), {}) },
       createdAtMs: numberOf(row, "created_at_ms"),
       revokedAtMs: numberOrNull(row, "revoked_at_ms"),
       lastUsedAtMs: numberOrNull(row, "last_used_at_ms"),
@@ -63,15 +65,25 @@ export function readKeys(db: Connection, log: Log): ClientKey[] {
   return keys;
 }
 
+function readJson<T>(text: string | null, otherwise: T): T {
+  return text === null ? otherwise : (JSON.parse(text) as T);
+}
+
+function formerText({ former }: ClientKey): string | null {
+  return former === null ? null : JSON.stringify(former);
+}
+
 export function insertKey(db: Connection, key: ClientKey): void {
   refusingTakenName(key, () =>
     db.run(
-      `INSERT INTO client_key (id, name, hash_algorithm, hash_hex, created_at_ms, revoked_at_ms, last_used_at_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO client_key (id, name, hash_algorithm, hash_hex, former_hash, terms, created_at_ms, revoked_at_ms,
+         last_used_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       key.id,
       key.name,
       key.hash.algorithm,
       key.hash.hex,
+      formerText(key),
+      JSON.stringify(key.terms),
       wholeMs(key.createdAtMs),
       wholeMsOrNull(key.revokedAtMs),
       wholeMsOrNull(key.lastUsedAtMs),
@@ -82,11 +94,13 @@ export function insertKey(db: Connection, key: ClientKey): void {
 export function updateKey(db: Connection, key: ClientKey): void {
   const changed = refusingTakenName(key, () =>
     db.run(
-      `UPDATE client_key SET name = ?, hash_algorithm = ?, hash_hex = ?, created_at_ms = ?, revoked_at_ms = ?,
-         last_used_at_ms = ? WHERE id = ?`,
+      `UPDATE client_key SET name = ?, hash_algorithm = ?, hash_hex = ?, former_hash = ?, terms = ?, created_at_ms = ?,
+         revoked_at_ms = ?, last_used_at_ms = ? WHERE id = ?`,
       key.name,
       key.hash.algorithm,
       key.hash.hex,
+      formerText(key),
+      JSON.stringify(key.terms),
       wholeMs(key.createdAtMs),
       wholeMsOrNull(key.revokedAtMs),
       wholeMsOrNull(key.lastUsedAtMs),

@@ -11,7 +11,7 @@ import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import type { Account } from "../domain/account.ts";
 import * as accounts from "./account-table.ts";
-import { insertAudit, readAudit } from "./audit-table.ts";
+import { createAuditTable } from "./audit-table.ts";
 import * as credentials from "./credential-table.ts";
 import { isLoose, openDatabase, type StoreDatabase } from "./database.ts";
 import { createExchangeTable, type ExchangeTable } from "./exchange-table.ts";
@@ -23,6 +23,7 @@ import { applyBatch } from "./pool-batch.ts";
 import * as pool from "./pool-table.ts";
 import * as redeems from "./redeem-table.ts";
 import { createSealKeeper, type SealKeeper } from "./seal-keeper.ts";
+import { createSpendTables, readSpendPlans } from "./spend-tables.ts";
 import type { Store, StoreCheck } from "./store.ts";
 import { createWindowHistoryTable } from "./window-history-table.ts";
 
@@ -31,6 +32,8 @@ export interface SqliteStoreOptions {
   readonly dice: Dice;
   readonly clock: Clock;
   readonly log: Log;
+  /** Sums up in another thread; absent: in this one. */
+  readonly report?: Parameters<typeof createSpendTables>[1];
   /** Absent: the key file alone. */
   readonly guards?: Pick<GuardOptions, "choice" | "source" | "platform" | "env">;
 }
@@ -81,7 +84,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Seal
       ...credentialPart(room),
       ...poolPart(room),
       ...exchangePart(room),
-      ...auditPart(room),
+      ...createAuditTable(db, log),
+      ...createSpendTables(db, options.report),
       ...createWindowHistoryTable(db.relaxed),
       check: () => checkStore(room, paths),
       async close() {
@@ -122,6 +126,7 @@ function accountPart(room: Room) {
         accounts: accounts.readAccounts(relaxed, log),
         ...pool.readPool(relaxed, log),
         keys: pool.readKeys(relaxed, log),
+        ...readSpendPlans(relaxed, log),
         settings: pool.readSettings(relaxed, log),
         watchedFiles: pool.readWatchedFiles(relaxed),
       };
@@ -251,15 +256,6 @@ function exchangePart({ exchanges }: Room) {
     appendExchanges: async (batch, keep) => exchanges.append(batch, keep),
     listExchanges: async (query) => exchanges.list(query),
     getExchange: async (id) => exchanges.get(id),
-  } satisfies Partial<Store>;
-}
-
-function auditPart({ db: { durable, relaxed }, log }: Room) {
-  return {
-    async appendAudit(batch, keepSinceMs) {
-      durable.transaction(() => insertAudit(durable, batch, keepSinceMs));
-    },
-    listAudit: async (query) => readAudit(relaxed, query, log),
   } satisfies Partial<Store>;
 }
 

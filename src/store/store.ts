@@ -8,10 +8,14 @@
  */
 import type { Account, AccountId } from "../domain/account.ts";
 import type { ActorKind, AuditEntry } from "../domain/audit.ts";
+import type { Budget } from "../domain/budget.ts";
 import type { ClientKey } from "../domain/client-key.ts";
 import type { Credentials } from "../domain/credentials.ts";
 import type { Exchange, ExchangeId } from "../domain/exchange.ts";
+import type { LedgerRow, UsageBucket, UsageQuery } from "../domain/ledger.ts";
+import type { Spend } from "../domain/limit.ts";
 import type { Pin } from "../domain/pin.ts";
+import type { SavedPrice } from "../domain/price.ts";
 import type { SettingKey, SettingValue } from "../domain/setting.ts";
 import type { StrategyName } from "../domain/strategy.ts";
 import type { WatchedFile } from "../domain/watched-file.ts";
@@ -25,9 +29,26 @@ export interface StoredPool {
   readonly strategy: StrategyName;
   readonly pin: Pin | null;
   readonly keys: readonly ClientKey[];
+  /** By name. */
+  readonly budgets: readonly Budget[];
+  /** Prices that the operator has said. */
+  readonly prices: readonly SavedPrice[];
   readonly settings: Readonly<Partial<Record<SettingKey, SettingValue>>>;
   /** In the order in which they were added. */
   readonly watchedFiles: readonly WatchedFile[];
+}
+
+/** From when on the ledger is kept: single rows, and sums by the hour. */
+export interface LedgerKept {
+  readonly rowsSinceMs: number;
+  readonly sumsSinceMs: number;
+}
+
+/** What one key used for one project. */
+export interface SpentRow {
+  readonly keyId: string | null;
+  readonly project: string | null;
+  readonly spend: Spend;
 }
 
 /** A refresh that was about to be sent when the process ended: the old token is to be tried once more (contracts §15). */
@@ -172,6 +193,22 @@ export interface Store {
   removeWatchedFile(path: string): Promise<void>;
   /** null takes the saved value away. All or none. Durable. */
   saveSettings(changes: ReadonlyMap<SettingKey, SettingValue | null>): Promise<void>;
+
+  /** Adds it, or puts it in the place of the one of its name. Durable. */
+  saveBudget(budget: Budget): Promise<void>;
+  /** Durable. Rejects with `budget_not_found`. */
+  removeBudget(name: string): Promise<void>;
+  /** Durable. */
+  savePrice(price: SavedPrice): Promise<void>;
+  /** No such price is no error. Durable. */
+  removePrice(model: string): Promise<void>;
+
+  /** Adds rows and sums them up by the hour, both or neither; a row that is there already counts no second time. Written behind. */
+  appendLedger(batch: readonly LedgerRow[], kept: LedgerKept): Promise<void>;
+  /** What counts against limits since the beginning of an hour. */
+  spentSince(sinceMs: number): Promise<readonly SpentRow[]>;
+  /** Sums of the ledger, by bucket. May take its time, but not that of a stream. */
+  queryUsage(query: UsageQuery): Promise<readonly UsageBucket[]>;
 
   /** Upserts by id, written behind; drops the oldest beyond `keep` (a large excess over several calls). */
   appendExchanges(batch: readonly Exchange[], keep: number): Promise<void>;

@@ -26,11 +26,15 @@ const TABLES: readonly Table[] = [
   { name: "spare_key", role: "passing" },
   { name: "pool", role: "vital" },
   { name: "client_key", role: "vital" },
+  { name: "budget", role: "vital" },
+  { name: "price", role: "vital" },
   { name: "watched_file", role: "vital" },
   { name: "setting", role: "vital" },
   { name: "exchange", role: "history" },
   { name: "exchange_tried", role: "history" },
   { name: "audit", role: "history" },
+  { name: "ledger", role: "history" },
+  { name: "usage_hour", role: "sums" },
   { name: "window_sample", role: "sums", owner: "account_id" },
 ];
 

@@ -138,7 +138,9 @@ test("every example of every command parses", () => {
     for (const example of command.examples ?? []) {
       const found = /rotor ((?:[a-z-]+ ?)+[^|<>)]*)/.exec(example);
       expect(found).not.toBeNull();
-      expect(parseArguments(found![1]!.trim().split(/\s+/), COMMANDS).kind).toBe("run");
+      // Words as a shell takes them: what is in quotes is one.
+      const words = [...found![1]!.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare!);
+      expect(parseArguments(words, COMMANDS).kind).toBe("run");
     }
   }
 });

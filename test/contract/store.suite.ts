@@ -17,8 +17,10 @@ import {
 } from "../support/store-samples.ts";
 import { audit } from "./audit.suite.ts";
 import { batches } from "./batch.suite.ts";
+import { ledger } from "./ledger.suite.ts";
 import { orders } from "./orders.suite.ts";
 import { redeems } from "./redeem.suite.ts";
+import { watchedFiles } from "./watched-file.suite.ts";
 import { windowHistory } from "./window-history.suite.ts";
 
 /** `makeStore` gives an empty store; `remove` takes away what it left. */
@@ -45,6 +47,7 @@ export function storeContract(name: string, makeStore: () => Promise<{ store: St
     watchedFiles(current);
     exchanges(current);
     audit(current);
+    ledger(current);
     windowHistory(current);
     orders(current);
     redeems(current);
@@ -78,6 +81,8 @@ function adding(store: Current): void {
       pin: null,
       keys: [],
       settings: {},
+      budgets: [],
+      prices: [],
       watchedFiles: [],
     });
   });
@@ -368,17 +373,6 @@ function keys(store: Current): void {
       ]),
     );
     expect(await lastUse()).toBe(500);
-  });
-}
-
-function watchedFiles(store: Current): void {
-  test("watched files stay in their order; one that is there already stays as it is", async () => {
-    await store().addWatchedFile({ path: "/home/me/.codex/auth.json", addedAtMs: 1_000 });
-    await store().addWatchedFile({ path: "/home/me/other.json", addedAtMs: 1_001 });
-    await store().addWatchedFile({ path: "/home/me/.codex/auth.json", addedAtMs: 1_002 });
-    await store().removeWatchedFile("/home/me/other.json");
-    await store().removeWatchedFile("/home/me/never.json");
-    expect((await store().loadPool()).watchedFiles).toEqual([{ path: "/home/me/.codex/auth.json", addedAtMs: 1_000 }]);
   });
 }
 

@@ -52,9 +52,10 @@ const BORROWED: readonly (readonly [phrase: RegExp, whose: string])[] = [
   [/\b(?:another|unix|os|same) users?\b/, "the owner of a process or file"],
   [/\bas the user who\b/, "the owner of a process"],
   [/\bkey rotation\b/, "the client-key verb of contracts §9"],
+  [/\brotate key\b/, "the client-key verb of contracts §9"],
   [/\brotate data key\b/, "what NIST SP 800-57 calls a new data key"],
   [/\bseal rotate\b/, "the same, as a verb of the ctl"],
-  [/\bkey rotate\b/, "the client-key verb of contracts §9"],
+  [/\bkey[. ]rotate\b/, "the client-key verb of contracts §9"],
 ];
 
 /** Lower case, with the words of camelCase, snake_case and kebab-case names taken apart; same number of lines. */

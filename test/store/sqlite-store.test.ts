@@ -278,6 +278,8 @@ describe("what another version or hand wrote", () => {
       pin: null,
       keys: [keyLike(2)],
       settings: {},
+      budgets: [],
+      prices: [],
       watchedFiles: [],
     });
     expect(lines.map((line) => JSON.parse(line).event).filter((event) => event.endsWith("dropped"))).toEqual([

@@ -7,7 +7,7 @@ import { AppError } from "../../src/base/errors.ts";
 import { systemDice } from "../../src/base/id.ts";
 import { type Account, type AccountId, isAlias, NO_ORDERS, OWNED_HERE } from "../../src/domain/account.ts";
 import { editAccount } from "../../src/domain/account-edit.ts";
-import type { ClientKey } from "../../src/domain/client-key.ts";
+import { type ClientKey, NO_TERMS } from "../../src/domain/client-key.ts";
 import type { Exchange, ExchangeId } from "../../src/domain/exchange.ts";
 import { forecastPool } from "../../src/domain/forecast.ts";
 import { type Hold, holdsOn } from "../../src/domain/hold.ts";
@@ -32,11 +32,13 @@ import type { Counters, Engine, SettingChange } from "../../src/pool/engine.ts";
 import { anAsk } from "./builders.ts";
 import { createFakeFiles, type FakeFiles } from "./fake-files.ts";
 import { createFakeLogins, type FakeLogins } from "./fake-logins.ts";
+import { createFakeSpend, type FakeSpend } from "./fake-spend.ts";
 import { T0 } from "./manual-clock.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { recordingLog } from "./recording-log.ts";
 
 export interface FakeEngine extends Engine {
+  readonly spend: FakeSpend;
   readonly logins: FakeLogins;
   readonly files: FakeFiles;
   /** Adds or replaces an account and tells watchers. */
@@ -101,6 +103,7 @@ export function exchangeOf(number: number, changes: Partial<Exchange> = {}): Exc
     status: null,
     errorCode: null,
     usage: null,
+    spend: null,
     firstByteMs: null,
     waitedMs: 0,
     ...changes,
@@ -111,6 +114,7 @@ const COUNTERS: Counters = { exchanges: 7, served: 6, failovers: 2, refreshes: 3
 
 export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEngine {
   const nowMs = options.nowMs ?? (() => T0);
+  const spend = createFakeSpend(nowMs);
   const accounts = new Map<AccountId, Account>();
   const exchanges = new Map<ExchangeId, Exchange>();
   const openLeases = new Map<AccountId, number>();
@@ -283,6 +287,10 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
       },
     },
     keys: createKeys(nowMs),
+    budgets: spend.budgets,
+    ledger: spend.ledger,
+    prices: spend.prices,
+    spend,
     settings,
     usage: { isPooled: () => false, told: () => null },
     catalogue: { isLite: () => false, models: () => Promise.reject(new Error("the fake engine has no models")) },
@@ -301,22 +309,47 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
 
 function createKeys(nowMs: () => number): Engine["keys"] {
   const keys = new Map<string, ClientKey>();
+  const known = (id: string) => {
+    const key = keys.get(id);
+    if (!key) throw new AppError("key_not_found", `there is no key ${id}`);
+    return key;
+  };
   const secretOf = (key: ClientKey) => `rtr_${key.id}_${"s".repeat(43)}`;
   return {
-    async create(name) {
+    async create(name, terms = NO_TERMS) {
       if ([...keys.values()].some((key) => key.name === name && key.revokedAtMs === null))
         throw new AppError("key_exists", `there is a key ${name}`);
       const id = `K${String(keys.size).padStart(9, "0")}`;
       const hash = { algorithm: "sha256", hex: "00" } as const;
-      const key: ClientKey = { id, name, hash, createdAtMs: nowMs(), revokedAtMs: null, lastUsedAtMs: null };
+      const createdAtMs = nowMs();
+      const key: ClientKey = {
+        id,
+        name,
+        hash,
+        former: null,
+        terms,
+        createdAtMs,
+        revokedAtMs: null,
+        lastUsedAtMs: null,
+      };
+      keys.set(id, key);
+      return { key, secret: secretOf(key) };
+    },
+    get: (id) => keys.get(id) ?? null,
+    async setTerms(id, terms) {
+      const key = { ...known(id), terms };
+      keys.set(id, key);
+      return key;
+    },
+    async renew(id, graceMs) {
+      const before = known(id);
+      const key = { ...before, former: { hash: before.hash, untilMs: nowMs() + graceMs } };
       keys.set(id, key);
       return { key, secret: secretOf(key) };
     },
     list: () => [...keys.values()],
     async revoke(id) {
-      const key = keys.get(id);
-      if (!key) throw new AppError("key_not_found", `there is no key ${id}`);
-      const revoked = { ...key, revokedAtMs: nowMs() };
+      const revoked = { ...known(id), revokedAtMs: nowMs() };
       keys.set(id, revoked);
       return revoked;
     },

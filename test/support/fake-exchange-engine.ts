@@ -6,10 +6,11 @@ import { AppError } from "../../src/base/errors.ts";
 import type { HeaderList } from "../../src/base/header-list.ts";
 import { sha256Hex } from "../../src/base/id.ts";
 import type { Account } from "../../src/domain/account.ts";
-import { type ClientKey, parseClientKey } from "../../src/domain/client-key.ts";
+import { type ClientKey, NO_TERMS, parseClientKey } from "../../src/domain/client-key.ts";
 import type { ExchangeId } from "../../src/domain/exchange.ts";
 import type { PooledUsage } from "../../src/domain/pooled-usage.ts";
 import type { AuditDesk } from "../../src/pool/audit-book.ts";
+import type { BudgetDesk } from "../../src/pool/budget-desk.ts";
 import type {
   AccountDesk,
   CatalogueAnswer,
@@ -20,11 +21,13 @@ import type {
   ExchangeRequest,
   FileDesk,
   HistoryDesk,
-  KeyDesk,
   LoginDesk,
   SelectionDesk,
   SettingDesk,
 } from "../../src/pool/engine.ts";
+import type { KeyDesk } from "../../src/pool/key-desk.ts";
+import type { LedgerDesk } from "../../src/pool/ledger.ts";
+import type { PriceDesk } from "../../src/pool/price-desk.ts";
 import type { TransferDesk } from "../../src/pool/transfer-desk.ts";
 
 export const EXCHANGE_ID = "01JTESTEXCHANGE00000000000" as ExchangeId;
@@ -53,6 +56,8 @@ export function createFakeEngine(): FakeEngine {
     id: KEY_ID,
     name: "test",
     hash: { algorithm: "sha256", hex: sha256Hex(CLIENT_KEY) },
+    former: null,
+    terms: NO_TERMS,
     createdAtMs: 0,
     revokedAtMs: null,
     lastUsedAtMs: null,
@@ -65,6 +70,9 @@ export function createFakeEngine(): FakeEngine {
       transfers: only<TransferDesk>({}),
       selection: only<SelectionDesk>({}),
       history: only<HistoryDesk>({}),
+      budgets: only<BudgetDesk>({}),
+      ledger: only<LedgerDesk>({}),
+      prices: only<PriceDesk>({}),
       exchanges: only<ExchangeDesk>({
         run: async (request: ExchangeRequest) => {
           fake.requests.push(request);

@@ -13,8 +13,9 @@ import { DEFAULT_STRATEGY, type StrategyName } from "../../src/domain/strategy.t
 import type { WatchedFile } from "../../src/domain/watched-file.ts";
 import { HISTORY_STEPS, type HistoryStep, seriesKey, type WindowSample } from "../../src/domain/window-history.ts";
 import type { Credentials, RedeemIntent, RefreshIntent, Store } from "../../src/store/store.ts";
+import { emptySpend, ledgerPart, type SpendState, spendPart } from "./memory-ledger.ts";
 
-interface State {
+interface State extends SpendState {
   /** In the order in which they were added. */
   readonly accounts: Map<AccountId, Account>;
   readonly credentials: Map<AccountId, Credentials>;
@@ -40,6 +41,7 @@ export function createMemoryStore(): Store {
     redeems: new Map(),
     keys: new Map(),
     settings: new Map(),
+    ...emptySpend(),
     watchedFiles: new Map(),
     exchanges: new Map(),
     audit: [],
@@ -56,6 +58,8 @@ export function createMemoryStore(): Store {
     ...exchangePart(state),
     ...auditPart(state),
     ...historyPart(state),
+    ...spendPart(state, () => open(state)),
+    ...ledgerPart(state, () => open(state)),
   };
   return {
     ...parts,
@@ -269,6 +273,8 @@ function poolPart(state: State) {
         strategy: state.strategy,
         pin: state.pin,
         keys: [...state.keys.values()],
+        budgets: [...state.budgets.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+        prices: [...state.prices.values()].sort((a, b) => (a.model < b.model ? -1 : 1)),
         settings: Object.fromEntries(state.settings),
         watchedFiles: [...state.watchedFiles.values()],
       });

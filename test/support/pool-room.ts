@@ -160,6 +160,9 @@ export function aRequest(change: Partial<ExchangeRequest> = {}): ExchangeRequest
     unpack: false,
     conversation: null,
     keyId: "KEY",
+    project: null,
+    effort: null,
+    tier: null,
     signal: new AbortController().signal,
     ...change,
   };

@@ -1,6 +1,6 @@
 /** Accounts, credentials, keys and exchanges by number, for tests of stores. Tokens are made up here and look like no real one. */
 import { type Account, type AccountId, NO_ORDERS, OWNED_HERE } from "../../src/domain/account.ts";
-import type { ClientKey } from "../../src/domain/client-key.ts";
+import { type ClientKey, NO_TERMS } from "../../src/domain/client-key.ts";
 import type { AttemptRecord, Exchange, ExchangeId } from "../../src/domain/exchange.ts";
 import type { Window } from "../../src/domain/window.ts";
 import type { Credentials } from "../../src/store/store.ts";
@@ -70,6 +70,8 @@ export function keyLike(n: number, changes: Partial<ClientKey> = {}): ClientKey 
     id: `KEY${String(n).padStart(7, "0")}`,
     name: `key-${n}`,
     hash: { algorithm: "sha256", hex: String(n).padStart(64, "0") },
+    former: null,
+    terms: NO_TERMS,
     createdAtMs: T0,
     revokedAtMs: null,
     lastUsedAtMs: null,
@@ -101,6 +103,7 @@ export function exchangeLike(n: number, changes: Partial<Exchange> & { tried?: r
     status: 200,
     errorCode: null,
     usage: { inputTokens: 10, cachedInputTokens: 5, outputTokens: 3, reasoningTokens: 1 },
+    spend: null,
     firstByteMs: 4,
     waitedMs: 0,
     ...rest,

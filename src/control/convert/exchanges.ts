@@ -3,9 +3,14 @@
  * absent message, an empty text or zero, as the proto comments say. Decides nothing.
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import type { AttemptRecord, Exchange } from "../../domain/exchange.ts";
+import type { AttemptRecord, Exchange, ExchangeSpend } from "../../domain/exchange.ts";
 import type { Usage } from "../../domain/outcome.ts";
-import type { AttemptSchema, ExchangeSchema, UsageSchema } from "../../gen/rotor/v1/exchange_pb.ts";
+import type {
+  AttemptSchema,
+  ExchangeSchema,
+  ExchangeSpendSchema,
+  UsageSchema,
+} from "../../gen/rotor/v1/exchange_pb.ts";
 import { type AliasOf, planMessage } from "./pool.ts";
 import { duration, instant, int64 } from "./values.ts";
 
@@ -29,6 +34,27 @@ export function exchangeMessage(exchange: Exchange, aliasOf: AliasOf): MessageIn
     usage: exchange.usage === null ? undefined : usageMessage(exchange.usage),
     firstByteDuration: duration(exchange.firstByteMs),
     waitDuration: duration(exchange.waitedMs),
+    spend: exchange.spend ? spendMessage(exchange.spend) : undefined,
+  };
+}
+
+function spendMessage(spend: ExchangeSpend): MessageInitShape<typeof ExchangeSpendSchema> {
+  const { project, effort, tier, costMicroUsd, move } = spend;
+  return {
+    project: project ?? "",
+    effort: effort ?? "",
+    tier: tier ?? "",
+    costMicroUsd: costMicroUsd === null ? undefined : int64(costMicroUsd),
+    move:
+      move === null
+        ? undefined
+        : {
+            fromAccountId: move.fromAccountId,
+            fromAccountAlias: move.fromAlias,
+            cachedBeforeTokens: int64(move.cachedBefore),
+            cachedAfterTokens: int64(move.cachedAfter),
+            costMicroUsd: move.costMicroUsd === null ? undefined : int64(move.costMicroUsd),
+          },
   };
 }
 

@@ -2,7 +2,14 @@
  * Instants, numbers and ids between domain and API. Whether an id exists is the engine's to say. Absent in the domain is null; in proto it is an
  * absent message, an empty text or zero, as the proto comments say. Decides nothing.
  */
-import { type Duration, durationFromMs, type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import {
+  type Duration,
+  durationFromMs,
+  durationMs,
+  type Timestamp,
+  timestampFromMs,
+  timestampMs,
+} from "@bufbuild/protobuf/wkt";
 import { AppError } from "../../base/errors.ts";
 import { isUlid } from "../../base/id.ts";
 import type { AccountId } from "../../domain/account.ts";
@@ -19,6 +26,11 @@ export function toInstantMs(time: Timestamp | undefined): number | null {
 
 export function duration(lengthMs: number | null): Duration | undefined {
   return lengthMs === null ? undefined : durationFromMs(lengthMs);
+}
+
+/** null when absent. */
+export function toDurationMs(length: Duration | undefined): number | null {
+  return length === undefined ? null : Math.max(0, durationMs(length));
 }
 
 export function int64(number: number): bigint {

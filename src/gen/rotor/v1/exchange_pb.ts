@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/exchange.proto.
  */
 export const file_rotor_v1_exchange: GenFile = /*@__PURE__*/
-  fileDesc("Chdyb3Rvci92MS9leGNoYW5nZS5wcm90bxIIcm90b3IudjEi9AMKCEV4Y2hhbmdlEgoKAmlkGAEgASgJEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdzdXJmYWNlGAQgASgJEg4KBm1ldGhvZBgFIAEoCRIMCgRwYXRoGAYgASgJEg0KBW1vZGVsGAcgASgJEg4KBmtleV9pZBgIIAEoCRIUCgxjb252ZXJzYXRpb24YCSABKAkSIwoIYXR0ZW1wdHMYCiADKAsyES5yb3Rvci52MS5BdHRlbXB0EhwKBHBsYW4YCyABKAsyDi5yb3Rvci52MS5QbGFuEhIKCmFjY291bnRfaWQYDCABKAkSFQoNYWNjb3VudF9hbGlhcxgNIAEoCRIOCgZzdGF0dXMYDiABKAUSEgoKZXJyb3JfY29kZRgPIAEoCRIeCgV1c2FnZRgQIAEoCzIPLnJvdG9yLnYxLlVzYWdlEjYKE2ZpcnN0X2J5dGVfZHVyYXRpb24YESABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNd2FpdF9kdXJhdGlvbhgSIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiLSAQoHQXR0ZW1wdBISCgphY2NvdW50X2lkGAEgASgJEhUKDWFjY291bnRfYWxpYXMYAiABKAkSLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB291dGNvbWUYBSABKAkSDgoGc3RhdHVzGAYgASgFEg8KB21lc3NhZ2UYByABKAkSDAoEbmV4dBgIIAEoCSJrCgVVc2FnZRIUCgxpbnB1dF90b2tlbnMYASABKAMSGwoTY2FjaGVkX2lucHV0X3Rva2VucxgCIAEoAxIVCg1vdXRwdXRfdG9rZW5zGAMgASgDEhgKEHJlYXNvbmluZ190b2tlbnMYBCABKANiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_rotor_v1_pool]);
+  fileDesc("Chdyb3Rvci92MS9leGNoYW5nZS5wcm90bxIIcm90b3IudjEinAQKCEV4Y2hhbmdlEgoKAmlkGAEgASgJEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdzdXJmYWNlGAQgASgJEg4KBm1ldGhvZBgFIAEoCRIMCgRwYXRoGAYgASgJEg0KBW1vZGVsGAcgASgJEg4KBmtleV9pZBgIIAEoCRIUCgxjb252ZXJzYXRpb24YCSABKAkSIwoIYXR0ZW1wdHMYCiADKAsyES5yb3Rvci52MS5BdHRlbXB0EhwKBHBsYW4YCyABKAsyDi5yb3Rvci52MS5QbGFuEhIKCmFjY291bnRfaWQYDCABKAkSFQoNYWNjb3VudF9hbGlhcxgNIAEoCRIOCgZzdGF0dXMYDiABKAUSEgoKZXJyb3JfY29kZRgPIAEoCRIeCgV1c2FnZRgQIAEoCzIPLnJvdG9yLnYxLlVzYWdlEjYKE2ZpcnN0X2J5dGVfZHVyYXRpb24YESABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNd2FpdF9kdXJhdGlvbhgSIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgVzcGVuZBgTIAEoCzIXLnJvdG9yLnYxLkV4Y2hhbmdlU3BlbmQikQEKDUV4Y2hhbmdlU3BlbmQSDwoHcHJvamVjdBgBIAEoCRIOCgZlZmZvcnQYAiABKAkSDAoEdGllchgDIAEoCRIbCg5jb3N0X21pY3JvX3VzZBgEIAEoA0gAiAEBEiEKBG1vdmUYBSABKAsyEy5yb3Rvci52MS5DYWNoZU1vdmVCEQoPX2Nvc3RfbWljcm9fdXNkIqsBCglDYWNoZU1vdmUSFwoPZnJvbV9hY2NvdW50X2lkGAEgASgJEhoKEmZyb21fYWNjb3VudF9hbGlhcxgCIAEoCRIcChRjYWNoZWRfYmVmb3JlX3Rva2VucxgDIAEoAxIbChNjYWNoZWRfYWZ0ZXJfdG9rZW5zGAQgASgDEhsKDmNvc3RfbWljcm9fdXNkGAUgASgDSACIAQFCEQoPX2Nvc3RfbWljcm9fdXNkItIBCgdBdHRlbXB0EhIKCmFjY291bnRfaWQYASABKAkSFQoNYWNjb3VudF9hbGlhcxgCIAEoCRIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHb3V0Y29tZRgFIAEoCRIOCgZzdGF0dXMYBiABKAUSDwoHbWVzc2FnZRgHIAEoCRIMCgRuZXh0GAggASgJImsKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoAxIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAIgASgDEhUKDW91dHB1dF90b2tlbnMYAyABKAMSGAoQcmVhc29uaW5nX3Rva2VucxgEIAEoA2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_rotor_v1_pool]);
 
 /**
  * One client request from start to end.
@@ -147,6 +147,13 @@ export type Exchange = Message<"rotor.v1.Exchange"> & {
    * @generated from field: google.protobuf.Duration wait_duration = 18;
    */
   waitDuration?: Duration | undefined;
+
+  /**
+   * What it counts as in the ledger; absent while it is open, and for what is no turn.
+   *
+   * @generated from field: rotor.v1.ExchangeSpend spend = 19;
+   */
+  spend?: ExchangeSpend | undefined;
 };
 
 /**
@@ -155,6 +162,104 @@ export type Exchange = Message<"rotor.v1.Exchange"> & {
  */
 export const ExchangeSchema: GenMessage<Exchange> = /*@__PURE__*/
   messageDesc(file_rotor_v1_exchange, 0);
+
+/**
+ * What the ledger notes of a turn beside its tokens.
+ *
+ * @generated from message rotor.v1.ExchangeSpend
+ */
+export type ExchangeSpend = Message<"rotor.v1.ExchangeSpend"> & {
+  /**
+   * Project that the client named; empty when it named none.
+   *
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * Reasoning effort as asked; empty when none was.
+   *
+   * @generated from field: string effort = 2;
+   */
+  effort: string;
+
+  /**
+   * Service tier as asked; empty when none was.
+   *
+   * @generated from field: string tier = 3;
+   */
+  tier: string;
+
+  /**
+   * Millionths of a USD: an estimate of what the public API would have cost; absent when the model has no price.
+   *
+   * @generated from field: optional int64 cost_micro_usd = 4;
+   */
+  costMicroUsd?: bigint | undefined;
+
+  /**
+   * What moving the conversation here cost of its prompt cache; absent when it did not come from another account.
+   *
+   * @generated from field: rotor.v1.CacheMove move = 5;
+   */
+  move?: CacheMove | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.ExchangeSpend.
+ * Use `create(ExchangeSpendSchema)` to create a new message.
+ */
+export const ExchangeSpendSchema: GenMessage<ExchangeSpend> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_exchange, 1);
+
+/**
+ * A conversation went on at another account, where upstream had no cache of it.
+ *
+ * @generated from message rotor.v1.CacheMove
+ */
+export type CacheMove = Message<"rotor.v1.CacheMove"> & {
+  /**
+   * Where it was before.
+   *
+   * @generated from field: string from_account_id = 1;
+   */
+  fromAccountId: string;
+
+  /**
+   * Its alias then.
+   *
+   * @generated from field: string from_account_alias = 2;
+   */
+  fromAccountAlias: string;
+
+  /**
+   * Tokens that the request before read from the cache.
+   *
+   * @generated from field: int64 cached_before_tokens = 3;
+   */
+  cachedBeforeTokens: bigint;
+
+  /**
+   * Tokens that this one did.
+   *
+   * @generated from field: int64 cached_after_tokens = 4;
+   */
+  cachedAfterTokens: bigint;
+
+  /**
+   * Millionths of a USD that the missing ones cost more; absent when the model has no price.
+   *
+   * @generated from field: optional int64 cost_micro_usd = 5;
+   */
+  costMicroUsd?: bigint | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.CacheMove.
+ * Use `create(CacheMoveSchema)` to create a new message.
+ */
+export const CacheMoveSchema: GenMessage<CacheMove> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_exchange, 2);
 
 /**
  * One try of an exchange on one account.
@@ -224,7 +329,7 @@ export type Attempt = Message<"rotor.v1.Attempt"> & {
  * Use `create(AttemptSchema)` to create a new message.
  */
 export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_exchange, 1);
+  messageDesc(file_rotor_v1_exchange, 3);
 
 /**
  * Tokens as upstream counted them.
@@ -266,5 +371,5 @@ export type Usage = Message<"rotor.v1.Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_exchange, 2);
+  messageDesc(file_rotor_v1_exchange, 4);
 

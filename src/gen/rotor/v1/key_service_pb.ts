@@ -4,16 +4,18 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_rotor_v1_exposure } from "./exposure_pb.ts";
+import type { Limit, LimitUse } from "./limit_pb.ts";
+import { file_rotor_v1_limit } from "./limit_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file rotor/v1/key_service.proto.
  */
 export const file_rotor_v1_key_service: GenFile = /*@__PURE__*/
-  fileDesc("Chpyb3Rvci92MS9rZXlfc2VydmljZS5wcm90bxIIcm90b3IudjEitAEKA0tleRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEi8KC2NyZWF0ZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1sYXN0X3VzZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZXZva2VfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiIAoQQ3JlYXRlS2V5UmVxdWVzdBIMCgRuYW1lGAEgASgJIj8KEUNyZWF0ZUtleVJlc3BvbnNlEhoKA2tleRgBIAEoCzINLnJvdG9yLnYxLktleRIOCgZzZWNyZXQYAiABKAkiEQoPTGlzdEtleXNSZXF1ZXN0Ii8KEExpc3RLZXlzUmVzcG9uc2USGwoEa2V5cxgBIAMoCzINLnJvdG9yLnYxLktleSIiChBSZXZva2VLZXlSZXF1ZXN0Eg4KBmtleV9pZBgBIAEoCSIvChFSZXZva2VLZXlSZXNwb25zZRIaCgNrZXkYASABKAsyDS5yb3Rvci52MS5LZXky8AEKCktleVNlcnZpY2USSgoJQ3JlYXRlS2V5Ehoucm90b3IudjEuQ3JlYXRlS2V5UmVxdWVzdBobLnJvdG9yLnYxLkNyZWF0ZUtleVJlc3BvbnNlIgTY4xgBEkoKCExpc3RLZXlzEhkucm90b3IudjEuTGlzdEtleXNSZXF1ZXN0Ghoucm90b3IudjEuTGlzdEtleXNSZXNwb25zZSIHkAIB2OMYAhJKCglSZXZva2VLZXkSGi5yb3Rvci52MS5SZXZva2VLZXlSZXF1ZXN0Ghsucm90b3IudjEuUmV2b2tlS2V5UmVzcG9uc2UiBNjjGAJiBnByb3RvMw", [file_google_protobuf_timestamp, file_rotor_v1_exposure]);
+  fileDesc("Chpyb3Rvci92MS9rZXlfc2VydmljZS5wcm90bxIIcm90b3IudjEitAIKA0tleRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEi8KC2NyZWF0ZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1sYXN0X3VzZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtyZXZva2VfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIQoFdGVybXMYBiABKAsyEi5yb3Rvci52MS5LZXlUZXJtcxImCgpsaW1pdF91c2VzGAcgAygLMhIucm90b3IudjEuTGltaXRVc2USMwoPZm9ybWVyX2VuZF90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKMAQoIS2V5VGVybXMSDgoGbW9kZWxzGAEgAygJEg8KB2VmZm9ydHMYAiADKAkSDQoFdGllcnMYAyADKAkSHwoGbGltaXRzGAQgAygLMg8ucm90b3IudjEuTGltaXQSLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkMKEENyZWF0ZUtleVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIhCgV0ZXJtcxgCIAEoCzISLnJvdG9yLnYxLktleVRlcm1zIj8KEUNyZWF0ZUtleVJlc3BvbnNlEhoKA2tleRgBIAEoCzINLnJvdG9yLnYxLktleRIOCgZzZWNyZXQYAiABKAkiEQoPTGlzdEtleXNSZXF1ZXN0Ii8KEExpc3RLZXlzUmVzcG9uc2USGwoEa2V5cxgBIAMoCzINLnJvdG9yLnYxLktleSJHChJTZXRLZXlUZXJtc1JlcXVlc3QSDgoGa2V5X2lkGAEgASgJEiEKBXRlcm1zGAIgASgLMhIucm90b3IudjEuS2V5VGVybXMiMQoTU2V0S2V5VGVybXNSZXNwb25zZRIaCgNrZXkYASABKAsyDS5yb3Rvci52MS5LZXkiVQoQUm90YXRlS2V5UmVxdWVzdBIOCgZrZXlfaWQYASABKAkSMQoOZ3JhY2VfZHVyYXRpb24YAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iPwoRUm90YXRlS2V5UmVzcG9uc2USGgoDa2V5GAEgASgLMg0ucm90b3IudjEuS2V5Eg4KBnNlY3JldBgCIAEoCSIiChBSZXZva2VLZXlSZXF1ZXN0Eg4KBmtleV9pZBgBIAEoCSIvChFSZXZva2VLZXlSZXNwb25zZRIaCgNrZXkYASABKAsyDS5yb3Rvci52MS5LZXkyjgMKCktleVNlcnZpY2USSgoJQ3JlYXRlS2V5Ehoucm90b3IudjEuQ3JlYXRlS2V5UmVxdWVzdBobLnJvdG9yLnYxLkNyZWF0ZUtleVJlc3BvbnNlIgTY4xgBEkoKCExpc3RLZXlzEhkucm90b3IudjEuTGlzdEtleXNSZXF1ZXN0Ghoucm90b3IudjEuTGlzdEtleXNSZXNwb25zZSIHkAIB2OMYAhJQCgtTZXRLZXlUZXJtcxIcLnJvdG9yLnYxLlNldEtleVRlcm1zUmVxdWVzdBodLnJvdG9yLnYxLlNldEtleVRlcm1zUmVzcG9uc2UiBNjjGAISSgoJUm90YXRlS2V5Ehoucm90b3IudjEuUm90YXRlS2V5UmVxdWVzdBobLnJvdG9yLnYxLlJvdGF0ZUtleVJlc3BvbnNlIgTY4xgBEkoKCVJldm9rZUtleRIaLnJvdG9yLnYxLlJldm9rZUtleVJlcXVlc3QaGy5yb3Rvci52MS5SZXZva2VLZXlSZXNwb25zZSIE2OMYAmIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_rotor_v1_exposure, file_rotor_v1_limit]);
 
 /**
  * A client key without its secret.
@@ -55,6 +57,27 @@ export type Key = Message<"rotor.v1.Key"> & {
    * @generated from field: google.protobuf.Timestamp revoke_time = 5;
    */
   revokeTime?: Timestamp | undefined;
+
+  /**
+   * What it may ask for and how much.
+   *
+   * @generated from field: rotor.v1.KeyTerms terms = 6;
+   */
+  terms?: KeyTerms | undefined;
+
+  /**
+   * How its limits stand, in the order of the terms.
+   *
+   * @generated from field: repeated rotor.v1.LimitUse limit_uses = 7;
+   */
+  limitUses: LimitUse[];
+
+  /**
+   * Until when the secret before this one is good; absent when it is not.
+   *
+   * @generated from field: google.protobuf.Timestamp former_end_time = 8;
+   */
+  formerEndTime?: Timestamp | undefined;
 };
 
 /**
@@ -63,6 +86,55 @@ export type Key = Message<"rotor.v1.Key"> & {
  */
 export const KeySchema: GenMessage<Key> = /*@__PURE__*/
   messageDesc(file_rotor_v1_key_service, 0);
+
+/**
+ * What a key may ask for and how much. Empty lists allow everything.
+ *
+ * @generated from message rotor.v1.KeyTerms
+ */
+export type KeyTerms = Message<"rotor.v1.KeyTerms"> & {
+  /**
+   * Models; a `*` at the end stands for anything.
+   *
+   * @generated from field: repeated string models = 1;
+   */
+  models: string[];
+
+  /**
+   * Reasoning efforts. A request that names none is let through.
+   *
+   * @generated from field: repeated string efforts = 2;
+   */
+  efforts: string[];
+
+  /**
+   * Service tiers. A request that names none, `auto` or `default` is let through.
+   *
+   * @generated from field: repeated string tiers = 3;
+   */
+  tiers: string[];
+
+  /**
+   * Limits, one for each measure and period at most.
+   *
+   * @generated from field: repeated rotor.v1.Limit limits = 4;
+   */
+  limits: Limit[];
+
+  /**
+   * When it ends by itself; absent when never.
+   *
+   * @generated from field: google.protobuf.Timestamp expire_time = 5;
+   */
+  expireTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.KeyTerms.
+ * Use `create(KeyTermsSchema)` to create a new message.
+ */
+export const KeyTermsSchema: GenMessage<KeyTerms> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_key_service, 1);
 
 /**
  * Request of CreateKey.
@@ -76,6 +148,13 @@ export type CreateKeyRequest = Message<"rotor.v1.CreateKeyRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * What it may ask for and how much; absent means everything.
+   *
+   * @generated from field: rotor.v1.KeyTerms terms = 2;
+   */
+  terms?: KeyTerms | undefined;
 };
 
 /**
@@ -83,7 +162,7 @@ export type CreateKeyRequest = Message<"rotor.v1.CreateKeyRequest"> & {
  * Use `create(CreateKeyRequestSchema)` to create a new message.
  */
 export const CreateKeyRequestSchema: GenMessage<CreateKeyRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_key_service, 1);
+  messageDesc(file_rotor_v1_key_service, 2);
 
 /**
  * Response of CreateKey.
@@ -111,7 +190,7 @@ export type CreateKeyResponse = Message<"rotor.v1.CreateKeyResponse"> & {
  * Use `create(CreateKeyResponseSchema)` to create a new message.
  */
 export const CreateKeyResponseSchema: GenMessage<CreateKeyResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_key_service, 2);
+  messageDesc(file_rotor_v1_key_service, 3);
 
 /**
  * Request of ListKeys.
@@ -126,7 +205,7 @@ export type ListKeysRequest = Message<"rotor.v1.ListKeysRequest"> & {
  * Use `create(ListKeysRequestSchema)` to create a new message.
  */
 export const ListKeysRequestSchema: GenMessage<ListKeysRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_key_service, 3);
+  messageDesc(file_rotor_v1_key_service, 4);
 
 /**
  * Response of ListKeys.
@@ -147,7 +226,112 @@ export type ListKeysResponse = Message<"rotor.v1.ListKeysResponse"> & {
  * Use `create(ListKeysResponseSchema)` to create a new message.
  */
 export const ListKeysResponseSchema: GenMessage<ListKeysResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_key_service, 4);
+  messageDesc(file_rotor_v1_key_service, 5);
+
+/**
+ * Request of SetKeyTerms.
+ *
+ * @generated from message rotor.v1.SetKeyTermsRequest
+ */
+export type SetKeyTermsRequest = Message<"rotor.v1.SetKeyTermsRequest"> & {
+  /**
+   * Id of the key.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * All of its terms.
+   *
+   * @generated from field: rotor.v1.KeyTerms terms = 2;
+   */
+  terms?: KeyTerms | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.SetKeyTermsRequest.
+ * Use `create(SetKeyTermsRequestSchema)` to create a new message.
+ */
+export const SetKeyTermsRequestSchema: GenMessage<SetKeyTermsRequest> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_key_service, 6);
+
+/**
+ * Response of SetKeyTerms.
+ *
+ * @generated from message rotor.v1.SetKeyTermsResponse
+ */
+export type SetKeyTermsResponse = Message<"rotor.v1.SetKeyTermsResponse"> & {
+  /**
+   * The key after the change.
+   *
+   * @generated from field: rotor.v1.Key key = 1;
+   */
+  key?: Key | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.SetKeyTermsResponse.
+ * Use `create(SetKeyTermsResponseSchema)` to create a new message.
+ */
+export const SetKeyTermsResponseSchema: GenMessage<SetKeyTermsResponse> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_key_service, 7);
+
+/**
+ * Request of RotateKey.
+ *
+ * @generated from message rotor.v1.RotateKeyRequest
+ */
+export type RotateKeyRequest = Message<"rotor.v1.RotateKeyRequest"> & {
+  /**
+   * Id of the key.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * How long the secret before this one stays good; absent or zero: not at all.
+   *
+   * @generated from field: google.protobuf.Duration grace_duration = 2;
+   */
+  graceDuration?: Duration | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.RotateKeyRequest.
+ * Use `create(RotateKeyRequestSchema)` to create a new message.
+ */
+export const RotateKeyRequestSchema: GenMessage<RotateKeyRequest> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_key_service, 8);
+
+/**
+ * Response of RotateKey.
+ *
+ * @generated from message rotor.v1.RotateKeyResponse
+ */
+export type RotateKeyResponse = Message<"rotor.v1.RotateKeyResponse"> & {
+  /**
+   * The key after the change.
+   *
+   * @generated from field: rotor.v1.Key key = 1;
+   */
+  key?: Key | undefined;
+
+  /**
+   * What the client sends from now on. Shown once.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+};
+
+/**
+ * Describes the message rotor.v1.RotateKeyResponse.
+ * Use `create(RotateKeyResponseSchema)` to create a new message.
+ */
+export const RotateKeyResponseSchema: GenMessage<RotateKeyResponse> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_key_service, 9);
 
 /**
  * Request of RevokeKey.
@@ -168,7 +352,7 @@ export type RevokeKeyRequest = Message<"rotor.v1.RevokeKeyRequest"> & {
  * Use `create(RevokeKeyRequestSchema)` to create a new message.
  */
 export const RevokeKeyRequestSchema: GenMessage<RevokeKeyRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_key_service, 5);
+  messageDesc(file_rotor_v1_key_service, 10);
 
 /**
  * Response of RevokeKey.
@@ -189,7 +373,7 @@ export type RevokeKeyResponse = Message<"rotor.v1.RevokeKeyResponse"> & {
  * Use `create(RevokeKeyResponseSchema)` to create a new message.
  */
 export const RevokeKeyResponseSchema: GenMessage<RevokeKeyResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_key_service, 6);
+  messageDesc(file_rotor_v1_key_service, 11);
 
 /**
  * Client keys: what a client of the proxy shows to be served.
@@ -216,6 +400,26 @@ export const KeyService: GenService<{
     methodKind: "unary";
     input: typeof ListKeysRequestSchema;
     output: typeof ListKeysResponseSchema;
+  },
+  /**
+   * Says what a key may ask for and how much, in place of what was said before. `key_not_found`, `invalid_limit`.
+   *
+   * @generated from rpc rotor.v1.KeyService.SetKeyTerms
+   */
+  setKeyTerms: {
+    methodKind: "unary";
+    input: typeof SetKeyTermsRequestSchema;
+    output: typeof SetKeyTermsResponseSchema;
+  },
+  /**
+   * Gives a key a new secret, which is in this answer and never again. The one before stays good for a while. `key_not_found`.
+   *
+   * @generated from rpc rotor.v1.KeyService.RotateKey
+   */
+  rotateKey: {
+    methodKind: "unary";
+    input: typeof RotateKeyRequestSchema;
+    output: typeof RotateKeyResponseSchema;
   },
   /**
    * Ends a key at once. `key_not_found`.

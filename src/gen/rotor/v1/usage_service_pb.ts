@@ -4,8 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_rotor_v1_exposure } from "./exposure_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/usage_service.proto.
  */
 export const file_rotor_v1_usage_service: GenFile = /*@__PURE__*/
-  fileDesc("Chxyb3Rvci92MS91c2FnZV9zZXJ2aWNlLnByb3RvEghyb3Rvci52MSKPAQoMV2luZG93U2VyaWVzEhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSDQoFbGltaXQYAyABKAkSDAoEc2xvdBgEIAEoCRIWCg5sZW5ndGhfbWludXRlcxgFIAEoAxInCgdzYW1wbGVzGAYgAygLMhYucm90b3IudjEuV2luZG93U2FtcGxlIn4KDFdpbmRvd1NhbXBsZRIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgx1c2VkX3BlcmNlbnQYAiABKAESLgoKcmVzZXRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiXgoYTGlzdFdpbmRvd0hpc3RvcnlSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiaAoZTGlzdFdpbmRvd0hpc3RvcnlSZXNwb25zZRImCgZzZXJpZXMYASADKAsyFi5yb3Rvci52MS5XaW5kb3dTZXJpZXMSIwoEc3RlcBgCIAEoDjIVLnJvdG9yLnYxLkhpc3RvcnlTdGVwKm8KC0hpc3RvcnlTdGVwEhwKGEhJU1RPUllfU1RFUF9VTlNQRUNJRklFRBAAEhUKEUhJU1RPUllfU1RFUF9GSU5FEAESFQoRSElTVE9SWV9TVEVQX0hPVVIQAhIUChBISVNUT1JZX1NURVBfREFZEAMydQoMVXNhZ2VTZXJ2aWNlEmUKEUxpc3RXaW5kb3dIaXN0b3J5EiIucm90b3IudjEuTGlzdFdpbmRvd0hpc3RvcnlSZXF1ZXN0GiMucm90b3IudjEuTGlzdFdpbmRvd0hpc3RvcnlSZXNwb25zZSIHkAIB2OMYAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_rotor_v1_exposure]);
+  fileDesc("Chxyb3Rvci92MS91c2FnZV9zZXJ2aWNlLnByb3RvEghyb3Rvci52MSKPAQoMV2luZG93U2VyaWVzEhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSDQoFbGltaXQYAyABKAkSDAoEc2xvdBgEIAEoCRIWCg5sZW5ndGhfbWludXRlcxgFIAEoAxInCgdzYW1wbGVzGAYgAygLMhYucm90b3IudjEuV2luZG93U2FtcGxlIn4KDFdpbmRvd1NhbXBsZRIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgx1c2VkX3BlcmNlbnQYAiABKAESLgoKcmVzZXRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiXgoYTGlzdFdpbmRvd0hpc3RvcnlSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiaAoZTGlzdFdpbmRvd0hpc3RvcnlSZXNwb25zZRImCgZzZXJpZXMYASADKAsyFi5yb3Rvci52MS5XaW5kb3dTZXJpZXMSIwoEc3RlcBgCIAEoDjIVLnJvdG9yLnYxLkhpc3RvcnlTdGVwIs0CCgtVc2FnZVRvdGFscxIQCghyZXF1ZXN0cxgBIAEoAxIOCgZzZXJ2ZWQYAiABKAMSFAoMaW5wdXRfdG9rZW5zGAMgASgDEhsKE2NhY2hlZF9pbnB1dF90b2tlbnMYBCABKAMSFQoNb3V0cHV0X3Rva2VucxgFIAEoAxIYChByZWFzb25pbmdfdG9rZW5zGAYgASgDEhYKDmNvc3RfbWljcm9fdXNkGAcgASgDEhkKEXVucHJpY2VkX3JlcXVlc3RzGAggASgDEhYKDmNhY2hlZF9wZXJjZW50GAkgASgBEjAKDW1lYW5fZHVyYXRpb24YCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOwoYbWVhbl9maXJzdF9ieXRlX2R1cmF0aW9uGAsgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIoABCgtVc2FnZUJ1Y2tldBILCgNrZXkYASABKAkSDQoFbGFiZWwYAiABKAkSLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJQoGdG90YWxzGAQgASgLMhUucm90b3IudjEuVXNhZ2VUb3RhbHMi8AEKEVF1ZXJ5VXNhZ2VSZXF1ZXN0Ei4KCnN0YXJ0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCghncm91cF9ieRgDIAEoDjIULnJvdG9yLnYxLlVzYWdlR3JvdXASEgoKYWNjb3VudF9pZBgEIAEoCRINCgVtb2RlbBgFIAEoCRIOCgZrZXlfaWQYBiABKAkSDwoHcHJvamVjdBgHIAEoCRIRCglwYWdlX3NpemUYCCABKAUi2AEKElF1ZXJ5VXNhZ2VSZXNwb25zZRImCgdidWNrZXRzGAEgAygLMhUucm90b3IudjEuVXNhZ2VCdWNrZXQSJQoGdG90YWxzGAIgASgLMhUucm90b3IudjEuVXNhZ2VUb3RhbHMSFQoNb21pdHRlZF9jb3VudBgDIAEoAxIuCgpzdGFydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAifgoKTW9kZWxQcmljZRINCgVtb2RlbBgBIAEoCRIRCglpbnB1dF91c2QYAiABKAESGAoQY2FjaGVkX2lucHV0X3VzZBgDIAEoARISCgpvdXRwdXRfdXNkGAQgASgBEg0KBWFzX29mGAUgASgJEhEKCWlzX2N1c3RvbRgGIAEoCCITChFMaXN0UHJpY2VzUmVxdWVzdCI6ChJMaXN0UHJpY2VzUmVzcG9uc2USJAoGcHJpY2VzGAEgAygLMhQucm90b3IudjEuTW9kZWxQcmljZSJhCg9TZXRQcmljZVJlcXVlc3QSDQoFbW9kZWwYASABKAkSEQoJaW5wdXRfdXNkGAIgASgBEhgKEGNhY2hlZF9pbnB1dF91c2QYAyABKAESEgoKb3V0cHV0X3VzZBgEIAEoASI3ChBTZXRQcmljZVJlc3BvbnNlEiMKBXByaWNlGAEgASgLMhQucm90b3IudjEuTW9kZWxQcmljZSIiChFSZXNldFByaWNlUmVxdWVzdBINCgVtb2RlbBgBIAEoCSI5ChJSZXNldFByaWNlUmVzcG9uc2USIwoFcHJpY2UYASABKAsyFC5yb3Rvci52MS5Nb2RlbFByaWNlKm8KC0hpc3RvcnlTdGVwEhwKGEhJU1RPUllfU1RFUF9VTlNQRUNJRklFRBAAEhUKEUhJU1RPUllfU1RFUF9GSU5FEAESFQoRSElTVE9SWV9TVEVQX0hPVVIQAhIUChBISVNUT1JZX1NURVBfREFZEAMq0AEKClVzYWdlR3JvdXASGwoXVVNBR0VfR1JPVVBfVU5TUEVDSUZJRUQQABIXChNVU0FHRV9HUk9VUF9BQ0NPVU5UEAESFQoRVVNBR0VfR1JPVVBfTU9ERUwQAhITCg9VU0FHRV9HUk9VUF9LRVkQAxIXChNVU0FHRV9HUk9VUF9QUk9KRUNUEAQSHAoYVVNBR0VfR1JPVVBfQ09OVkVSU0FUSU9OEAUSFAoQVVNBR0VfR1JPVVBfSE9VUhAGEhMKD1VTQUdFX0dST1VQX0RBWRAHMrEDCgxVc2FnZVNlcnZpY2USZQoRTGlzdFdpbmRvd0hpc3RvcnkSIi5yb3Rvci52MS5MaXN0V2luZG93SGlzdG9yeVJlcXVlc3QaIy5yb3Rvci52MS5MaXN0V2luZG93SGlzdG9yeVJlc3BvbnNlIgeQAgHY4xgCElAKClF1ZXJ5VXNhZ2USGy5yb3Rvci52MS5RdWVyeVVzYWdlUmVxdWVzdBocLnJvdG9yLnYxLlF1ZXJ5VXNhZ2VSZXNwb25zZSIHkAIB2OMYAhJQCgpMaXN0UHJpY2VzEhsucm90b3IudjEuTGlzdFByaWNlc1JlcXVlc3QaHC5yb3Rvci52MS5MaXN0UHJpY2VzUmVzcG9uc2UiB5ACAdjjGAISRwoIU2V0UHJpY2USGS5yb3Rvci52MS5TZXRQcmljZVJlcXVlc3QaGi5yb3Rvci52MS5TZXRQcmljZVJlc3BvbnNlIgTY4xgCEk0KClJlc2V0UHJpY2USGy5yb3Rvci52MS5SZXNldFByaWNlUmVxdWVzdBocLnJvdG9yLnYxLlJlc2V0UHJpY2VSZXNwb25zZSIE2OMYAmIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_rotor_v1_exposure]);
 
 /**
  * The figures of one window of one account.
@@ -163,6 +163,455 @@ export const ListWindowHistoryResponseSchema: GenMessage<ListWindowHistoryRespon
   messageDesc(file_rotor_v1_usage_service, 3);
 
 /**
+ * Sums. Only turns count, not lists of models or status pages.
+ *
+ * @generated from message rotor.v1.UsageTotals
+ */
+export type UsageTotals = Message<"rotor.v1.UsageTotals"> & {
+  /**
+   * Requests that came in.
+   *
+   * @generated from field: int64 requests = 1;
+   */
+  requests: bigint;
+
+  /**
+   * Of these, answered by upstream.
+   *
+   * @generated from field: int64 served = 2;
+   */
+  served: bigint;
+
+  /**
+   * Input, cached included.
+   *
+   * @generated from field: int64 input_tokens = 3;
+   */
+  inputTokens: bigint;
+
+  /**
+   * Of these, read from the prompt cache.
+   *
+   * @generated from field: int64 cached_input_tokens = 4;
+   */
+  cachedInputTokens: bigint;
+
+  /**
+   * Output, reasoning included.
+   *
+   * @generated from field: int64 output_tokens = 5;
+   */
+  outputTokens: bigint;
+
+  /**
+   * Of these, reasoning.
+   *
+   * @generated from field: int64 reasoning_tokens = 6;
+   */
+  reasoningTokens: bigint;
+
+  /**
+   * Millionths of a USD: an estimate of what the public API would have cost.
+   *
+   * @generated from field: int64 cost_micro_usd = 7;
+   */
+  costMicroUsd: bigint;
+
+  /**
+   * Requests whose model has no price: their cost is missing in the sum.
+   *
+   * @generated from field: int64 unpriced_requests = 8;
+   */
+  unpricedRequests: bigint;
+
+  /**
+   * 0–100: share of the input that was read from the prompt cache.
+   *
+   * @generated from field: double cached_percent = 9;
+   */
+  cachedPercent: number;
+
+  /**
+   * From request to end, on average over those served; absent when none was.
+   *
+   * @generated from field: google.protobuf.Duration mean_duration = 10;
+   */
+  meanDuration?: Duration | undefined;
+
+  /**
+   * From request to the first byte, on average; absent when none came.
+   *
+   * @generated from field: google.protobuf.Duration mean_first_byte_duration = 11;
+   */
+  meanFirstByteDuration?: Duration | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.UsageTotals.
+ * Use `create(UsageTotalsSchema)` to create a new message.
+ */
+export const UsageTotalsSchema: GenMessage<UsageTotals> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_usage_service, 4);
+
+/**
+ * Sums of one account, model, …
+ *
+ * @generated from message rotor.v1.UsageBucket
+ */
+export type UsageBucket = Message<"rotor.v1.UsageBucket"> & {
+  /**
+   * Id or name; empty: none was said. For hours and days the instant of their beginning.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * What people call it: alias of an account, name of a key; else the same as `key`.
+   *
+   * @generated from field: string label = 2;
+   */
+  label: string;
+
+  /**
+   * Beginning of the hour or day; absent for other groups.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 3;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * The sums.
+   *
+   * @generated from field: rotor.v1.UsageTotals totals = 4;
+   */
+  totals?: UsageTotals | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.UsageBucket.
+ * Use `create(UsageBucketSchema)` to create a new message.
+ */
+export const UsageBucketSchema: GenMessage<UsageBucket> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_usage_service, 5);
+
+/**
+ * Request of QueryUsage.
+ *
+ * @generated from message rotor.v1.QueryUsageRequest
+ */
+export type QueryUsageRequest = Message<"rotor.v1.QueryUsageRequest"> & {
+  /**
+   * From when on; absent means the last 7 days.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 1;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * Until when; absent means now.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 2;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * What to sum up by.
+   *
+   * @generated from field: rotor.v1.UsageGroup group_by = 3;
+   */
+  groupBy: UsageGroup;
+
+  /**
+   * Only what this account served; empty means all.
+   *
+   * @generated from field: string account_id = 4;
+   */
+  accountId: string;
+
+  /**
+   * Only this model; empty means all.
+   *
+   * @generated from field: string model = 5;
+   */
+  model: string;
+
+  /**
+   * Only this client key; empty means all.
+   *
+   * @generated from field: string key_id = 6;
+   */
+  keyId: string;
+
+  /**
+   * Only this project; empty means all.
+   *
+   * @generated from field: string project = 7;
+   */
+  project: string;
+
+  /**
+   * At most so many buckets, those of the highest cost first; 0 means 1000.
+   *
+   * @generated from field: int32 page_size = 8;
+   */
+  pageSize: number;
+};
+
+/**
+ * Describes the message rotor.v1.QueryUsageRequest.
+ * Use `create(QueryUsageRequestSchema)` to create a new message.
+ */
+export const QueryUsageRequestSchema: GenMessage<QueryUsageRequest> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_usage_service, 6);
+
+/**
+ * Response of QueryUsage.
+ *
+ * @generated from message rotor.v1.QueryUsageResponse
+ */
+export type QueryUsageResponse = Message<"rotor.v1.QueryUsageResponse"> & {
+  /**
+   * Hours and days in their order, others by cost and tokens, the highest first.
+   *
+   * @generated from field: repeated rotor.v1.UsageBucket buckets = 1;
+   */
+  buckets: UsageBucket[];
+
+  /**
+   * Of all buckets, those left out too.
+   *
+   * @generated from field: rotor.v1.UsageTotals totals = 2;
+   */
+  totals?: UsageTotals | undefined;
+
+  /**
+   * Buckets that are left out.
+   *
+   * @generated from field: int64 omitted_count = 3;
+   */
+  omittedCount: bigint;
+
+  /**
+   * The whole hour that the sums begin with.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 4;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * The whole hour that they end before.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 5;
+   */
+  endTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.QueryUsageResponse.
+ * Use `create(QueryUsageResponseSchema)` to create a new message.
+ */
+export const QueryUsageResponseSchema: GenMessage<QueryUsageResponse> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_usage_service, 7);
+
+/**
+ * What a model costs at the public API, in USD for a million tokens.
+ *
+ * @generated from message rotor.v1.ModelPrice
+ */
+export type ModelPrice = Message<"rotor.v1.ModelPrice"> & {
+  /**
+   * The model.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * Input that was not read from the prompt cache.
+   *
+   * @generated from field: double input_usd = 2;
+   */
+  inputUsd: number;
+
+  /**
+   * Input that was.
+   *
+   * @generated from field: double cached_input_usd = 3;
+   */
+  cachedInputUsd: number;
+
+  /**
+   * Output, reasoning included.
+   *
+   * @generated from field: double output_usd = 4;
+   */
+  outputUsd: number;
+
+  /**
+   * Day of the price, `YYYY-MM-DD`.
+   *
+   * @generated from field: string as_of = 5;
+   */
+  asOf: string;
+
+  /**
+   * The operator has said so; else it is from Rotor's own table.
+   *
+   * @generated from field: bool is_custom = 6;
+   */
+  isCustom: boolean;
+};
+
+/**
+ * Describes the message rotor.v1.ModelPrice.
+ * Use `create(ModelPriceSchema)` to create a new message.
+ */
+export const ModelPriceSchema: GenMessage<ModelPrice> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_usage_service, 8);
+
+/**
+ * Request of ListPrices.
+ *
+ * @generated from message rotor.v1.ListPricesRequest
+ */
+export type ListPricesRequest = Message<"rotor.v1.ListPricesRequest"> & {
+};
+
+/**
+ * Describes the message rotor.v1.ListPricesRequest.
+ * Use `create(ListPricesRequestSchema)` to create a new message.
+ */
+export const ListPricesRequestSchema: GenMessage<ListPricesRequest> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_usage_service, 9);
+
+/**
+ * Response of ListPrices.
+ *
+ * @generated from message rotor.v1.ListPricesResponse
+ */
+export type ListPricesResponse = Message<"rotor.v1.ListPricesResponse"> & {
+  /**
+   * By model.
+   *
+   * @generated from field: repeated rotor.v1.ModelPrice prices = 1;
+   */
+  prices: ModelPrice[];
+};
+
+/**
+ * Describes the message rotor.v1.ListPricesResponse.
+ * Use `create(ListPricesResponseSchema)` to create a new message.
+ */
+export const ListPricesResponseSchema: GenMessage<ListPricesResponse> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_usage_service, 10);
+
+/**
+ * Request of SetPrice.
+ *
+ * @generated from message rotor.v1.SetPriceRequest
+ */
+export type SetPriceRequest = Message<"rotor.v1.SetPriceRequest"> & {
+  /**
+   * The model.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * USD for a million tokens of input.
+   *
+   * @generated from field: double input_usd = 2;
+   */
+  inputUsd: number;
+
+  /**
+   * The same, read from the prompt cache.
+   *
+   * @generated from field: double cached_input_usd = 3;
+   */
+  cachedInputUsd: number;
+
+  /**
+   * USD for a million tokens of output.
+   *
+   * @generated from field: double output_usd = 4;
+   */
+  outputUsd: number;
+};
+
+/**
+ * Describes the message rotor.v1.SetPriceRequest.
+ * Use `create(SetPriceRequestSchema)` to create a new message.
+ */
+export const SetPriceRequestSchema: GenMessage<SetPriceRequest> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_usage_service, 11);
+
+/**
+ * Response of SetPrice.
+ *
+ * @generated from message rotor.v1.SetPriceResponse
+ */
+export type SetPriceResponse = Message<"rotor.v1.SetPriceResponse"> & {
+  /**
+   * The price in force.
+   *
+   * @generated from field: rotor.v1.ModelPrice price = 1;
+   */
+  price?: ModelPrice | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.SetPriceResponse.
+ * Use `create(SetPriceResponseSchema)` to create a new message.
+ */
+export const SetPriceResponseSchema: GenMessage<SetPriceResponse> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_usage_service, 12);
+
+/**
+ * Request of ResetPrice.
+ *
+ * @generated from message rotor.v1.ResetPriceRequest
+ */
+export type ResetPriceRequest = Message<"rotor.v1.ResetPriceRequest"> & {
+  /**
+   * The model.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+};
+
+/**
+ * Describes the message rotor.v1.ResetPriceRequest.
+ * Use `create(ResetPriceRequestSchema)` to create a new message.
+ */
+export const ResetPriceRequestSchema: GenMessage<ResetPriceRequest> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_usage_service, 13);
+
+/**
+ * Response of ResetPrice.
+ *
+ * @generated from message rotor.v1.ResetPriceResponse
+ */
+export type ResetPriceResponse = Message<"rotor.v1.ResetPriceResponse"> & {
+  /**
+   * The price in force; absent when Rotor knows none.
+   *
+   * @generated from field: rotor.v1.ModelPrice price = 1;
+   */
+  price?: ModelPrice | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.ResetPriceResponse.
+ * Use `create(ResetPriceResponseSchema)` to create a new message.
+ */
+export const ResetPriceResponseSchema: GenMessage<ResetPriceResponse> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_usage_service, 14);
+
+/**
  * Steps of time in which figures are kept.
  *
  * @generated from enum rotor.v1.HistoryStep
@@ -204,6 +653,75 @@ export const HistoryStepSchema: GenEnum<HistoryStep> = /*@__PURE__*/
   enumDesc(file_rotor_v1_usage_service, 0);
 
 /**
+ * What usage is summed up by.
+ *
+ * @generated from enum rotor.v1.UsageGroup
+ */
+export enum UsageGroup {
+  /**
+   * Not said; the whole, in one bucket for each day.
+   *
+   * @generated from enum value: USAGE_GROUP_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The account that served.
+   *
+   * @generated from enum value: USAGE_GROUP_ACCOUNT = 1;
+   */
+  ACCOUNT = 1,
+
+  /**
+   * The model, as asked.
+   *
+   * @generated from enum value: USAGE_GROUP_MODEL = 2;
+   */
+  MODEL = 2,
+
+  /**
+   * The client key.
+   *
+   * @generated from enum value: USAGE_GROUP_KEY = 3;
+   */
+  KEY = 3,
+
+  /**
+   * The project that the client named in `x-rotor-project`.
+   *
+   * @generated from enum value: USAGE_GROUP_PROJECT = 4;
+   */
+  PROJECT = 4,
+
+  /**
+   * The conversation, by its digest; from single requests, which are kept for a shorter time.
+   *
+   * @generated from enum value: USAGE_GROUP_CONVERSATION = 5;
+   */
+  CONVERSATION = 5,
+
+  /**
+   * The hour.
+   *
+   * @generated from enum value: USAGE_GROUP_HOUR = 6;
+   */
+  HOUR = 6,
+
+  /**
+   * The day, in UTC.
+   *
+   * @generated from enum value: USAGE_GROUP_DAY = 7;
+   */
+  DAY = 7,
+}
+
+/**
+ * Describes the enum rotor.v1.UsageGroup.
+ */
+export const UsageGroupSchema: GenEnum<UsageGroup> = /*@__PURE__*/
+  enumDesc(file_rotor_v1_usage_service, 1);
+
+/**
  * What was used, over time.
  *
  * @generated from service rotor.v1.UsageService
@@ -218,6 +736,46 @@ export const UsageService: GenService<{
     methodKind: "unary";
     input: typeof ListWindowHistoryRequestSchema;
     output: typeof ListWindowHistoryResponseSchema;
+  },
+  /**
+   * What was used, summed up by what is asked for. From sums by the hour: begin and end are rounded to whole hours.
+   *
+   * @generated from rpc rotor.v1.UsageService.QueryUsage
+   */
+  queryUsage: {
+    methodKind: "unary";
+    input: typeof QueryUsageRequestSchema;
+    output: typeof QueryUsageResponseSchema;
+  },
+  /**
+   * The prices that costs are estimated with, by model.
+   *
+   * @generated from rpc rotor.v1.UsageService.ListPrices
+   */
+  listPrices: {
+    methodKind: "unary";
+    input: typeof ListPricesRequestSchema;
+    output: typeof ListPricesResponseSchema;
+  },
+  /**
+   * Says what a model costs, for requests that end from now on.
+   *
+   * @generated from rpc rotor.v1.UsageService.SetPrice
+   */
+  setPrice: {
+    methodKind: "unary";
+    input: typeof SetPriceRequestSchema;
+    output: typeof SetPriceResponseSchema;
+  },
+  /**
+   * Back to the price that Rotor knows, if it knows one.
+   *
+   * @generated from rpc rotor.v1.UsageService.ResetPrice
+   */
+  resetPrice: {
+    methodKind: "unary";
+    input: typeof ResetPriceRequestSchema;
+    output: typeof ResetPriceResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_rotor_v1_usage_service, 0);

@@ -1,0 +1,129 @@
+/**
+ * What was used in this hour, day, week and month: by all, by each client key, by each project; and what requests under way hold back.
+ * Counted in memory alone, so that no request waits for a sum; the hourly sums of the ledger are read once, at the start. Every
+ * reservation ends exactly once. Decides nothing.
+ */
+import type { BudgetScope } from "../domain/budget.ts";
+import { type Limit, PERIODS, type Period, periodEndMs, periodStartMs, type Spend } from "../domain/limit.ts";
+import type { Store } from "../store/store.ts";
+
+type Growing = { -readonly [Field in keyof Spend]: Spend[Field] };
+
+/** One scope in one period. A new period is a new object: what was reserved in the old one is settled there, and is nobody's concern. */
+export interface SpendSlot {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly used: Growing;
+  readonly reserved: Growing;
+}
+
+type Slots = Record<Period, SpendSlot>;
+
+export interface Reservation {
+  readonly slots: readonly SpendSlot[];
+  readonly held: Spend;
+  open: boolean;
+}
+
+/** Projects are named by clients: so many are counted at once, beside those that have a budget. The one seen first is forgotten first. */
+const PROJECTS_MAX = 5_000;
+
+const nothing = (): Growing => ({ requests: 0, tokens: 0, costMicroUsd: 0 });
+
+const ALL = "all";
+export const keyScope = (keyId: string) => `key:${keyId}`;
+const projectScope = (project: string) => `project:${project}`;
+
+export function scopeName(scope: BudgetScope): string {
+  if (scope.kind === "all") return ALL;
+  return scope.kind === "key" ? keyScope(scope.keyId) : projectScope(scope.project);
+}
+
+export class SpendBook {
+  readonly #scopes = new Map<string, Slots>();
+  readonly #isKept: (scope: string) => boolean;
+  #projects = 0;
+
+  /** `isKept`: a budget counts on what is known of this scope. */
+  constructor(isKept: (scope: string) => boolean) {
+    this.#isKept = isKept;
+  }
+
+  /** What the ledger says of the periods of `nowMs`. Called once, before anything is reserved. */
+  async readBack(store: Pick<Store, "spentSince">, nowMs: number): Promise<void> {
+    for (const period of PERIODS) {
+      for (const { keyId, project, spend } of await store.spentSince(periodStartMs(period, nowMs)))
+        for (const scope of scopesOf(keyId, project)) add(this.slot(scope, period, nowMs).used, spend, 1);
+    }
+  }
+
+  slot(scope: string, period: Period, nowMs: number): SpendSlot {
+    const slots = this.#slots(scope, nowMs);
+    const slot = slots[period];
+    if (nowMs < slot.endMs) return slot;
+    slots[period] = openSlot(period, nowMs);
+    return slots[period];
+  }
+
+  slotOf(scope: string, limit: Limit, nowMs: number): SpendSlot {
+    return this.slot(scope, limit.period, nowMs);
+  }
+
+  reserve(keyId: string | null, project: string | null, held: Spend, nowMs: number): Reservation {
+    const slots = scopesOf(keyId, project).flatMap((scope) => PERIODS.map((period) => this.slot(scope, period, nowMs)));
+    for (const slot of slots) add(slot.reserved, held, 1);
+    return { slots, held, open: true };
+  }
+
+  /** `spent` null: nothing was used after all. */
+  settle(reservation: Reservation, spent: Spend | null): void {
+    if (!reservation.open) return;
+    reservation.open = false;
+    for (const { used, reserved } of reservation.slots) {
+      add(reserved, reservation.held, -1);
+      if (spent !== null) add(used, spent, 1);
+    }
+  }
+
+  #slots(scope: string, nowMs: number): Slots {
+    const known = this.#scopes.get(scope);
+    if (known !== undefined) return known;
+    const isProject = scope.startsWith("project:");
+    if (isProject && ++this.#projects > PROJECTS_MAX) this.#forgetProject();
+    const slots = Object.fromEntries(PERIODS.map((period) => [period, openSlot(period, nowMs)])) as Slots;
+    this.#scopes.set(scope, slots);
+    return slots;
+  }
+
+  #forgetProject(): void {
+    for (const [scope, slots] of this.#scopes) {
+      if (!scope.startsWith("project:") || this.#isKept(scope)) continue;
+      if (PERIODS.some((period) => slots[period].reserved.requests > 0)) continue;
+      this.#scopes.delete(scope);
+      this.#projects--;
+      return;
+    }
+  }
+}
+
+function openSlot(period: Period, nowMs: number): SpendSlot {
+  return {
+    startMs: periodStartMs(period, nowMs),
+    endMs: periodEndMs(period, nowMs),
+    used: nothing(),
+    reserved: nothing(),
+  };
+}
+
+function scopesOf(keyId: string | null, project: string | null): string[] {
+  const scopes = [ALL];
+  if (keyId !== null) scopes.push(keyScope(keyId));
+  if (project !== null) scopes.push(projectScope(project));
+  return scopes;
+}
+
+function add(to: Growing, spend: Spend, sign: 1 | -1): void {
+  to.requests += sign * spend.requests;
+  to.tokens += sign * spend.tokens;
+  to.costMicroUsd += sign * spend.costMicroUsd;
+}

@@ -1,0 +1,38 @@
+/** What is used and what may be used, as a part of the store: ledger, budgets, prices. Begins and ends their transactions. */
+import type { Log } from "../base/log.ts";
+import type { UsageBucket, UsageQuery } from "../domain/ledger.ts";
+import { deleteBudget, deletePrice, readBudgets, readPrices, writeBudget, writePrice } from "./budget-table.ts";
+import type { Connection, StoreDatabase } from "./database.ts";
+import { appendLedger, readSpent } from "./ledger-table.ts";
+import type { Store } from "./store.ts";
+import { readUsage } from "./usage-report.ts";
+
+/** Sums up the store at `database` somewhere else. */
+type Report = (database: string, query: UsageQuery) => Promise<readonly UsageBucket[]>;
+
+export function createSpendTables({ path, durable, relaxed }: StoreDatabase, report?: Report) {
+  return {
+    async saveBudget(budget) {
+      durable.transaction(() => writeBudget(durable, budget));
+    },
+    async removeBudget(name) {
+      durable.transaction(() => deleteBudget(durable, name));
+    },
+    async savePrice(price) {
+      durable.transaction(() => writePrice(durable, price));
+    },
+    async removePrice(model) {
+      durable.transaction(() => deletePrice(durable, model));
+    },
+    async appendLedger(batch, kept) {
+      appendLedger(relaxed, batch, kept);
+    },
+    spentSince: async (sinceMs) => readSpent(relaxed, sinceMs),
+    queryUsage: async (query) => (report === undefined ? readUsage(relaxed, query) : report(path, query)),
+  } satisfies Partial<Store>;
+}
+
+/** What the pool wants to know of them at its start. */
+export function readSpendPlans(db: Connection, log: Log) {
+  return { budgets: readBudgets(db, log), prices: readPrices(db) };
+}

@@ -1,0 +1,108 @@
+/** Ledger, budgets and prices of the store in memory; a part of memory-store.ts. */
+import { AppError } from "../../src/base/errors.ts";
+import type { Budget } from "../../src/domain/budget.ts";
+import { addUsage, type LedgerRow, totalsOf, type UsageQuery, type UsageTotals } from "../../src/domain/ledger.ts";
+import { DAY_MS, HOUR_MS } from "../../src/domain/limit.ts";
+import type { SavedPrice } from "../../src/domain/price.ts";
+import type { Store } from "../../src/store/store.ts";
+
+export interface SpendState {
+  readonly budgets: Map<string, Budget>;
+  readonly prices: Map<string, SavedPrice>;
+  readonly ledger: Map<string, LedgerRow>;
+  /** Sums by the hour, by everything that they are kept by. */
+  readonly hours: Map<string, { row: LedgerRow; hourMs: number; totals: UsageTotals }>;
+}
+
+export function emptySpend(): SpendState {
+  return { budgets: new Map(), prices: new Map(), ledger: new Map(), hours: new Map() };
+}
+
+export function spendPart(state: SpendState, open: () => void) {
+  return {
+    async saveBudget(budget) {
+      open();
+      state.budgets.set(budget.name, structuredClone(budget));
+    },
+    async removeBudget(name) {
+      open();
+      if (!state.budgets.delete(name)) throw new AppError("budget_not_found", `there is no budget ${name}`);
+    },
+    async savePrice(price) {
+      open();
+      state.prices.set(price.model, structuredClone(price));
+    },
+    async removePrice(model) {
+      open();
+      state.prices.delete(model);
+    },
+  } satisfies Partial<Store>;
+}
+
+export function ledgerPart(state: SpendState, open: () => void) {
+  const hourOf = (row: LedgerRow) => row.atMs - (row.atMs % HOUR_MS);
+  return {
+    async appendLedger(batch, { rowsSinceMs, sumsSinceMs }) {
+      open();
+      for (const row of structuredClone(batch)) {
+        if (state.ledger.has(row.id)) continue;
+        state.ledger.set(row.id, row);
+        const key = [hourOf(row), row.accountId, row.model, row.keyId, row.project].join("\n");
+        const sum = state.hours.get(key);
+        const totals = sum === undefined ? totalsOf(row) : addUsage(sum.totals, totalsOf(row));
+        state.hours.set(key, { row, hourMs: hourOf(row), totals });
+      }
+      for (const [id, row] of state.ledger) if (row.atMs < rowsSinceMs) state.ledger.delete(id);
+      for (const [key, { hourMs }] of state.hours) if (hourMs < sumsSinceMs - HOUR_MS) state.hours.delete(key);
+    },
+    async spentSince(sinceMs) {
+      open();
+      const sums = [...state.hours.values()].filter(({ hourMs }) => hourMs >= sinceMs);
+      const groups = Map.groupBy(sums, ({ row }) => `${row.keyId}\n${row.project}`);
+      return [...groups.values()].map((group) => {
+        const { row } = group[0]!;
+        const all = group.map(({ totals }) => totals).reduce(addUsage);
+        const tokens = all.inputTokens + all.outputTokens;
+        return {
+          keyId: row.keyId,
+          project: row.project,
+          spend: { requests: all.served, tokens, costMicroUsd: all.costMicroUsd },
+        };
+      });
+    },
+    async queryUsage(query) {
+      open();
+      const sinceMs = Math.floor(query.sinceMs / HOUR_MS) * HOUR_MS;
+      const untilMs = Math.ceil(query.untilMs / HOUR_MS) * HOUR_MS;
+      const isMeant = (row: LedgerRow) =>
+        hourOf(row) >= sinceMs &&
+        hourOf(row) < untilMs &&
+        (query.accountId === undefined || row.accountId === query.accountId) &&
+        (query.model === undefined || row.model === query.model) &&
+        (query.keyId === undefined || row.keyId === query.keyId) &&
+        (query.project === undefined || row.project === query.project);
+      const sums =
+        query.groupBy === "conversation"
+          ? [...state.ledger.values()]
+              .filter((row) => row.conversation !== null)
+              .map((row) => ({ row, totals: totalsOf(row) }))
+          : [...state.hours.values()];
+      const groups = Map.groupBy(
+        sums.filter(({ row }) => isMeant(row)),
+        ({ row }) => bucketOf(row, query.groupBy),
+      );
+      return [...groups]
+        .map(([bucket, group]) => ({ bucket, totals: group.map(({ totals }) => totals).reduce(addUsage) }))
+        .sort((a, b) => (a.bucket < b.bucket ? -1 : 1));
+    },
+  } satisfies Partial<Store>;
+}
+
+function bucketOf(row: LedgerRow, groupBy: UsageQuery["groupBy"]): string {
+  if (groupBy === "hour") return String(row.atMs - (row.atMs % HOUR_MS));
+  if (groupBy === "day") return String(row.atMs - (row.atMs % DAY_MS));
+  const value = { account: row.accountId, model: row.model, key: row.keyId, project: row.project }[
+    groupBy as "account" | "model" | "key" | "project"
+  ];
+  return groupBy === "conversation" ? row.conversation! : (value ?? "");
+}
