@@ -12,6 +12,7 @@ import { METRICS_TOPIC } from "./metrics-topic.ts";
 import { MOVING_TOPIC } from "./moving-topic.ts";
 import { SEAL_TOPIC } from "./seal-topic.ts";
 import { SHARING_TOPIC } from "./sharing-topic.ts";
+import { WINDOWS_TOPIC } from "./windows-topic.ts";
 import { renderTable } from "./table.ts";
 
 export interface Topic {
@@ -194,6 +195,12 @@ export const TOPICS: readonly Topic[] = [
     aliases: ["passphrase", "keychain"],
     about: "what the logins on the disk are sealed with",
     text: () => SEAL_TOPIC,
+  },
+  {
+    name: "windows",
+    aliases: ["window", "probing", "credits"],
+    about: "what accounts have left, and what clients see of it",
+    text: () => WINDOWS_TOPIC,
   },
   {
     name: "sharing",
