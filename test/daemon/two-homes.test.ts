@@ -25,6 +25,7 @@ const upstreamOf = (stage: Stage) => ({
   ROTOR_UPSTREAM_BASE_URL: stage.sim.url,
   ROTOR_UPSTREAM_ISSUER: stage.sim.issuer,
   ROTOR_SEAL_GUARD: "key_file",
+  ROTOR_SETTING_USAGE_POLL: "off",
 });
 
 test("two homes: two daemons, each with its own accounts, keys and sockets", async () => {

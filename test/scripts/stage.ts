@@ -111,6 +111,8 @@ function layOut(folder: string, simulator: RunningSimulator): Record<string, str
     TZ: "UTC",
     ROTOR_HOME: join(folder, "rotor"),
     ROTOR_SEAL_GUARD: "key_file",
+    // Figures that no step asked for would show in one that takes long.
+    ROTOR_SETTING_USAGE_POLL: "off",
     CODEX_HOME: join(folder, "codex"),
     ROTOR_UPSTREAM_BASE_URL: simulator.url,
     ROTOR_UPSTREAM_ISSUER: simulator.issuer,
