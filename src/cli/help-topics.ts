@@ -12,8 +12,8 @@ import { METRICS_TOPIC } from "./metrics-topic.ts";
 import { MOVING_TOPIC } from "./moving-topic.ts";
 import { SEAL_TOPIC } from "./seal-topic.ts";
 import { SHARING_TOPIC } from "./sharing-topic.ts";
-import { WINDOWS_TOPIC } from "./windows-topic.ts";
 import { renderTable } from "./table.ts";
+import { WINDOWS_TOPIC } from "./windows-topic.ts";
 
 export interface Topic {
   readonly name: string;
