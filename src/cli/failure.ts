@@ -5,6 +5,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { formatInstant } from "../base/clock.ts";
 import { AppError, ERROR_TABLE, fromUnknown, isErrorCode } from "../base/errors.ts";
+import { withoutTokens } from "../base/token-shape.ts";
 import { ErrorDetailSchema } from "../gen/rotor/v1/error_pb.ts";
 import { printable } from "./print.ts";
 import { formatEnd } from "./time-text.ts";
@@ -27,8 +28,9 @@ export function failureOf(thrown: unknown): Failure {
   const error = fromUnknown(thrown);
   return {
     code: error.code,
-    message: error.message,
-    hint: error.hint,
+    // A token that was given where a name belongs is not put on the screen once more.
+    message: withoutTokens(error.message),
+    hint: error.hint === null ? null : withoutTokens(error.hint),
     retryAtMs: error.retryAtMs,
     exit: error.row.exit,
     cause: error.cause instanceof Error ? error.cause.message : null,

@@ -6,6 +6,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { AppError, type ConnectCode, type ErrorFacts, fromUnknown } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { withoutTokens } from "../base/token-shape.ts";
 import { ErrorDetailSchema } from "../gen/rotor/v1/error_pb.ts";
 
 const CODES: Readonly<Record<ConnectCode, Code>> = {
@@ -25,7 +26,8 @@ const CODES: Readonly<Record<ConnectCode, Code>> = {
 
 /**
  * An error travels in HTTP/2 header fields, and most gRPC clients take 8 KiB of those at the most (Bun 1.4.5 ends the whole connection
- * above its limit). What a caller sent, however long, may come back in words: shortened here, once for all.
+ * above its limit). What a caller sent, however long, may come back in words: shortened here, once for all. It may be a token that was given
+ * where a name belongs: that does not come back.
  */
 const MESSAGE_MAX_CHARACTERS = 500;
 const FACT_MAX_CHARACTERS = 200;
@@ -33,7 +35,7 @@ const FACT_MAX_CHARACTERS = 200;
 export function toConnectError(error: AppError): ConnectError {
   const detail = {
     code: error.code,
-    hint: error.hint ?? "",
+    hint: withoutTokens(error.hint ?? ""),
     facts: factTexts(error.facts),
     retryTime: error.retryAtMs === null ? undefined : timestampFromMs(error.retryAtMs),
   };
@@ -49,7 +51,8 @@ function factTexts(facts: ErrorFacts): Record<string, string> {
   return texts;
 }
 
-function shorten(text: string, most: number): string {
+function shorten(words: string, most: number): string {
+  const text = withoutTokens(words);
   return text.length <= most ? text : `${text.slice(0, most - 1).toWellFormed()}…`;
 }
 

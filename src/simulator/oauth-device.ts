@@ -4,6 +4,7 @@
  */
 import { type Answer, errorAnswer, htmlAnswer, jsonAnswer } from "./answer.ts";
 import { devicePage, messagePage } from "./html.ts";
+import { headerOf } from "./http-request.ts";
 import { asObject, asText, tryParseJson } from "./json.ts";
 import { challengeOf, type DeviceLogin, type OauthDesk } from "./oauth-desk.ts";
 import { serve, targetOf } from "./serve.ts";
@@ -51,7 +52,8 @@ function poll(call: Call, desk: OauthDesk): Answer {
   const challenge = challengeOf(login.verifier);
   const code = desk.grant(login.approved, {
     clientId: login.clientId,
-    redirectUri: `${call.world.issuer()}/deviceauth/callback`,
+    // As the client knows the issuer: something may stand between the two.
+    redirectUri: `http://${headerOf(call.exchange.request.headers, "host")}/deviceauth/callback`,
     scope: DEFAULT_SCOPE,
     challenge,
   });

@@ -1,5 +1,5 @@
 /**
- * A wire between daemon and simulator that keeps what upstream sent, so that a test can say "byte for byte". Changes nothing, decides
+ * A wire between daemon and simulator that keeps what went over it, so that a test can say "byte for byte". Changes nothing, decides
  * nothing, and closes each side as the other did.
  */
 import { connect, createServer, type Socket } from "node:net";
@@ -9,6 +9,8 @@ export interface Relay extends AsyncDisposable {
   readonly url: string;
   /** What upstream answered, in the order in which the answers began; bodies without their chunk frames. */
   answers(): RelayedAnswer[];
+  /** Everything that the daemon sent, as it stood on the wire. */
+  sent(): string;
   /** Forgets what was seen until now. */
   clear(): void;
 }
@@ -20,6 +22,7 @@ export interface RelayedAnswer {
 
 interface Wire {
   bytes: Buffer[];
+  sent: Buffer[];
 }
 
 /** A base URL that leads to the simulator's by way of the relay. */
@@ -28,12 +31,13 @@ export async function openRelay(port: number): Promise<Relay> {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     const upstream = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
-    const wire: Wire = { bytes: [] };
+    const wire: Wire = { bytes: [], sent: [] };
     wires.push(wire);
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.once("close", () => sockets.delete(socket));
     }
+    client.on("data", (bytes) => wire.sent.push(Buffer.from(bytes)));
     upstream.on("data", (bytes) => wire.bytes.push(Buffer.from(bytes)));
     join(client, upstream);
     join(upstream, client);
@@ -44,9 +48,10 @@ export async function openRelay(port: number): Promise<Relay> {
   return {
     url: `http://127.0.0.1:${address.port}/backend-api`,
     answers: () => wires.flatMap((wire) => answersIn(Buffer.concat(wire.bytes))),
+    sent: () => wires.map((wire) => Buffer.concat(wire.sent).toString("latin1")).join("\n"),
     clear() {
       // Wires stay: a connection that is kept alive carries the next answer.
-      for (const wire of wires) wire.bytes = [];
+      for (const wire of wires) Object.assign(wire, { bytes: [], sent: [] });
     },
     async [Symbol.asyncDispose]() {
       server.close();

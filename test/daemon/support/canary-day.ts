@@ -1,0 +1,581 @@
+/**
+ * A day of a daemon with a canary in the place of everything that is secret: each kind of login, renewals that succeed and fail, files,
+ * switches, backups, another seal, strangers, upstreams that quote what they were sent. Keeps all that Rotor said; judges nothing.
+ */
+import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import type { FaultSpec } from "../../../src/simulator/fault-book.ts";
+import type { AuthJson } from "../../../src/simulator/token-vault.ts";
+import { FAILURE_TABLE } from "../failure-table.ts";
+import { type Canaries, createCanaries, type Place } from "./canaries.ts";
+import { createProxyClient, DRESSES, type ProxyClient } from "./client.ts";
+import type { KeyJson } from "./control.ts";
+import { type CtlResult, runCtl } from "./ctl.ts";
+import type { DaemonProcess } from "./daemon-process.ts";
+import { readEverything } from "./every-read.ts";
+import { sendRaw } from "./raw-http.ts";
+import { openRelay, type Relay } from "./relay.ts";
+import type { Chance } from "./seed.ts";
+import { openStage, type Stage } from "./stage.ts";
+import { until } from "./until.ts";
+
+/** Signed in to in three ways, and two that come from files. */
+const ALIASES = ["alpha", "beta", "gamma", "delta", "epsilon"] as const;
+
+export interface CanaryDay extends AsyncDisposable {
+  readonly canaries: Canaries;
+  readonly home: string;
+  /** What Rotor said: to clients, to callers of its API, on its outputs. */
+  readonly said: readonly Place[];
+  /** Commands that were run, with their exit codes. */
+  readonly commands: readonly string[];
+  /** Methods that were read and answered at least once. */
+  readonly answered: ReadonlySet<string>;
+  /** Every file of this day's folders, as it is now. */
+  files(): Place[];
+}
+
+interface Day {
+  readonly stage: Stage;
+  readonly relay: Relay;
+  readonly issuer: string;
+  readonly env: Record<string, string>;
+  readonly canaries: Canaries;
+  readonly chance: Chance;
+  readonly said: Place[];
+  readonly commands: string[];
+  readonly answered: Set<string>;
+  daemon: DaemonProcess;
+  client: ProxyClient;
+}
+
+export async function liveCanaryDay(chance: Chance): Promise<CanaryDay> {
+  const canaries = createCanaries();
+  const word = wordsOf(chance);
+  const people = ALIASES.map((alias) => ({ alias, plan: "plus", email: `${word()}.${word()}@example.test` }) as const);
+  const stage = await openStage({ accounts: people, oauth: { graceSeconds: 0 } });
+  const relay = await openRelay(stage.sim.port);
+  try {
+    for (const { email } of people) canaries.plant("e-mail address", email);
+    const day = await begin(stage, relay, canaries, chance);
+    await signIn(day);
+    await bringFiles(day);
+    await serve(day);
+    await fail(day);
+    await renew(day);
+    await strangers(day);
+    await share(day);
+    await copyAndSeal(day);
+    await readAll(day);
+    await breakStore(day);
+    harvest(day);
+    return result(day);
+  } catch (error) {
+    await stage[Symbol.asyncDispose]();
+    await relay[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+const wordsOf = (chance: Chance) => () => chance.between(1e9, 9e9).toString(36);
+const PASSPHRASE_KINDS = ["seal passphrase", "backup passphrase", "wrong passphrase"] as const;
+
+async function begin(stage: Stage, relay: Relay, canaries: Canaries, chance: Chance): Promise<Day> {
+  const issuer = relay.url.replace("/backend-api", "");
+  const codex = join(stage.folder, "codex");
+  mkdirSync(codex, { mode: 0o700 });
+  const given = {
+    ROTOR_UPSTREAM_BASE_URL: relay.url,
+    ROTOR_UPSTREAM_ISSUER: issuer,
+    ROTOR_LOG: "debug",
+    ROTOR_SETTING_WAIT_SECONDS: "0",
+    ROTOR_NO_BROWSER: "1",
+    CODEX_HOME: codex,
+    TMPDIR: stage.folder,
+  };
+  const env = stage.env({ env: given });
+  const daemon = await stage.start({ env: given });
+  const day: Day = {
+    ...{ stage, relay, issuer, env, canaries, chance, said: [], commands: [], answered: new Set<string>(), daemon },
+    client: createProxyClient(daemon.proxyUrl, ""),
+  };
+  const { stdout } = await ctl(day, ["key", "create", "day"]);
+  canaries.plant("client key", stdout.trim());
+  day.client = createProxyClient(daemon.proxyUrl, stdout.trim());
+  plantKeyFile(day);
+  return day;
+}
+
+/** The key of the seal, which may stand in its file and nowhere else. */
+function plantKeyFile({ canaries, daemon }: Day): void {
+  for (const [, key] of readFileSync(join(daemon.home, "rotor.key"), "utf8").matchAll(/^rotor-key-v1 (\S+)$/gm))
+    canaries.plant("seal key", key!);
+}
+
+function plantLogin(
+  canaries: Canaries,
+  tokens: { id_token?: string; access_token?: string; refresh_token?: string },
+): void {
+  if (tokens.id_token) canaries.plant("id token", tokens.id_token);
+  if (tokens.access_token) canaries.plant("access token", tokens.access_token);
+  if (tokens.refresh_token) canaries.plant("refresh token", tokens.refresh_token);
+}
+
+/** A fresh login of the account, as its auth.json. */
+function authJson({ stage, issuer, canaries }: Day, alias: string): string {
+  const login = structuredClone(stage.sim.login(alias));
+  login.tokens.oauth_provenance.issuer = issuer;
+  plantLogin(canaries, login.tokens);
+  return JSON.stringify(login);
+}
+
+function tell({ said }: Day, name: string, text: string): void {
+  said.push({ name, bytes: Buffer.from(text) });
+}
+
+async function ctl(day: Day, args: readonly string[], input?: string, env: object = {}): Promise<CtlResult> {
+  const result = await runCtl(args, { ...day.env, ...env }, input);
+  const name = args.join(" ").replaceAll(day.stage.folder, "");
+  day.commands.push(`${name} → ${result.exit}`);
+  tell(day, `ctl ${name}`, `${result.stdout}\n${result.stderr}`);
+  return result;
+}
+
+/** Asks over the socket and keeps what was said, whichever way it ended. */
+async function call<T>(day: Day, method: string, request: object = {}): Promise<T | null> {
+  try {
+    const answer = await day.daemon.control.call<T>(method, request);
+    tell(day, `answer of ${method}`, JSON.stringify(answer));
+    return answer;
+  } catch (error) {
+    const { message, hint, code } = error as { message: string; hint: string; code: string };
+    tell(day, `answer of ${method}`, `${code} ${message} ${hint}`);
+    return null;
+  }
+}
+
+interface LoginJson {
+  readonly login: {
+    readonly id: string;
+    readonly authorizeUrl: string;
+    readonly userCode: string;
+    readonly state: string;
+  };
+}
+
+/** In a browser, by hand and with a code; and each of them wrongly. */
+async function signIn(day: Day): Promise<void> {
+  const { stage, canaries, chance } = day;
+  const start = (method: string, alias: string) =>
+    call<LoginJson>(day, "LoginService/StartLogin", { method: `LOGIN_METHOD_${method}`, alias });
+  const sentTo = async (url: string, who: string) => {
+    stage.sim.oauth.autoApprove = who;
+    const answer = await fetch(url, { redirect: "manual" });
+    return answer.headers.get("location")!;
+  };
+  const stray = `ac_${wordsOf(chance)()}${wordsOf(chance)()}${wordsOf(chance)()}`;
+  canaries.plant("authorization code", stray);
+
+  const browser = (await start("BROWSER", "alpha"))!.login;
+  const address = await sentTo(browser.authorizeUrl, "alpha");
+  const wrong = new URL(address);
+  wrong.searchParams.set("code", stray);
+  wrong.searchParams.set("state", `${stray}${stray}`);
+  for (const url of [wrong.href, address]) {
+    const page = await fetch(url);
+    tell(day, "callback page", `${page.status} ${await page.text()} ${JSON.stringify([...page.headers])}`);
+  }
+
+  const manual = (await start("MANUAL", "beta"))!.login;
+  const complete = (callbackUrl: string) =>
+    call(day, "LoginService/CompleteLogin", { loginId: manual.id, callbackUrl });
+  await complete(`https://example.org/auth/callback?code=${stray}&state=${stray}`);
+  await complete(`nonsense ${stray}`);
+  await complete(await sentTo(manual.authorizeUrl, "beta"));
+
+  const device = (await start("DEVICE", "gamma"))!.login;
+  canaries.plant("user code", device.userCode);
+  stage.sim.oauth.autoApprove = null;
+  const form = new URLSearchParams({ user_code: device.userCode, account: "gamma", action: "allow" });
+  await fetch(`${stage.sim.issuer}/codex/device`, { method: "POST", body: form });
+  await until(async () => (await day.daemon.control.accounts()).length === 3, "the end of three logins");
+
+  // A code that the issuer refuses to take.
+  const refused = (await start("MANUAL", "never"))!.login;
+  const late = new URL(await sentTo(refused.authorizeUrl, "delta"));
+  canaries.plant("authorization code", late.searchParams.get("code")!);
+  stage.sim.addFault({ at: "token", kind: "custom", status: 400, body: quoting(day, "alpha") });
+  await call(day, "LoginService/CompleteLogin", { loginId: refused.id, callbackUrl: late.href });
+  await start("BROWSER", "open");
+  await ctl(day, ["login", "list"]);
+  await ctl(day, ["login", "list", "--json"]);
+  await ctl(day, ["login", "cancel", "--all"]);
+}
+
+/** An upstream that repeats what it was told, as real ones do. */
+function quoting({ stage, canaries }: Day, alias: string): { error: { message: string; code: string } } {
+  const { tokens } = stage.sim.login(alias);
+  plantLogin(canaries, tokens);
+  const { email } = stage.sim.account(alias);
+  const message = `Incorrect token ${tokens.access_token} of ${email}, refresh_token=${tokens.refresh_token}`;
+  return { error: { message, code: "server_error" } };
+}
+
+/** Files that are good, and broken in every way that leaves a token near the break. */
+async function bringFiles(day: Day): Promise<void> {
+  const { folder } = day.stage;
+  const put = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text, { mode: 0o600 });
+    return join(folder, name);
+  };
+  const good = put("good.json", authJson(day, "delta"));
+  await ctl(day, ["import", good, "--dry-run"]);
+  await ctl(day, ["import", good, "--json"]);
+  await ctl(day, ["account", "rename", "plus", "delta"]);
+  const one = authJson(day, "epsilon");
+  const broken = {
+    cut: one.slice(0, -1),
+    "second-line": `${one}\n{"tokens":`,
+    "wrong-type": one.replace('"refresh_token":"', '"refresh_token":["'),
+    "no-access": one.replace('"access_token":"', '"access_token_was":"'),
+    "bare-token": JSON.parse(one).tokens.refresh_token as string,
+    "as-key": JSON.stringify({ [JSON.parse(one).tokens.access_token as string]: 1 }),
+    toml: `refresh_token = "${JSON.parse(one).tokens.refresh_token}"\n`,
+  };
+  for (const [name, text] of Object.entries(broken)) {
+    const file = put(`broken-${name}.json`, text);
+    await ctl(day, ["import", file, ...(text.length % 2 === 0 ? ["--json"] : [])]);
+    await call(day, "AccountService/ImportAccounts", { data: Buffer.from(text).toString("base64") });
+  }
+  await ctl(day, ["account", "add", "-", "--alias", "epsilon"], one);
+  // What a person may type in the wrong place.
+  const { access_token, refresh_token } = JSON.parse(one).tokens as Record<string, string>;
+  await call(day, "AccountService/UpdateAccount", { accountId: access_token, alias: refresh_token });
+  await call(day, "SettingService/UpdateSetting", { key: "wait_seconds", value: refresh_token });
+  await call(day, "PoolService/PinAccount", { accountId: refresh_token });
+}
+
+/** Requests that are served: every door, every dress. */
+async function serve(day: Day): Promise<void> {
+  const { client, canaries, chance } = day;
+  const prompt = `prompt-${wordsOf(chance)()}-${wordsOf(chance)()}`;
+  canaries.plant("prompt", prompt);
+  // What comes back is upstream's answer to it, which may repeat it.
+  for (const dress of DRESSES) await client.ask(dress, { text: prompt, more: { prompt_cache_key: prompt } });
+  const ask = (path: string, body: object, headers: Record<string, string>) =>
+    sendRaw(client.url + path, {
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(body),
+    }).received;
+  const messages = [{ role: "user", content: prompt }];
+  await ask("/v1/chat/completions", { model: "gpt-5.5", messages }, { authorization: `Bearer ${client.key}` });
+  const codex = { model: "gpt-5.5", stream: true, store: false, input: messages };
+  await ask(`/k/${client.key}/backend-api/codex/responses`, codex, { originator: "codex_exec" });
+  const models = await client.get("/v1/models");
+  tell(day, "proxy /v1/models", models.text);
+}
+
+/** Each class of the failure table; and upstreams that quote. On one account: a burst across accounts would only pause the pool. */
+async function fail(day: Day): Promise<void> {
+  const { stage, client } = day;
+  const { sim } = stage;
+  const { control } = day.daemon;
+  const ask = async (where: string) => {
+    const received = await client.ask(day.chance.pick(DRESSES));
+    tell(day, `proxy ${where}`, `${received.text}\n${JSON.stringify([...received.headers])}`);
+    await mend(day, "alpha");
+    await pin();
+    await until(async () => (await client.ask("codex")).status === 200, "an answer after a fault");
+  };
+  const pin = async () => control.call("PoolService/PinAccount", { accountId: (await control.account("alpha")).id });
+  await pin();
+  for (const { says, rows } of FAILURE_TABLE) {
+    const { faults } = day.chance.pick(rows);
+    for (const { on: _, at, ...fault } of faults) {
+      if (!/stall|slow|pause/.test(fault.kind))
+        sim.addFault({ ...fault, at: at ?? "responses", account: "alpha" } as FaultSpec);
+    }
+    await ask(`error of the class "${says}"`);
+  }
+  for (const status of [401, 402, 429, 500, 502, 503]) {
+    sim.addFault({ at: "responses", kind: "custom", status, body: quoting(day, "alpha"), times: 12 });
+    await ask(`quoting ${status}`);
+  }
+  for (const code of ["server_error", "usage_limit_reached"]) {
+    const { message } = quoting(day, "beta").error;
+    sim.addFault({ at: "responses", kind: "error_event", code, message, times: 12 });
+    await ask("quoting event");
+  }
+  for (const status of [400, 403]) {
+    sim.addFault({ at: "responses", kind: "custom", status, body: quoting(day, "alpha") });
+    await ask("refusal that passes byte for byte");
+  }
+  await control.call("PoolService/UnpinAccount");
+  for (const account of ALIASES) sim.addFault({ at: "responses", account, kind: "usage_limit", times: "always" });
+  tell(day, "proxy nobody is left", (await client.ask("sdk")).text);
+  for (const alias of ALIASES) await mend(day, alias);
+}
+
+/** The account as if nothing had happened to it. */
+async function mend(day: Day, alias: string): Promise<void> {
+  const { control } = day.daemon;
+  day.stage.sim.clearFaults();
+  await control.call("AccountService/RemoveAccount", { accountId: (await control.account(alias)).id });
+  await control.importLogin(JSON.parse(authJson(day, alias)), alias);
+}
+
+/** Renewals: granted, refused for good and for now, lost on their way, answered with what cannot be used. */
+async function renew(day: Day): Promise<void> {
+  const { sim } = day.stage;
+  const { control } = day.daemon;
+  const refresh = async (alias: string) =>
+    call(day, "AccountService/RefreshAccount", { accountId: (await control.account(alias)).id });
+  for (const alias of ALIASES) await refresh(alias);
+  await ctl(day, ["account", "refresh", "--all"]);
+  for (const alias of ALIASES) sim.expireAccess(alias);
+  await day.client.ask("codex");
+  const body = quoting(day, "alpha");
+  for (const status of [400, 401, 403, 429, 500, 503]) {
+    sim.addFault({ at: "refresh", account: "alpha", kind: "custom", status, body });
+    await refresh("alpha");
+    await mend(day, "alpha");
+  }
+  for (const kind of [
+    "lost_answer",
+    "broken_json",
+    "foreign_account",
+    "without_access_token",
+    "invalid_grant",
+  ] as const) {
+    sim.addFault({ at: "refresh", account: "beta", kind });
+    await ctl(day, ["account", "refresh", "beta", "--json"]);
+    await mend(day, "beta");
+  }
+  sim.revoke("gamma");
+  await refresh("gamma");
+}
+
+/** Who should not be there, with secrets wherever a request can carry one. */
+async function strangers(day: Day): Promise<void> {
+  const { client, canaries, chance } = day;
+  const word = wordsOf(chance);
+  const jwt = (JSON.parse(authJson(day, "beta")) as AuthJson).tokens.access_token;
+  const wrong = `rtr_nobody_${word()}${word()}${word()}${word()}`;
+  canaries.plant("wrong client key", wrong);
+  const tries: [string, string, Record<string, string>][] = [
+    ["GET", `/k/${client.key}/backend-api/codex/nothing`, {}],
+    ["GET", `/k/${client.key}/nothing/here`, {}],
+    ["GET", `/k/${wrong}/backend-api/wham/usage`, {}],
+    ["GET", `/nothing/${client.key}?key=${client.key}`, {}],
+    ["GET", `/v1/models?access_token=${jwt}`, { "x-api-key": wrong }],
+    ["POST", "/v1/responses", { authorization: `Bearer ${wrong}` }],
+    ["POST", "/v1/chat/completions", { authorization: `Basic ${btoa(wrong)}` }],
+    ["POST", "/backend-api/codex/responses", { authorization: `Bearer ${jwt}` }],
+    ["POST", "/v1/responses", { authorization: `Bearer ${client.key}`, host: `${jwt}.example.org` }],
+    [
+      "POST",
+      "/v1/responses",
+      { authorization: `Bearer ${client.key}`, origin: `https://${word()}.example`, cookie: jwt },
+    ],
+    ["POST", "/v1/responses", { authorization: `Bearer ${client.key}`, "content-encoding": jwt.slice(-60) }],
+  ];
+  for (const [method, path, headers] of tries) {
+    const body = method === "GET" ? "" : `{"model": "${jwt}`;
+    const received = await sendRaw(client.url + path, { method, headers, body }).received;
+    tell(day, `proxy ${method} ${path.slice(0, 12)}`, `${received.text} ${JSON.stringify([...received.headers])}`);
+  }
+  const key = await call<{ secret: string }>(day, "KeyService/CreateKey", { name: "short" });
+  canaries.plant("client key", key!.secret);
+  const { keys } = (await call<{ keys: KeyJson[] }>(day, "KeyService/ListKeys"))!;
+  await call(day, "KeyService/RevokeKey", { keyId: keys.find(({ name }) => name === "short")!.id });
+  const revoked = await createProxyClient(client.url, key!.secret).ask("codex");
+  tell(day, "proxy revoked key", revoked.text);
+}
+
+/** The login of another program: switched, taken, and a file that breaks. */
+async function share(day: Day): Promise<void> {
+  const file = join(day.env.CODEX_HOME!, "auth.json");
+  writeFileSync(file, authJson(day, "epsilon"), { mode: 0o600 });
+  await ctl(day, ["account", "switch", "delta", "--dry-run"]);
+  await ctl(day, ["account", "switch", "delta", "--yes", "--json"]);
+  await ctl(day, ["file", "list", "--json"]);
+  writeFileSync(file, readFileSync(file, "utf8").slice(0, -30));
+  await ctl(day, ["account", "sync", "delta"]);
+  await ctl(day, ["account", "take", "delta"]);
+  await ctl(day, ["export", "--dry-run"]);
+  await ctl(day, ["export"], "");
+}
+
+/** Copies under passphrases, another seal, locked and unlocked; each passphrase given rightly and wrongly. */
+async function copyAndSeal(day: Day): Promise<void> {
+  const { canaries, stage, chance } = day;
+  // Signs that every encoding writes differently.
+  const [seal, backup, wrong] = PASSPHRASE_KINDS.map((kind) => {
+    const value = `pass "${wordsOf(chance)()}"\\/ %é+&${wordsOf(chance)()}`;
+    canaries.plant(kind, value);
+    return value;
+  }) as [string, string, string];
+  const away = join(stage.folder, "away.rotor-backup");
+  await ctl(day, ["backup"]);
+  await ctl(day, ["backup", "create", "--passphrase", "--out", away], `${backup}\n`);
+  await ctl(day, ["restore", away, "--yes"], `${wrong}\n`);
+  await ctl(day, ["restore", away, "--dry-run", "--json"], `${backup}\n`);
+  await ctl(day, ["restore", "latest", "--yes"]);
+  await ctl(day, ["restore", "--undo", "--yes", "--json"]);
+  await call(day, "BackupService/VerifyBackup", { name: "nothing", passphrase: wrong });
+  await ctl(day, ["seal", "change", "passphrase"], `${seal}\n`);
+  await ctl(day, ["seal", "rotate"]);
+  await ctl(day, ["seal", "lock"]);
+  tell(day, "proxy while locked", (await day.client.ask("sdk")).text);
+  await ctl(day, ["account", "list"]);
+  await ctl(day, ["seal", "unlock"], `${wrong}\n`);
+  await call(day, "SealService/UnlockSeal", { passphrase: wrong });
+  await ctl(day, ["seal", "unlock"], `${seal}\n`);
+  await ctl(day, ["backup"]);
+  await ctl(day, ["seal", "change", "key-file", "--yes"]);
+  plantKeyFile(day);
+  await ctl(day, ["backup"]);
+}
+
+const COMMANDS: readonly (readonly string[])[] = [
+  ...[
+    ["status"],
+    ["status", "--full"],
+    ["doctor"],
+    ["path"],
+    ["version"],
+    ["help"],
+    ["help", "login"],
+    ["help", "errors"],
+  ],
+  ...[
+    ["account", "list"],
+    ["account", "show", "alpha"],
+    ["account", "probe", "alpha"],
+    ["key", "list"],
+    ["login", "list"],
+  ],
+  ...[
+    ["pool", "show"],
+    ["pool", "explain"],
+    ["pool", "explain", "--last"],
+    ["pool", "forecast"],
+    ["pool", "best"],
+  ],
+  ...[
+    ["exchange", "list"],
+    ["exchange", "list", "--failed"],
+    ["exchange", "show", "last"],
+    ["audit", "list"],
+  ],
+  ...[
+    ["setting", "list"],
+    ["seal", "show"],
+    ["backup", "list"],
+    ["file", "list"],
+    ["log"],
+    ["connect", "codex", "--print"],
+  ],
+  ...[["account", "show", "nobody"], ["exchange", "show", "nothing"], ["setting", "get", "nothing"], ["nonsense"]],
+];
+
+async function readAll(day: Day): Promise<void> {
+  for (const command of COMMANDS) {
+    await ctl(day, command);
+    await ctl(day, [...command, "--json"]);
+  }
+  const { control, socket } = day.daemon;
+  const latest = (await control.exchanges())[0]!.id;
+  await ctl(day, ["exchange", "show", latest]);
+  await ctl(day, ["exchange", "show", latest, "--json"]);
+  await ctl(day, ["account", "show", (JSON.parse(authJson(day, "alpha")) as AuthJson).tokens.refresh_token]);
+  const [account] = await control.accounts();
+  const [exchange] = await control.exchanges();
+  const { keys } = await control.call<{ keys: KeyJson[] }>("KeyService/ListKeys");
+  const { backups } = await control.call<{ backups: { name: string }[] }>("BackupService/ListBackups");
+  const { logins } = await control.call<{ logins?: { id: string }[] }>("LoginService/ListLogins");
+  const ids = { account_id: account!.id, exchange_id: exchange!.id, login_id: logins?.[0]?.id ?? "none" };
+  const token = (JSON.parse(authJson(day, "alpha")) as AuthJson).tokens.refresh_token;
+  const tokens = { account_id: token, exchange_id: token, login_id: token, key_id: token, name: token, key: token };
+  for (const { method, text, isRefusal } of await readEverything(socket, [
+    {},
+    { page_size: 100, failed: true, model: "gpt-5.5" },
+    { ...ids, key_id: keys[0]!.id, name: backups[0]!.name, key: "wait_seconds", page_size: 100, last: true },
+    { ...tokens, page_token: token, passphrase: token, model: token, action: token, subject: token },
+  ])) {
+    tell(day, `answer of ${method}`, text);
+    if (!isRefusal) day.answered.add(method);
+  }
+}
+
+/** What is broken is kept: that must hold nothing either. */
+async function breakStore(day: Day): Promise<void> {
+  const { daemon, stage } = day;
+  await daemon.terminate();
+  const database = join(daemon.home, "rotor.db");
+  const bytes = readFileSync(database);
+  writeFileSync(database, bytes.fill(0xa5, 0, 4_096));
+  const { ROTOR_HOME: _, ...env } = day.env;
+  day.daemon = await stage.start({ env });
+  day.client = createProxyClient(day.daemon.proxyUrl, day.client.key);
+  await day.client.ask("codex");
+  await ctl(day, ["status"]);
+  await ctl(day, ["doctor", "--fix"]);
+  await ctl(day, ["log", "-n", "50"]);
+}
+
+/** What went over the wire unseen: tokens that were issued, codes, verifiers and handles of device logins. */
+function harvest({ relay, canaries }: Day): void {
+  for (const { body } of relay.answers()) {
+    const text = new TextDecoder().decode(body);
+    if (!text.startsWith("{")) continue;
+    let fields: Record<string, unknown>;
+    try {
+      fields = JSON.parse(text);
+    } catch {
+      continue;
+    }
+    plantLogin(canaries, fields as never);
+    for (const [name, kind] of WIRE_SECRETS) if (typeof fields[name] === "string") canaries.plant(kind, fields[name]);
+  }
+  const sent = relay.sent();
+  for (const [name, kind] of WIRE_SECRETS)
+    for (const [, value] of sent.matchAll(new RegExp(`(?:\\b${name}=|"${name}":")([^&"\\s]{16,})`, "g")))
+      canaries.plant(kind, decodeURIComponent(value!));
+}
+
+const WIRE_SECRETS = [
+  ["code", "authorization code"],
+  ["authorization_code", "authorization code"],
+  ["code_verifier", "PKCE verifier"],
+  ["device_auth_id", "device handle"],
+] as const;
+
+function result(day: Day): CanaryDay {
+  const { stage, relay, canaries, said, commands, answered } = day;
+  return {
+    canaries,
+    home: day.daemon.home,
+    said,
+    commands,
+    answered,
+    files: () =>
+      filesBelow(stage.folder).map((path) => ({
+        name: `file ${relative(stage.folder, path)}`,
+        bytes: readFileSync(path),
+      })),
+    async [Symbol.asyncDispose]() {
+      await stage[Symbol.asyncDispose]();
+      await relay[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder).flatMap((name) => {
+    const path = join(folder, name);
+    const stat = lstatSync(path);
+    if (stat.isDirectory()) return filesBelow(path);
+    return stat.isFile() ? [path] : [];
+  });
+}
