@@ -26,6 +26,7 @@ const ALLOWED: readonly Allowed[] = [
     /^proxy refusal that passes/,
     "upstream's own refusal passes byte for byte",
   ),
+  ...allow([...TOKENS, "e-mail address"], /^file exported\.json$/, "an open export that was confirmed"),
   ...allow(["user code"], /^(answer of LoginService|ctl login)/, "a person has to type it"),
   ...allow(
     ["e-mail address"],
@@ -60,6 +61,7 @@ describe("no secret leaves its place", () => {
         ...[...TOKENS, "client key", "wrong client key", "seal key", "seal passphrase", "backup passphrase"],
         ...[
           "wrong passphrase",
+          "export passphrase",
           "authorization code",
           "PKCE verifier",
           "device handle",
@@ -76,6 +78,8 @@ describe("no secret leaves its place", () => {
       expect(names).toContain(`file home/${file}`);
     expect(names).toMatch(/file home\/backups\/\S+/);
     expect(names).toMatch(/file home\/damaged\/\S+/);
+    expect(names).toContain("file exported.json");
+    expect(names).toContain("file pool.rotor");
     expect(names).toContain("file away.rotor-backup");
   });
 

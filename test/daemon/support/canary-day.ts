@@ -65,6 +65,7 @@ export async function liveCanaryDay(chance: Chance): Promise<CanaryDay> {
     await renew(day);
     await strangers(day);
     await share(day);
+    await giveAway(day);
     await copyAndSeal(day);
     await readAll(day);
     await breakStore(day);
@@ -402,16 +403,33 @@ async function share(day: Day): Promise<void> {
   writeFileSync(file, readFileSync(file, "utf8").slice(0, -30));
   await ctl(day, ["account", "sync", "delta"]);
   await ctl(day, ["account", "take", "delta"]);
-  await ctl(day, ["export", "--dry-run"]);
-  await ctl(day, ["export"], "");
 }
+
+/** Exports: refused, only told, under a passphrase, and open because it was said three times that this is meant. */
+async function giveAway(day: Day): Promise<void> {
+  const { canaries, stage, chance } = day;
+  const pool = join(stage.folder, "pool.rotor");
+  const passphrase = passphraseOf(chance);
+  canaries.plant("export passphrase", passphrase);
+  await ctl(day, ["export", "--to", "pool", "--out", pool, "--dry-run"]);
+  await ctl(day, ["export", "--to", "pool", "--out", pool, "--passphrase-stdin", "--yes"], `${passphrase}\n`);
+  await ctl(day, ["import", pool, "--passphrase-stdin"], `not ${passphrase}\n`);
+  await ctl(day, ["import", pool, "--passphrase-stdin", "--dry-run", "--json"], `${passphrase}\n`);
+  const open = ["export", "alpha", "--to", "codex", "--out", join(stage.folder, "exported.json")];
+  await ctl(day, open, "");
+  await ctl(day, [...open, "--dry-run", "--json"]);
+  await ctl(day, [...open, "--yes"]);
+  await ctl(day, [...open, "--yes", "--plain-text"]);
+}
+
+/** Signs that every encoding writes differently. */
+const passphraseOf = (chance: Chance) => `pass "${wordsOf(chance)()}"\\/ %é+&${wordsOf(chance)()}`;
 
 /** Copies under passphrases, another seal, locked and unlocked; each passphrase given rightly and wrongly. */
 async function copyAndSeal(day: Day): Promise<void> {
   const { canaries, stage, chance } = day;
-  // Signs that every encoding writes differently.
   const [seal, backup, wrong] = PASSPHRASE_KINDS.map((kind) => {
-    const value = `pass "${wordsOf(chance)()}"\\/ %é+&${wordsOf(chance)()}`;
+    const value = passphraseOf(chance);
     canaries.plant(kind, value);
     return value;
   }) as [string, string, string];
