@@ -14,7 +14,8 @@ export interface DaemonFile {
 }
 
 export function writeDaemonFile(path: string, file: DaemonFile): void {
-  const fresh = `${path}.${file.pid}`;
+  // Always the same name, one daemon writes it: the next one takes away what a crash left of it.
+  const fresh = `${path}.new`;
   writeFileSync(fresh, `${JSON.stringify(file, null, 2)}\n`, { mode: 0o600 });
   renameSync(fresh, path);
 }

@@ -57,7 +57,7 @@ export function createKeyRing({ guards, choose, live, dice, clock }: KeyRingDeps
     async fresh() {
       const guard = await choose();
       const { key, recipe } = await guards[guard].make(dice, null);
-      await guards[guard].keep(key, dice, UNASKED);
+      await guards[guard].keep(key, UNASKED);
       const dataKey = Uint8Array.from(dice.bytes(KEY_BYTES));
       const [id, nowMs] = [1, clock.nowMs()];
       const made = { id, guard, recipe, fingerprint: fingerprintOf(key), createdAtMs: nowMs, guardedAtMs: nowMs };

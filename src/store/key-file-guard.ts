@@ -6,7 +6,6 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { AppError } from "../base/errors.ts";
-import { type Dice, randomToken } from "../base/id.ts";
 import { syncFolder, tighten } from "./database.ts";
 import { fingerprintOf, KEY_BYTES, type KeyGuard } from "./key-guard.ts";
 
@@ -20,6 +19,7 @@ export function createKeyFileGuard(path: string): KeyGuard {
     place: path,
     refusal: async () => null,
     async load({ fingerprint }) {
+      sweep(path);
       const file = readKeys(path);
       if (file === null) {
         const words = `the key file ${path} is missing: the logins in the store cannot be opened without it`;
@@ -34,19 +34,20 @@ export function createKeyFileGuard(path: string): KeyGuard {
     },
     check: async () => {},
     make: async (dice) => ({ key: Uint8Array.from(dice.bytes(KEY_BYTES)), recipe: "" }),
-    async keep(key, dice) {
+    async keep(key) {
       const file = readKeys(path);
       // Half a key may be what is left of somebody's only one.
       if (file?.isDamaged) throw damaged(path);
       const keys = file?.keys ?? [];
-      if (!keys.some((one) => fingerprintOf(one) === fingerprintOf(key))) writeKeys(path, [...keys, key], dice);
+      if (!keys.some((one) => fingerprintOf(one) === fingerprintOf(key))) writeKeys(path, [...keys, key]);
     },
-    async forget(fingerprint, dice) {
+    async forget(fingerprint) {
+      sweep(path);
       const file = readKeys(path);
       if (file === null) return;
       const rest = file.keys.filter((one) => fingerprintOf(one) !== fingerprint);
       if (rest.length === file.keys.length) return;
-      if (rest.length > 0 || file.isDamaged) return writeKeys(path, rest, dice);
+      if (rest.length > 0 || file.isDamaged) return writeKeys(path, rest);
       rmSync(path, { force: true });
       syncFolder(dirname(path));
     },
@@ -81,10 +82,18 @@ function readIfPresent(path: string): string | null {
   }
 }
 
-function writeKeys(path: string, keys: readonly Uint8Array[], dice: Dice): void {
+/** What a crash left of a write holds a key too. */
+function sweep(path: string): void {
+  rmSync(draftOf(path), { force: true });
+}
+
+/** Always the same name: one daemon writes this file. */
+const draftOf = (path: string) => `${path}.new`;
+
+function writeKeys(path: string, keys: readonly Uint8Array[]): void {
   const lines = keys.map((key) => `rotor-key-v1 ${Buffer.from(key).toString("base64url")}\n`);
   try {
-    replaceWhole(path, PREFACE + lines.join(""), randomToken(dice, 6));
+    replaceWhole(path, PREFACE + lines.join(""));
   } catch (cause) {
     const hint = "check who owns that folder, and the disk";
     throw new AppError("start_failed", `the key file ${path} cannot be written`, { cause, hint });
@@ -92,10 +101,11 @@ function writeKeys(path: string, keys: readonly Uint8Array[], dice: Dice): void 
 }
 
 /** The whole new file or the whole old one, on the disk before it has the name: half a key would lock every login away. */
-function replaceWhole(path: string, text: string, unique: string): void {
+function replaceWhole(path: string, text: string): void {
   const folder = dirname(path);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const draft = `${path}.${unique}`;
+  sweep(path);
+  const draft = draftOf(path);
   const handle = openSync(draft, "wx", 0o600);
   try {
     writeSync(handle, text);

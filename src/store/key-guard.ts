@@ -50,9 +50,9 @@ export interface KeyGuard {
   /** A new key, kept nowhere yet. */
   make(dice: Dice, given: Secret | null): Promise<MadeKey>;
   /** Keeps a key, durably, beside whatever keys are there. Idempotent. */
-  keep(key: Uint8Array, dice: Dice, asker: Asker): Promise<void>;
+  keep(key: Uint8Array, asker: Asker): Promise<void>;
   /** Takes away one key and no other. Idempotent. */
-  forget(fingerprint: string, dice: Dice): Promise<void>;
+  forget(fingerprint: string): Promise<void>;
 }
 
 export type Guards = Readonly<Record<GuardKind, KeyGuard>>;

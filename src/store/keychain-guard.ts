@@ -37,7 +37,7 @@ export function createKeychainGuard(keychain: Keychain): KeyGuard {
     },
     check: async () => {},
     make: async (dice) => ({ key: Uint8Array.from(dice.bytes(KEY_BYTES)), recipe: "" }),
-    async keep(key, _dice, { isPerson }) {
+    async keep(key, { isPerson }) {
       const fingerprint = fingerprintOf(key);
       await keychain.set(fingerprint, PREFIX + Buffer.from(key).toString("base64url"), isPerson);
       // Some tools say "done" to what they did not do; nothing is wrapped by a key that cannot be had again.

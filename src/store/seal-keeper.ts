@@ -155,7 +155,7 @@ class Keeper implements SealKeeper {
     // Written down before it is kept anywhere, so that a change that never comes about leaves nothing behind for good.
     db.transaction(() => table.insertSpareKey(db, spare));
     try {
-      await guards[guard].keep(key, dice, { given, isPerson: true });
+      await guards[guard].keep(key, { given, isPerson: true });
       const { dataKey, seal } = this.#open();
       const before = table.readWrappedKey(db)!;
       const wrapped = wrapKey(before.id, dataKey, key, dice);
@@ -238,7 +238,7 @@ class Keeper implements SealKeeper {
   async #begin(lastId: number, guard: GuardKind, asker: Asker): Promise<void> {
     const { db, guards, dice, clock, log } = this.#deps;
     const { key, recipe } = await guards[guard].make(dice, asker.given);
-    await guards[guard].keep(key, dice, asker);
+    await guards[guard].keep(key, asker);
     const dataKey = Uint8Array.from(dice.bytes(KEY_BYTES));
     const [id, nowMs, fingerprint] = [lastId + 1, clock.nowMs(), fingerprintOf(key)];
     const wrapped = wrapKey(id, dataKey, key, dice);
@@ -250,14 +250,14 @@ class Keeper implements SealKeeper {
 
   /** Takes away keys that guard nothing. What cannot be reached now is tried again at the next opening. */
   async #clearUp(): Promise<void> {
-    const { db, guards, dice, log } = this.#deps;
+    const { db, guards, log } = this.#deps;
     const spares = table.readSpareKeys(db);
     if (spares.length === 0) return;
     this.#shortenLog();
     for (const spare of spares) {
       try {
         if (spare.fingerprint !== table.readWrappedKey(db)?.fingerprint)
-          await guards[spare.guard].forget(spare.fingerprint, dice);
+          await guards[spare.guard].forget(spare.fingerprint);
         db.transaction(() => table.deleteSpareKey(db, spare));
       } catch (error) {
         log.warn("seal.old_key_stays", { guard: spare.guard, place: guards[spare.guard].place, error });

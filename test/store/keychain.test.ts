@@ -41,7 +41,7 @@ for (const [platform, tool] of TOOLS) {
     const guard = (limitMs = 30_000) => guardWith(`${fake.bin}:/usr/bin:/bin`, limitMs);
     const kept = async () => {
       const { key } = await guard().make(systemDice, null);
-      await guard().keep(key, systemDice, DAEMON);
+      await guard().keep(key, DAEMON);
       return { key, wanted: { fingerprint: fingerprintOf(key), recipe: "" } };
     };
 
@@ -50,8 +50,8 @@ for (const [platform, tool] of TOOLS) {
       const [one, two] = [await kept(), await kept()];
       expect(await guard().load(one.wanted, DAEMON)).toEqual({ kind: "key", key: one.key });
       expect(await guard().load(two.wanted, DAEMON)).toEqual({ kind: "key", key: two.key });
-      await guard().forget(one.wanted.fingerprint, systemDice);
-      await guard().forget(one.wanted.fingerprint, systemDice);
+      await guard().forget(one.wanted.fingerprint);
+      await guard().forget(one.wanted.fingerprint);
       expect((await guard().load(one.wanted, DAEMON)).kind).toBe("absent");
       expect((await guard().load(two.wanted, DAEMON)).kind).toBe("key");
       expect(fake.calls()).not.toContain("rotor-key-v1");
@@ -63,7 +63,7 @@ for (const [platform, tool] of TOOLS) {
       expect(await guard(1).refusal()).toMatch(/did not answer/);
       const told = await expectCode(guard(1).load(wanted, DAEMON), "seal_key_missing");
       expect(told.message).toMatch(/did not answer/);
-      await expectCode(guard(1).keep(systemDice.bytes(32), systemDice, DAEMON), "guard_unavailable");
+      await expectCode(guard(1).keep(systemDice.bytes(32), DAEMON), "guard_unavailable");
     });
 
     test("locked, it is told in the tool's own words; opened again it answers", async () => {
@@ -80,7 +80,7 @@ for (const [platform, tool] of TOOLS) {
       fake.mood = "garbage";
       expect((await expectCode(guard().load(wanted, DAEMON), "seal_key_missing")).message).toMatch(/not Rotor's key/);
       fake.mood = "deaf";
-      await expectCode(guard().keep(systemDice.bytes(32), systemDice, DAEMON), "guard_unavailable");
+      await expectCode(guard().keep(systemDice.bytes(32), DAEMON), "guard_unavailable");
       expect(fake.entries()).toEqual([wanted.fingerprint]);
     });
 

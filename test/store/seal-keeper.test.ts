@@ -93,8 +93,8 @@ function watched(guard: KeyGuard, onInstant: (() => void) | undefined): KeyGuard
   return {
     ...guard,
     make: (dice, given) => around(guard.make(dice, given)),
-    keep: (key, dice, asker) => around(guard.keep(key, dice, asker)),
-    forget: (fingerprint, dice) => around(guard.forget(fingerprint, dice)),
+    keep: (key, asker) => around(guard.keep(key, asker)),
+    forget: (fingerprint) => around(guard.forget(fingerprint)),
   };
 }
 

@@ -37,8 +37,12 @@ export interface SpawnedDaemon {
 }
 
 /** Starts one and does not wait for anything. */
-export function spawnDaemon(env: Record<string, string>, args: readonly string[] = ["--port", "0"]): SpawnedDaemon {
-  const child = Bun.spawn([...ROTOR, "daemon", ...args], { env, stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+export function spawnDaemon(
+  env: Record<string, string>,
+  args: readonly string[] = ["--port", "0"],
+  program: readonly string[] = ROTOR,
+): SpawnedDaemon {
+  const child = Bun.spawn([...program, "daemon", ...args], { env, stdin: "ignore", stdout: "ignore", stderr: "pipe" });
   const said = new Response(child.stderr).text();
   return {
     pid: child.pid,
@@ -53,10 +57,11 @@ export async function startDaemonProcess(
   home: string,
   env: Record<string, string>,
   args?: readonly string[],
+  program?: readonly string[],
 ): Promise<DaemonProcess> {
   const logFile = join(home, "rotor.log");
   const logFrom = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
-  const spawned = spawnDaemon(env, args);
+  const spawned = spawnDaemon(env, args, program);
   let exit: number | null = null;
   void spawned.exited.then((code) => {
     exit = code;

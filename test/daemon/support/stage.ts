@@ -24,6 +24,8 @@ export interface StartOptions {
   readonly home?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** Another program than the one that is tested: what runs the daemon, without its first word. */
+  readonly program?: readonly string[];
 }
 
 export interface Stage extends AsyncDisposable {
@@ -46,8 +48,8 @@ export async function openStage(scenario: Scenario = {}): Promise<Stage> {
   const sim = await createSimulator({ clock: systemClock, dice: systemDice, scenario });
   const started: { pid: number; exited: Promise<number>; end(): void }[] = [];
   const homes = new Set<string>();
-  const launch = async (dataDir: string, env: Record<string, string>, args?: readonly string[]) => {
-    const daemon = await startDaemonProcess(dataDir, env, args);
+  const launch = async (dataDir: string, env: Record<string, string>, { args, program }: StartOptions = {}) => {
+    const daemon = await startDaemonProcess(dataDir, env, args, program);
     started.push({ pid: daemon.pid, exited: daemon.exited, end: () => void daemon.kill() });
     return daemon;
   };
@@ -73,7 +75,7 @@ export async function openStage(scenario: Scenario = {}): Promise<Stage> {
       ROTOR_UPSTREAM_ISSUER: sim.issuer,
       ...options.env,
     }),
-    start: (options = {}) => launch(stage.home(options.home), stage.env(options), options.args),
+    start: (options = {}) => launch(stage.home(options.home), stage.env(options), options),
     startIn(dataDir, env) {
       homes.add(dataDir);
       return launch(dataDir, env);
