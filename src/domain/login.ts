@@ -24,7 +24,15 @@ export interface Login {
   readonly accountId: AccountId | null;
   /** That account was added by it, as opposed to a known one that took new credentials. */
   readonly added: boolean;
+  /** All that the person may sign in to, as upstream said at its end. */
+  readonly workspaces: readonly Workspace[];
   readonly error: LoginFailure | null;
+}
+
+export interface Workspace {
+  readonly id: string;
+  /** Empty when upstream gives it none. */
+  readonly name: string;
 }
 
 export type LoginMethod = "browser" | "device" | "manual";

@@ -32,6 +32,7 @@ import { createSettingDesk } from "./setting-desk.ts";
 import { createUsagePoller, type UsagePoller } from "./usage-poller.ts";
 import { createUsageReader } from "./usage-reader.ts";
 import { createWindowHistory } from "./window-history.ts";
+import { createWorkspaceReader } from "./workspace-reader.ts";
 
 export interface RunningEngine extends Engine {
   /** Requests being served now. */
@@ -81,7 +82,8 @@ export async function createEngine(
   const affinity = createAffinityTable();
   const book = createExchangeBook({ store, clock, scheduler, settings, log });
   const spending = await createSpending({ ...deps, stored, scheduler, settings, audit });
-  const logins = createLoginDesk({ ...deps, ...intake, scheduler });
+  const workspaces = createWorkspaceReader({ ...intake, upstream, settings, clock });
+  const logins = createLoginDesk({ ...deps, ...intake, workspaces, scheduler });
   const counters = { exchanges: 0, served: 0, failovers: 0, clientsGone: 0 };
   const pacer = createResendPacer();
   const exchangeDeps = { ...intake, pacer, leases, upstream, affinity, book, ...spending, settings, log, counters };
@@ -92,7 +94,7 @@ export async function createEngine(
   const selection = createSelectionDesk({ keeper, leases, audit, log, settings, nowMs: () => clock.nowMs() });
   const history = createWindowHistory({ keeper, store, selection, settings, clock, scheduler, log });
   const catalogue = createCatalogue({ clock, run });
-  const reader = createUsageReader(exchangeDeps);
+  const reader = createUsageReader({ ...exchangeDeps, workspaces });
   const poller = createUsagePoller({ keeper, reader, settings, clock, scheduler, dice, log });
   const redeems = createRedeemDesk({ ...exchangeDeps, store, audit, reader });
   const exchanges: ExchangeDesk = { run, open: book.open, list: book.list, get: book.get, watch: book.watch };

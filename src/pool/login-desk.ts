@@ -23,10 +23,12 @@ import { readCallbackAddress } from "./callback-address.ts";
 import type { CallbackEnd, CallbackListener, OpenCallbackListener } from "./callback-listener.ts";
 import type { LoginDesk, LoginRequest } from "./engine.ts";
 import type { Scheduler } from "./scheduler.ts";
+import type { WorkspaceReader } from "./workspace-reader.ts";
 
 export interface LoginDeskDeps extends IntakeDeps {
   readonly loginIssuer: LoginIssuer;
   readonly openCallbackListener: OpenCallbackListener;
+  readonly workspaces: Pick<WorkspaceReader, "learn">;
   readonly scheduler: Scheduler;
   readonly log: Log;
 }
@@ -124,7 +126,8 @@ export function createLoginDesk(deps: LoginDeskDeps): ClosableLoginDesk {
         const { account, added } = await deps.audit.as(flow.actor, () =>
           adoptLogin(deps, { ...found, refreshedAtMs: null }, wish),
         );
-        end(flow, { state: "completed", accountId: account.id, added });
+        const workspaces = await deps.workspaces.learn(account.id, flow.abort.signal);
+        end(flow, { state: "completed", accountId: account.id, added, workspaces });
       } catch (thrown) {
         fail(flow, thrown);
       }
@@ -275,8 +278,7 @@ function newFlow(
     expiresAtMs: nowMs + OPEN_FOR_MS,
     endedAtMs: null,
     accountId: null,
-    added: false,
-    error: null,
+    ...{ added: false, workspaces: [], error: null },
   };
   const abort = new AbortController();
   return { login, request, actor, authorization, abort, settling: null, isAdopting: false, problem: null };

@@ -1,7 +1,8 @@
 /** `rotor login` at the terminal: what is shown, what is asked of the daemon, and how each end looks. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { create } from "@bufbuild/protobuf";
 import { AppError } from "../../src/base/errors.ts";
-import { LoginMethod, LoginState } from "../../src/gen/rotor/v1/login_service_pb.ts";
+import { LoginMethod, LoginState, WorkspaceSchema } from "../../src/gen/rotor/v1/login_service_pb.ts";
 import { until } from "../control/harness.ts";
 import { accountOf } from "../support/fake-engine.ts";
 import type { RunOptions } from "./harness.ts";
@@ -207,6 +208,39 @@ test("on a terminal it asks for another one, and takes no for the default", asyn
   expect(stage.started.map(({ alias }) => alias)).toEqual(["first", "second"]);
   expect(out.match(/added login-/g)).toHaveLength(2);
   expect(err.match(/Add another\? \[y\/N\]/g)).toHaveLength(2);
+});
+
+test("somebody who is in several workspaces is offered the others, by number or name, one after another", async () => {
+  const left = [
+    { id: "ws-2", name: "Acme" },
+    { id: "ws-3", name: "Beta Labs" },
+  ];
+  stage.onStart = (login) => {
+    const here = stage.started.map(({ workspaceId }) => workspaceId);
+    const others = left.filter(({ id }) => !here.includes(id)).map((one) => create(WorkspaceSchema, one));
+    stage.change(login.id, { otherWorkspaces: others });
+    stage.complete(login.id, accountMessage(login.id));
+  };
+  const answers = ["9", "2", "acme", ""];
+  const { err, exit } = await stage.run({ columns: 80, answer: answers }, "login", "first", "--device");
+  expect(exit).toBe(0);
+  expect(stage.started.map(({ alias, workspaceId }) => [alias, workspaceId])).toEqual([
+    ["first", ""],
+    ["", "ws-3"],
+    ["", "ws-2"],
+  ]);
+  expect(err).toContain("1 Acme, 2 Beta Labs");
+  expect(err).toContain("say a number from 1 to 2");
+});
+
+test("without a terminal the others are named with the command that signs in to them", async () => {
+  stage.onStart = (login) => {
+    stage.change(login.id, { otherWorkspaces: [create(WorkspaceSchema, { id: "ws-2", name: "Acme" })] });
+    stage.complete(login.id, accountMessage(login.id));
+  };
+  const { err } = await stage.run({}, "login", "--device");
+  expect(err).toContain("Acme (rotor login --workspace ws-2)");
+  expect(stage.started).toHaveLength(1);
 });
 
 test("--json prints every change and asks nothing", async () => {

@@ -202,6 +202,29 @@ test("a taken port sends it to the other one, two taken ports are said, and a ca
   expect([first, second]).toHaveLength(2);
 });
 
+test("a login learns what its workspaces are called and which others there are; one that upstream does not tell does no harm", async () => {
+  const person = { email: "gamma@people.example", userId: "user-gamma" };
+  for (const plan of ["team", "plus"]) stage.sim.addAccount({ ...person, alias: `gamma-${plan}`, plan });
+  await visit(await start("BROWSER", { alias: "one" }), "gamma-team");
+  expect(await daemon.control.account("one")).toMatchObject({ workspaceName: "gamma-team workspace" });
+  const { logins } = await daemon.control.call<{
+    logins: (LoginJson & { otherWorkspaces: { id: string; name: string }[] })[];
+  }>("LoginService/ListLogins");
+  const others = logins.find(({ account }) => account?.alias === "one")!.otherWorkspaces;
+  expect(others).toEqual([{ id: stage.sim.account("gamma-plus").accountId, name: "Personal" }]);
+  // To the other one, by its id; then none is left to offer.
+  const second = await start("BROWSER", { alias: "two", workspaceId: others[0]!.id });
+  await visit(second, "gamma-plus");
+  expect(await loginNow(second.id)).toMatchObject({
+    account: { alias: "two", workspaceName: "Personal" },
+    otherWorkspaces: [],
+  });
+  stage.sim.addFault({ at: "accounts_check", kind: "server_error", times: "always" });
+  const third = await start("BROWSER", { alias: "three" });
+  await visit(third, "alpha");
+  expect(await loginNow(third.id)).toMatchObject({ state: "LOGIN_STATE_COMPLETED", account: { alias: "three" } });
+});
+
 test("what was added by a login is there after a kill, and open logins are not", async () => {
   await visit(await start("BROWSER", { alias: "kept" }), "alpha");
   await start("BROWSER");

@@ -57,6 +57,7 @@ export function createFakeLogins(nowMs: () => number): FakeLogins {
         endedAtMs: null,
         accountId: null,
         added: false,
+        workspaces: [],
         error: null,
       });
     },

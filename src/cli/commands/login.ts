@@ -14,6 +14,7 @@ import { bulkLogin } from "../login-bulk.ts";
 import { runLogin } from "../login-flow.ts";
 import { chosenMethod, METHOD_OPTIONS } from "../login-method.ts";
 import { loginTable } from "../login-text.ts";
+import { chooseWorkspace, isAtTerminal } from "../login-workspaces.ts";
 import { printable } from "../print.ts";
 import { notFound } from "../resolve.ts";
 import { listAccounts } from "./account.ts";
@@ -23,6 +24,7 @@ const login: Command = {
   summary: "sign in and add the account to the pool",
   details: [
     "Without an option: a browser where one can be opened, else a code that is typed on a page. On a terminal it asks for another one afterwards. --json prints the login after every change, one JSON document a line.",
+    "Whoever is in several workspaces is offered the others when the first is there.",
     "rotor login list and rotor login cancel show and end logins that are open.",
   ],
   args: [{ name: "ALIAS", about: "name for the account; without it one is made up", optional: true }],
@@ -60,9 +62,12 @@ const login: Command = {
     if (input.has("check") || input.value("only") !== null) throw usage("--check and --only belong to --from");
     let alias = input.arg(0);
     const workspace = input.value("workspace");
-    const workspaceId = workspace === null ? undefined : resolveWorkspace(await listAccounts(context), workspace);
+    let workspaceId = workspace === null ? undefined : resolveWorkspace(await listAccounts(context), workspace);
     for (;;) {
-      await runLogin(context, { chosen, alias, accountId: null, email: null, workspaceId, command: "rotor login" });
+      const order = { chosen, alias, accountId: null, email: null, workspaceId, command: "rotor login" };
+      workspaceId = (await chooseWorkspace(context, await runLogin(context, order))) ?? undefined;
+      alias = null;
+      if (workspaceId !== undefined) continue;
       if (!(await wantsAnother(context))) return 0;
       alias = (await context.io.ask("Its alias (Enter: one is made up): ")).trim() || null;
     }
@@ -85,7 +90,7 @@ function usage(message: string): AppError {
 }
 
 async function wantsAnother({ io, print }: Context): Promise<boolean> {
-  if (!io.stdinIsTty || !io.stdout.isTty || print.json) return false;
+  if (!isAtTerminal(io, print)) return false;
   const typed = (await io.ask("Add another? [y/N] ")).trim().toLowerCase();
   return !io.interrupted.aborted && (typed === "y" || typed === "yes");
 }

@@ -4,7 +4,8 @@
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { AppError } from "../../base/errors.ts";
-import type { Login } from "../../domain/login.ts";
+import type { Account } from "../../domain/account.ts";
+import type { Login, Workspace } from "../../domain/login.ts";
 import * as loginPb from "../../gen/rotor/v1/login_service_pb.ts";
 import type { Engine } from "../../pool/engine.ts";
 import { accountConverter } from "./accounts.ts";
@@ -51,5 +52,13 @@ export function loginMessage(
     added: login.added,
     errorCode: login.error?.code ?? "",
     errorMessage: login.error?.message ?? "",
+    otherWorkspaces: account === null ? [] : othersOf(login, account, engine),
   };
+}
+
+/** Workspaces that this person could be signed in to as well. */
+function othersOf({ workspaces }: Login, { userId, issuer, workspaceId }: Account, engine: Engine): Workspace[] {
+  const own = engine.accounts.list().filter((account) => account.userId === userId && account.issuer === issuer);
+  const here = new Set([workspaceId, ...own.map((account) => account.workspaceId)]);
+  return workspaces.filter(({ id }) => !here.has(id));
 }

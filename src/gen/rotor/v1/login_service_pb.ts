@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/login_service.proto.
  */
 export const file_rotor_v1_login_service: GenFile = /*@__PURE__*/
-  fileDesc("Chxyb3Rvci92MS9sb2dpbl9zZXJ2aWNlLnByb3RvEghyb3Rvci52MSKmAwoFTG9naW4SCgoCaWQYASABKAkSJQoGbWV0aG9kGAIgASgOMhUucm90b3IudjEuTG9naW5NZXRob2QSIwoFc3RhdGUYAyABKA4yFC5yb3Rvci52MS5Mb2dpblN0YXRlEhUKDWF1dGhvcml6ZV91cmwYBCABKAkSFAoMcmVkaXJlY3RfdXJpGAUgASgJEhgKEHZlcmlmaWNhdGlvbl91cmwYBiABKAkSEQoJdXNlcl9jb2RlGAcgASgJEi4KCnN0YXJ0X3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIgoHYWNjb3VudBgLIAEoCzIRLnJvdG9yLnYxLkFjY291bnQSDQoFYWRkZWQYDCABKAgSEgoKZXJyb3JfY29kZRgNIAEoCRIVCg1lcnJvcl9tZXNzYWdlGA4gASgJIocBChFTdGFydExvZ2luUmVxdWVzdBIlCgZtZXRob2QYASABKA4yFS5yb3Rvci52MS5Mb2dpbk1ldGhvZBINCgVhbGlhcxgCIAEoCRISCgphY2NvdW50X2lkGAMgASgJEhIKCmxvZ2luX2hpbnQYBCABKAkSFAoMd29ya3NwYWNlX2lkGAUgASgJIjQKElN0YXJ0TG9naW5SZXNwb25zZRIeCgVsb2dpbhgBIAEoCzIPLnJvdG9yLnYxLkxvZ2luIiUKEVdhdGNoTG9naW5SZXF1ZXN0EhAKCGxvZ2luX2lkGAEgASgJIjQKEldhdGNoTG9naW5SZXNwb25zZRIeCgVsb2dpbhgBIAEoCzIPLnJvdG9yLnYxLkxvZ2luIj4KFENvbXBsZXRlTG9naW5SZXF1ZXN0EhAKCGxvZ2luX2lkGAEgASgJEhQKDGNhbGxiYWNrX3VybBgCIAEoCSI3ChVDb21wbGV0ZUxvZ2luUmVzcG9uc2USHgoFbG9naW4YASABKAsyDy5yb3Rvci52MS5Mb2dpbiImChJDYW5jZWxMb2dpblJlcXVlc3QSEAoIbG9naW5faWQYASABKAkiNQoTQ2FuY2VsTG9naW5SZXNwb25zZRIeCgVsb2dpbhgBIAEoCzIPLnJvdG9yLnYxLkxvZ2luIhMKEUxpc3RMb2dpbnNSZXF1ZXN0IjUKEkxpc3RMb2dpbnNSZXNwb25zZRIfCgZsb2dpbnMYASADKAsyDy5yb3Rvci52MS5Mb2dpbip3CgtMb2dpbk1ldGhvZBIcChhMT0dJTl9NRVRIT0RfVU5TUEVDSUZJRUQQABIYChRMT0dJTl9NRVRIT0RfQlJPV1NFUhABEhcKE0xPR0lOX01FVEhPRF9ERVZJQ0UQAhIXChNMT0dJTl9NRVRIT0RfTUFOVUFMEAMqqAEKCkxvZ2luU3RhdGUSGwoXTE9HSU5fU1RBVEVfVU5TUEVDSUZJRUQQABIXChNMT0dJTl9TVEFURV9QRU5ESU5HEAESGQoVTE9HSU5fU1RBVEVfQ09NUExFVEVEEAISFgoSTE9HSU5fU1RBVEVfRkFJTEVEEAMSGAoUTE9HSU5fU1RBVEVfQ0FOQ0VMRUQQBBIXChNMT0dJTl9TVEFURV9FWFBJUkVEEAUyrQMKDExvZ2luU2VydmljZRJNCgpTdGFydExvZ2luEhsucm90b3IudjEuU3RhcnRMb2dpblJlcXVlc3QaHC5yb3Rvci52MS5TdGFydExvZ2luUmVzcG9uc2UiBNjjGAISUgoKV2F0Y2hMb2dpbhIbLnJvdG9yLnYxLldhdGNoTG9naW5SZXF1ZXN0Ghwucm90b3IudjEuV2F0Y2hMb2dpblJlc3BvbnNlIgeQAgHY4xgCMAESVgoNQ29tcGxldGVMb2dpbhIeLnJvdG9yLnYxLkNvbXBsZXRlTG9naW5SZXF1ZXN0Gh8ucm90b3IudjEuQ29tcGxldGVMb2dpblJlc3BvbnNlIgTY4xgCElAKC0NhbmNlbExvZ2luEhwucm90b3IudjEuQ2FuY2VsTG9naW5SZXF1ZXN0Gh0ucm90b3IudjEuQ2FuY2VsTG9naW5SZXNwb25zZSIE2OMYAhJQCgpMaXN0TG9naW5zEhsucm90b3IudjEuTGlzdExvZ2luc1JlcXVlc3QaHC5yb3Rvci52MS5MaXN0TG9naW5zUmVzcG9uc2UiB5ACAdjjGAJiBnByb3RvMw", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure]);
+  fileDesc("Chxyb3Rvci92MS9sb2dpbl9zZXJ2aWNlLnByb3RvEghyb3Rvci52MSLVAwoFTG9naW4SCgoCaWQYASABKAkSJQoGbWV0aG9kGAIgASgOMhUucm90b3IudjEuTG9naW5NZXRob2QSIwoFc3RhdGUYAyABKA4yFC5yb3Rvci52MS5Mb2dpblN0YXRlEhUKDWF1dGhvcml6ZV91cmwYBCABKAkSFAoMcmVkaXJlY3RfdXJpGAUgASgJEhgKEHZlcmlmaWNhdGlvbl91cmwYBiABKAkSEQoJdXNlcl9jb2RlGAcgASgJEi4KCnN0YXJ0X3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGlyZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIgoHYWNjb3VudBgLIAEoCzIRLnJvdG9yLnYxLkFjY291bnQSDQoFYWRkZWQYDCABKAgSEgoKZXJyb3JfY29kZRgNIAEoCRIVCg1lcnJvcl9tZXNzYWdlGA4gASgJEi0KEG90aGVyX3dvcmtzcGFjZXMYDyADKAsyEy5yb3Rvci52MS5Xb3Jrc3BhY2UiJQoJV29ya3NwYWNlEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkihwEKEVN0YXJ0TG9naW5SZXF1ZXN0EiUKBm1ldGhvZBgBIAEoDjIVLnJvdG9yLnYxLkxvZ2luTWV0aG9kEg0KBWFsaWFzGAIgASgJEhIKCmFjY291bnRfaWQYAyABKAkSEgoKbG9naW5faGludBgEIAEoCRIUCgx3b3Jrc3BhY2VfaWQYBSABKAkiNAoSU3RhcnRMb2dpblJlc3BvbnNlEh4KBWxvZ2luGAEgASgLMg8ucm90b3IudjEuTG9naW4iJQoRV2F0Y2hMb2dpblJlcXVlc3QSEAoIbG9naW5faWQYASABKAkiNAoSV2F0Y2hMb2dpblJlc3BvbnNlEh4KBWxvZ2luGAEgASgLMg8ucm90b3IudjEuTG9naW4iPgoUQ29tcGxldGVMb2dpblJlcXVlc3QSEAoIbG9naW5faWQYASABKAkSFAoMY2FsbGJhY2tfdXJsGAIgASgJIjcKFUNvbXBsZXRlTG9naW5SZXNwb25zZRIeCgVsb2dpbhgBIAEoCzIPLnJvdG9yLnYxLkxvZ2luIiYKEkNhbmNlbExvZ2luUmVxdWVzdBIQCghsb2dpbl9pZBgBIAEoCSI1ChNDYW5jZWxMb2dpblJlc3BvbnNlEh4KBWxvZ2luGAEgASgLMg8ucm90b3IudjEuTG9naW4iEwoRTGlzdExvZ2luc1JlcXVlc3QiNQoSTGlzdExvZ2luc1Jlc3BvbnNlEh8KBmxvZ2lucxgBIAMoCzIPLnJvdG9yLnYxLkxvZ2luKncKC0xvZ2luTWV0aG9kEhwKGExPR0lOX01FVEhPRF9VTlNQRUNJRklFRBAAEhgKFExPR0lOX01FVEhPRF9CUk9XU0VSEAESFwoTTE9HSU5fTUVUSE9EX0RFVklDRRACEhcKE0xPR0lOX01FVEhPRF9NQU5VQUwQAyqoAQoKTG9naW5TdGF0ZRIbChdMT0dJTl9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0xPR0lOX1NUQVRFX1BFTkRJTkcQARIZChVMT0dJTl9TVEFURV9DT01QTEVURUQQAhIWChJMT0dJTl9TVEFURV9GQUlMRUQQAxIYChRMT0dJTl9TVEFURV9DQU5DRUxFRBAEEhcKE0xPR0lOX1NUQVRFX0VYUElSRUQQBTKtAwoMTG9naW5TZXJ2aWNlEk0KClN0YXJ0TG9naW4SGy5yb3Rvci52MS5TdGFydExvZ2luUmVxdWVzdBocLnJvdG9yLnYxLlN0YXJ0TG9naW5SZXNwb25zZSIE2OMYAhJSCgpXYXRjaExvZ2luEhsucm90b3IudjEuV2F0Y2hMb2dpblJlcXVlc3QaHC5yb3Rvci52MS5XYXRjaExvZ2luUmVzcG9uc2UiB5ACAdjjGAIwARJWCg1Db21wbGV0ZUxvZ2luEh4ucm90b3IudjEuQ29tcGxldGVMb2dpblJlcXVlc3QaHy5yb3Rvci52MS5Db21wbGV0ZUxvZ2luUmVzcG9uc2UiBNjjGAISUAoLQ2FuY2VsTG9naW4SHC5yb3Rvci52MS5DYW5jZWxMb2dpblJlcXVlc3QaHS5yb3Rvci52MS5DYW5jZWxMb2dpblJlc3BvbnNlIgTY4xgCElAKCkxpc3RMb2dpbnMSGy5yb3Rvci52MS5MaXN0TG9naW5zUmVxdWVzdBocLnJvdG9yLnYxLkxpc3RMb2dpbnNSZXNwb25zZSIHkAIB2OMYAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure]);
 
 /**
  * One OAuth flow.
@@ -120,6 +120,14 @@ export type Login = Message<"rotor.v1.Login"> & {
    * @generated from field: string error_message = 14;
    */
   errorMessage: string;
+
+  /**
+   * Further workspaces that the person may sign in to and no account here is of; empty until it is completed, and when upstream does not
+   * say.
+   *
+   * @generated from field: repeated rotor.v1.Workspace other_workspaces = 15;
+   */
+  otherWorkspaces: Workspace[];
 };
 
 /**
@@ -128,6 +136,34 @@ export type Login = Message<"rotor.v1.Login"> & {
  */
 export const LoginSchema: GenMessage<Login> = /*@__PURE__*/
   messageDesc(file_rotor_v1_login_service, 0);
+
+/**
+ * A workspace that somebody is in.
+ *
+ * @generated from message rotor.v1.Workspace
+ */
+export type Workspace = Message<"rotor.v1.Workspace"> & {
+  /**
+   * Its id, for StartLogin.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * What it is called; empty when it has no name.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message rotor.v1.Workspace.
+ * Use `create(WorkspaceSchema)` to create a new message.
+ */
+export const WorkspaceSchema: GenMessage<Workspace> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_login_service, 1);
 
 /**
  * Request of StartLogin.
@@ -176,7 +212,7 @@ export type StartLoginRequest = Message<"rotor.v1.StartLoginRequest"> & {
  * Use `create(StartLoginRequestSchema)` to create a new message.
  */
 export const StartLoginRequestSchema: GenMessage<StartLoginRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_login_service, 1);
+  messageDesc(file_rotor_v1_login_service, 2);
 
 /**
  * Response of StartLogin.
@@ -197,7 +233,7 @@ export type StartLoginResponse = Message<"rotor.v1.StartLoginResponse"> & {
  * Use `create(StartLoginResponseSchema)` to create a new message.
  */
 export const StartLoginResponseSchema: GenMessage<StartLoginResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_login_service, 2);
+  messageDesc(file_rotor_v1_login_service, 3);
 
 /**
  * Request of WatchLogin.
@@ -218,7 +254,7 @@ export type WatchLoginRequest = Message<"rotor.v1.WatchLoginRequest"> & {
  * Use `create(WatchLoginRequestSchema)` to create a new message.
  */
 export const WatchLoginRequestSchema: GenMessage<WatchLoginRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_login_service, 3);
+  messageDesc(file_rotor_v1_login_service, 4);
 
 /**
  * Response of WatchLogin.
@@ -239,7 +275,7 @@ export type WatchLoginResponse = Message<"rotor.v1.WatchLoginResponse"> & {
  * Use `create(WatchLoginResponseSchema)` to create a new message.
  */
 export const WatchLoginResponseSchema: GenMessage<WatchLoginResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_login_service, 4);
+  messageDesc(file_rotor_v1_login_service, 5);
 
 /**
  * Request of CompleteLogin.
@@ -267,7 +303,7 @@ export type CompleteLoginRequest = Message<"rotor.v1.CompleteLoginRequest"> & {
  * Use `create(CompleteLoginRequestSchema)` to create a new message.
  */
 export const CompleteLoginRequestSchema: GenMessage<CompleteLoginRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_login_service, 5);
+  messageDesc(file_rotor_v1_login_service, 6);
 
 /**
  * Response of CompleteLogin.
@@ -288,7 +324,7 @@ export type CompleteLoginResponse = Message<"rotor.v1.CompleteLoginResponse"> & 
  * Use `create(CompleteLoginResponseSchema)` to create a new message.
  */
 export const CompleteLoginResponseSchema: GenMessage<CompleteLoginResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_login_service, 6);
+  messageDesc(file_rotor_v1_login_service, 7);
 
 /**
  * Request of CancelLogin.
@@ -309,7 +345,7 @@ export type CancelLoginRequest = Message<"rotor.v1.CancelLoginRequest"> & {
  * Use `create(CancelLoginRequestSchema)` to create a new message.
  */
 export const CancelLoginRequestSchema: GenMessage<CancelLoginRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_login_service, 7);
+  messageDesc(file_rotor_v1_login_service, 8);
 
 /**
  * Response of CancelLogin.
@@ -330,7 +366,7 @@ export type CancelLoginResponse = Message<"rotor.v1.CancelLoginResponse"> & {
  * Use `create(CancelLoginResponseSchema)` to create a new message.
  */
 export const CancelLoginResponseSchema: GenMessage<CancelLoginResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_login_service, 8);
+  messageDesc(file_rotor_v1_login_service, 9);
 
 /**
  * Request of ListLogins.
@@ -345,7 +381,7 @@ export type ListLoginsRequest = Message<"rotor.v1.ListLoginsRequest"> & {
  * Use `create(ListLoginsRequestSchema)` to create a new message.
  */
 export const ListLoginsRequestSchema: GenMessage<ListLoginsRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_login_service, 9);
+  messageDesc(file_rotor_v1_login_service, 10);
 
 /**
  * Response of ListLogins.
@@ -366,7 +402,7 @@ export type ListLoginsResponse = Message<"rotor.v1.ListLoginsResponse"> & {
  * Use `create(ListLoginsResponseSchema)` to create a new message.
  */
 export const ListLoginsResponseSchema: GenMessage<ListLoginsResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_login_service, 10);
+  messageDesc(file_rotor_v1_login_service, 11);
 
 /**
  * How a person signs in.
