@@ -94,8 +94,16 @@ export async function createEngine(
   const selection = createSelectionDesk({ keeper, leases, audit, log, settings, nowMs: () => clock.nowMs() });
   const history = createWindowHistory({ keeper, store, selection, settings, clock, scheduler, log });
   const catalogue = createCatalogue({ clock, run });
-  const reader = createUsageReader({ ...exchangeDeps, workspaces });
-  const poller = createUsagePoller({ keeper, reader, settings, clock, scheduler, dice, log });
+  const reader = createUsageReader(exchangeDeps);
+  const poller = createUsagePoller({
+    keeper,
+    reader: workspaces.inPassing(reader),
+    settings,
+    clock,
+    scheduler,
+    dice,
+    log,
+  });
   const redeems = createRedeemDesk({ ...exchangeDeps, store, audit, reader });
   const exchanges: ExchangeDesk = { run, open: book.open, list: book.list, get: book.get, watch: book.watch };
   const asking = { reader, redeems, exchanges, catalogue, holdsOn: selection.holdsOn };

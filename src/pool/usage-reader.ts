@@ -6,7 +6,6 @@ import { fromUnknown } from "../base/errors.ts";
 import type { Account, AccountId } from "../domain/account.ts";
 import { readUsageBody } from "../upstream/usage-body.ts";
 import { type CallDeps, callAccount } from "./account-call.ts";
-import type { WorkspaceReader } from "./workspace-reader.ts";
 
 export type UsageEnd =
   | { readonly kind: "read"; readonly account: Account }
@@ -20,9 +19,7 @@ export interface UsageReader {
 /** As the official client asks, and where upstream has no such path (wire §3.10). */
 const PATHS = ["/wham/usage", "/codex/usage"] as const;
 
-export function createUsageReader(
-  deps: CallDeps & { readonly clock: Clock; readonly workspaces: Pick<WorkspaceReader, "learnInPassing"> },
-): UsageReader {
+export function createUsageReader(deps: CallDeps & { readonly clock: Clock }): UsageReader {
   const { keeper, clock } = deps;
   const read = async (id: AccountId, signal: AbortSignal): Promise<UsageEnd> => {
     for (const path of PATHS) {
@@ -33,7 +30,6 @@ export function createUsageReader(
       const observation = readUsageBody(end.text, atMs);
       if (observation === null) return failed("the usage endpoint answered what cannot be read");
       const account = keeper.apply(id, { kind: "observed", atMs, observation });
-      if (account !== null) await deps.workspaces.learnInPassing(id, signal);
       return account === null ? failed("the account was removed meanwhile") : { kind: "read", account };
     }
     return failed("upstream has no usage endpoint");

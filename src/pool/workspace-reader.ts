@@ -7,12 +7,13 @@ import type { Account, AccountId } from "../domain/account.ts";
 import type { Workspace } from "../domain/login.ts";
 import { readWorkspacesBody } from "../upstream/workspaces-body.ts";
 import { type CallDeps, callAccount } from "./account-call.ts";
+import type { UsageReader } from "./usage-reader.ts";
 
 export interface WorkspaceReader {
   /** All that this login may be signed in to; none when upstream does not say. Accounts take their names. Never rejects. */
   learn(id: AccountId, signal: AbortSignal): Promise<readonly Workspace[]>;
-  /** The same when the name is not known, or was learnt long ago. */
-  learnInPassing(id: AccountId, signal: AbortSignal): Promise<void>;
+  /** Usage that is read brings the name along when it is not known, or was learnt long ago. */
+  inPassing(reader: UsageReader): UsageReader;
 }
 
 /** The official client asks at every start (wire §3.1); names change once in years. */
@@ -50,13 +51,20 @@ export function createWorkspaceReader(deps: CallDeps & { readonly clock: Clock }
     }
     return workspaces;
   };
+  const isDue = (id: AccountId) => {
+    const known = keeper.get(id)?.workspaceName ?? null;
+    const lastAtMs = askedAtMs.get(id) ?? (known === null ? Number.NEGATIVE_INFINITY : startedAtMs);
+    return clock.nowMs() - lastAtMs >= AGAIN_AFTER_MS;
+  };
   return {
     learn,
-    async learnInPassing(id, signal) {
-      const known = keeper.get(id)?.workspaceName ?? null;
-      const lastAtMs = askedAtMs.get(id) ?? (known === null ? Number.NEGATIVE_INFINITY : startedAtMs);
-      if (clock.nowMs() - lastAtMs >= AGAIN_AFTER_MS) await learn(id, signal);
-    },
+    inPassing: (reader) => ({
+      async read(id, signal) {
+        const end = await reader.read(id, signal);
+        if (end.kind === "read" && isDue(id)) await learn(id, signal);
+        return end;
+      },
+    }),
   };
 }
 
