@@ -75,8 +75,7 @@ export async function createEngine(
   }
   const keeper = createKeeper({ stored: { ...stored, accounts }, store, clock, scheduler, audit, log });
   const leases = createLeaseDesk({ keeper, clock, dice, settings });
-  const { watchedFiles } = stored;
-  const custody = createCustody({ ...deps, watchedFiles, keeper, scheduler, settings, audit });
+  const custody = createCustody({ ...deps, watchedFiles: stored.watchedFiles, keeper, scheduler, settings, audit });
   const { intake, watch } = custody;
   const { credentials } = intake;
   const affinity = createAffinityTable();
