@@ -202,7 +202,7 @@ export class EngineRoom {
     await proveSeal(store);
     const { issuer, clientId, baseUrl, client } = config.upstream;
     this.#upstream?.close();
-    this.#upstream = createUpstream({ baseUrl, client, clock, log });
+    this.#upstream = createUpstream({ baseUrl, client, clock, dice, log });
     this.#engine = await createEngine({
       store,
       upstream: this.#upstream,

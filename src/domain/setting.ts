@@ -98,6 +98,12 @@ export const SETTINGS = {
     unit: "seconds",
     why: "the Codex client itself gives up after 300 s without an event",
   },
+  upstream_transport: {
+    type: "choice",
+    default: "auto",
+    values: ["auto", "http", "websocket"],
+    why: "a client's WebSocket goes on as one, HTTP stays HTTP; websocket carries both, for a faster first word",
+  },
   refresh_minutes_before_expiry: {
     type: "integer",
     default: 5,

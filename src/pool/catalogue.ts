@@ -33,6 +33,7 @@ export function createCatalogue(deps: {
       stream: false,
       filter: null,
       unpack: true,
+      socket: null,
       conversation: null,
       project: null,
       effort: null,

@@ -158,6 +158,8 @@ export interface ExchangeRequest {
   readonly filter: (() => ByteFilter) | null;
   /** Undo a `content-encoding` that upstream chose unasked: for a door that reads or edits the bytes. */
   readonly unpack: boolean;
+  /** For a request that came over a WebSocket; null for HTTP. */
+  readonly socket: SocketAsk | null;
   /** An inference stream, as opposed to a control call that is passed through. */
   readonly stream: boolean;
   /** Only this account may serve it, as under a pin; absent: whoever may. */
@@ -171,6 +173,14 @@ export interface ExchangeRequest {
   readonly tier: string | null;
   /** Aborted when the client hangs up. */
   readonly signal: AbortSignal;
+}
+
+/** What a WebSocket's request says that one over HTTP cannot. */
+export interface SocketAsk {
+  /** Nothing is to be generated: the client only says what is to come. */
+  readonly warmUp: boolean;
+  /** The same request for whoever remembers `responseId`: with `previous_response_id`, and only the items since. */
+  readonly since: { readonly responseId: string; readonly body: Uint8Array } | null;
 }
 
 export type ExchangeAnswer =

@@ -3,23 +3,21 @@
  * is none to be had. `domain/next-step` decides, `domain/rank` orders; here it is carried out. No disk, no file, no other account's
  * refresh between a request and its first attempt.
  */
-import type { BodyBytes } from "../base/body-bytes.ts";
 import { EXCHANGE_MAX_ACCOUNTS, EXCHANGE_MAX_ATTEMPTS } from "../base/bounds.ts";
 import { AppError, fromUnknown } from "../base/errors.ts";
-import { type HeaderList, headerValue, withoutHeaders } from "../base/header-list.ts";
 import type { Log } from "../base/log.ts";
 import type { Account, AccountId } from "../domain/account.ts";
 import { nextStep, type Step } from "../domain/next-step.ts";
 import { NOTHING_OBSERVED, type Observation, type Outcome } from "../domain/outcome.ts";
 import type { AttemptEnd, FailedAttempt, OpenedAttempt, Upstream } from "../upstream/upstream.ts";
 import { AccountChoice, type ChoiceDeps } from "./account-choice.ts";
+import { AttemptForm } from "./attempt-form.ts";
 import type { Access, CredentialKeeper, RefreshEnd } from "./credential-keeper.ts";
 import type { ExchangeAnswer, ExchangeRequest } from "./engine.ts";
 import { ExchangeRecord, type RecordDeps } from "./exchange-record.ts";
 import { outcomeError, refusalError } from "./exchange-refusal.ts";
 import type { Lease } from "./lease-desk.ts";
 import type { ResendPacer } from "./resend-pacer.ts";
-import { canStrip, stripForeign } from "./strip-foreign.ts";
 
 export interface ExchangeDeps extends ChoiceDeps, RecordDeps {
   readonly credentials: CredentialKeeper;
@@ -53,18 +51,15 @@ class ExchangeRun {
   readonly #deps: ExchangeDeps;
   readonly #request: ExchangeRequest;
   readonly #record: ExchangeRecord;
-  #body: BodyBytes | null;
-  #headers: HeaderList;
+  readonly #form: AttemptForm;
   readonly #choice: AccountChoice;
   readonly #refreshed: AccountId[] = [];
   #sameFailures = 0;
-  #stripped = false;
 
   constructor(deps: ExchangeDeps, request: ExchangeRequest) {
     this.#deps = deps;
     this.#request = request;
-    this.#body = request.body;
-    this.#headers = request.headers;
+    this.#form = new AttemptForm(request);
     this.#record = new ExchangeRecord(deps, request);
     this.#choice = new AccountChoice(deps, request, this.#record);
   }
@@ -133,8 +128,7 @@ class ExchangeRun {
     const result = await upstream.attempt({
       method: this.#request.method,
       path: this.#request.upstreamPath,
-      headers: this.#headersFor(account.id),
-      body: this.#body,
+      ...this.#form.for(account.id, this.#choice.home(), now.upstream_transport),
       accessToken: end.access.accessToken,
       // A login that named nobody learns from its first refresh whose it is.
       workspaceId: keeper.get(account.id)?.workspaceId ?? account.workspaceId,
@@ -151,13 +145,6 @@ class ExchangeRun {
     return { access: end.access, result };
   }
 
-  /** `x-codex-turn-state` routes within one account; on another one it misroutes or is refused (wire §7). */
-  #headersFor(accountId: AccountId): HeaderList {
-    if (headerValue(this.#headers, "x-codex-turn-state") === null || this.#choice.home() === accountId)
-      return this.#headers;
-    return withoutHeaders(this.#headers, TURN_STATE);
-  }
-
   #afterFailure(tried: Tried, failed: FailedAttempt): { step: Step; outcome: Outcome } {
     const { account, access } = tried;
     this.#sameFailures = this.#record.attempts.at(-1)?.accountId === account.id ? this.#sameFailures + 1 : 1;
@@ -172,8 +159,8 @@ class ExchangeRun {
       accounts: this.#record.accounts + (isNew ? 1 : 0),
       refreshed: this.#refreshed.includes(account.id),
       sameFailures: this.#sameFailures,
-      stripped: this.#stripped,
-      canStrip: outcome.kind === "encrypted_content_rejected" && canStrip(this.#request.plainBody),
+      stripped: this.#form.stripped,
+      canStrip: outcome.kind === "encrypted_content_rejected" && this.#form.canStrip,
       maxAttempts: EXCHANGE_MAX_ATTEMPTS,
       maxAccounts: EXCHANGE_MAX_ACCOUNTS,
       dice: this.#deps.dice.fraction(),
@@ -187,11 +174,7 @@ class ExchangeRun {
   async #prepare(step: Step, accountId: AccountId, access: Access | null): Promise<Outcome | null> {
     const { credentials, clock } = this.#deps;
     if (step.kind === "same") await clock.sleep(step.delayMs, this.#request.signal);
-    if (step.kind === "strip") {
-      this.#stripped = true;
-      this.#body = stripForeign(this.#request.plainBody!) ?? this.#body;
-      this.#headers = withoutHeaders(this.#headers, CONTENT_ENCODING);
-    }
+    if (step.kind === "strip") this.#form.strip();
     if (step.kind !== "refresh") return null;
     const end = await credentials.refresh(accountId, "unauthorized_recovery", access?.generation ?? null);
     if (end.kind !== "renewed") return outcomeOf(end);
@@ -283,9 +266,6 @@ class ExchangeRun {
     });
   }
 }
-
-const TURN_STATE: ReadonlySet<string> = new Set(["x-codex-turn-state"]);
-const CONTENT_ENCODING: ReadonlySet<string> = new Set(["content-encoding"]);
 
 function outcomeOf(end: Exclude<RefreshEnd, { kind: "renewed" }>): Outcome {
   return end.kind === "rejected"

@@ -30,6 +30,18 @@ export function stripForeign(body: BodyBytes): Uint8Array | null {
   return new TextEncoder().encode(JSON.stringify({ ...request, input }));
 }
 
+/** A body as of a WebSocket, where the state of a turn stands inside it (wire §3.5); as it is when it is not the JSON that we expect. */
+export function withoutTurnState(body: Uint8Array): Uint8Array {
+  try {
+    const request = JSON.parse(new TextDecoder().decode(body)) as { client_metadata?: Record<string, unknown> };
+    if (request.client_metadata?.["x-codex-turn-state"] === undefined) return body;
+    const { "x-codex-turn-state": _state, ...client_metadata } = request.client_metadata;
+    return new TextEncoder().encode(JSON.stringify({ ...request, client_metadata }));
+  } catch {
+    return body;
+  }
+}
+
 function isEncryptedReasoning(item: unknown): boolean {
   if (typeof item !== "object" || item === null) return false;
   const { type, encrypted_content } = item as { type?: unknown; encrypted_content?: unknown };

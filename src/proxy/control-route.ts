@@ -33,6 +33,7 @@ export async function answerControl(visit: Visit): Promise<Response> {
     stream: false,
     filter: null,
     unpack: false,
+    socket: null,
     conversation: facts.conversation,
     keyId,
     ...facts.turn,

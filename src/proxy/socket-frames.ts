@@ -104,28 +104,3 @@ function parsed(text: string): Json | null {
 function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
-
-/** The answer to a request that only says what is to come: begun and complete, nothing used. */
-export function warmUpFrames(responseId: string, model: string | null, nowMs: number): string[] {
-  const response = {
-    id: responseId,
-    object: "response",
-    created_at: Math.floor(nowMs / 1_000),
-    status: "in_progress",
-    model,
-    output: [],
-    usage: null,
-  };
-  const usage = {
-    input_tokens: 0,
-    input_tokens_details: { cached_tokens: 0 },
-    output_tokens: 0,
-    output_tokens_details: { reasoning_tokens: 0 },
-    total_tokens: 0,
-  };
-  const completed = { ...response, status: "completed", usage };
-  return [
-    JSON.stringify({ type: "response.created", sequence_number: 0, response }),
-    JSON.stringify({ type: "response.completed", sequence_number: 1, response: completed }),
-  ];
-}

@@ -15,8 +15,8 @@ import { viewObject } from "./json-view.ts";
 import { withPooledLimits } from "./pooled-words.ts";
 import { scanBody, textOf } from "./request-facts.ts";
 import { type ChainBudget, SocketChain } from "./socket-chain.ts";
-import { frameOfAnswer, frameOfRefusal, openingFrames, warmUpFrames, withStatus } from "./socket-frames.ts";
-import { eventType, exchangeOf, readAsk, type SocketAsk } from "./socket-turn.ts";
+import { frameOfAnswer, frameOfRefusal, openingFrames, withStatus } from "./socket-frames.ts";
+import { type Asked, eventType, exchangeOf, readAsk } from "./socket-turn.ts";
 import { blockData, SseBlocks } from "./sse-blocks.ts";
 import { notReady, type ProxyDeps } from "./visit.ts";
 
@@ -59,7 +59,6 @@ export class SocketSession {
   #gone: AbortController | null = null;
   #full: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
   #idle: Timer | null = null;
-  #warmUps = 0;
 
   constructor(deps: ProxyDeps, visit: SocketVisit, budget: ChainBudget) {
     this.#deps = deps;
@@ -139,8 +138,7 @@ export class SocketSession {
         });
       }
       const ask = readAsk(frame, this.#chain);
-      if (ask.warmUp) this.#warmUp(ask);
-      else await this.#serve(this.#engine(), ask, gone.signal);
+      await this.#serve(this.#engine(), ask, gone.signal);
     } catch (thrown) {
       this.#refuse(fromUnknown(thrown), null);
     } finally {
@@ -157,14 +155,7 @@ export class SocketSession {
     throw new AppError("invalid_client_key", "the client key of this connection was revoked");
   }
 
-  /** Over HTTP nothing can be warmed up: the items are kept for the request that refers to them. */
-  #warmUp({ items, model }: SocketAsk): void {
-    const responseId = `resp_rotor_warm_${++this.#warmUps}`;
-    this.#chain.remember(responseId, items);
-    for (const frame of warmUpFrames(responseId, model, this.#deps.clock.nowMs())) this.#send(frame);
-  }
-
-  async #serve(engine: Engine, ask: SocketAsk, signal: AbortSignal): Promise<void> {
+  async #serve(engine: Engine, ask: Asked, signal: AbortSignal): Promise<void> {
     const { clock, bodyMaxBytes } = this.#deps;
     const visit = { ...this.#visit, engine, signal, bodyMaxBytes, nowMs: clock.nowMs };
     const answer = await engine.exchanges.run(exchangeOf(visit, ask));
@@ -186,7 +177,7 @@ export class SocketSession {
     if (error.code === "invalid_client_key") this.#close(1008, "the client key was revoked");
   }
 
-  async #deliver({ body, headers, exchangeId }: Opened, ask: SocketAsk): Promise<void> {
+  async #deliver({ body, headers, exchangeId }: Opened, ask: Asked): Promise<void> {
     const reader = body.getReader();
     if (this.#visit.surface === "codex") for (const frame of openingFrames(headers, exchangeId)) this.#send(frame);
     const blocks = new SseBlocks();

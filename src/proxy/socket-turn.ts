@@ -4,7 +4,7 @@
  */
 import { AppError } from "../base/errors.ts";
 import { type HeaderList, withoutHeaders } from "../base/header-list.ts";
-import type { ExchangeRequest } from "../pool/engine.ts";
+import type { ExchangeRequest, SocketAsk } from "../pool/engine.ts";
 import { forUpstream } from "./header-hygiene.ts";
 import { findMember, isArray, isNull, readFlag, readText, scanMembers } from "./json-members.ts";
 import { type Edit, jsonBytes, spliceMembers } from "./json-splice.ts";
@@ -14,13 +14,12 @@ import type { Items, SocketChain } from "./socket-chain.ts";
 import { commonOf, pooledEvents, sdkTurn, type TurnVisit } from "./turn.ts";
 import { createVendorEventFilter } from "./vendor-events.ts";
 
-export interface SocketAsk {
+export interface Asked {
   /** The request as it would be over HTTP, with its whole input. */
   readonly body: ScannedBody;
   /** All items of that input. */
   readonly items: Items;
-  /** Nothing is to be generated: the client only says what is to come. */
-  readonly warmUp: boolean;
+  readonly socket: SocketAsk;
   readonly model: string | null;
 }
 
@@ -30,9 +29,10 @@ const CLOSE = Buffer.from("]");
 const COMMA = Buffer.from(",");
 
 /** Throws `invalid_request`, or `previous_response_not_found` for what the chain does not hold. */
-export function readAsk(frame: ScannedBody, chain: SocketChain): SocketAsk {
+export function readAsk(frame: ScannedBody, chain: SocketChain): Asked {
   const { bytes, members } = frame;
   const edits = new Map<string, Edit>([["type", null]]);
+  let since: SocketAsk["since"] = null;
   const generate = findMember(members, "generate");
   const warmUp = readFlag(bytes, generate) === false;
   if (generate !== null) edits.set("generate", null);
@@ -42,17 +42,25 @@ export function readAsk(frame: ScannedBody, chain: SocketChain): SocketAsk {
   let items = own ?? [];
   if (previous !== null) edits.set("previous_response_id", null);
   if (previous !== null && !isNull(bytes, previous)) {
-    items = [...earlierItems(readText(bytes, previous), chain), ...items];
+    const responseId = readText(bytes, previous) ?? "";
+    items = [...earlierItems(responseId, chain), ...items];
+    since = { responseId, body: spliceMembers(bytes, members, withoutPrevious(edits)) };
     edits.set("input", arrayOf(items));
   }
-  return { body: scanBody(spliceMembers(bytes, members, edits)), items, warmUp, model: textOf(frame, "model") };
+  const body = scanBody(spliceMembers(bytes, members, edits));
+  return { body, items, socket: { warmUp, since }, model: textOf(frame, "model") };
 }
 
-function earlierItems(responseId: string | null, chain: SocketChain): Items {
-  const items = responseId === null ? null : chain.itemsOf(responseId);
+/** The same edits, but for the one that takes the reference out. */
+function withoutPrevious(edits: ReadonlyMap<string, Edit>): ReadonlyMap<string, Edit> {
+  return new Map([...edits].filter(([key]) => key !== "previous_response_id"));
+}
+
+function earlierItems(responseId: string, chain: SocketChain): Items {
+  const items = chain.itemsOf(responseId);
   if (items !== null) return items;
   // In upstream's own words: clients that know them send everything again.
-  const message = `Previous response with id '${(responseId ?? "").slice(0, 80)}' not found.`;
+  const message = `Previous response with id '${responseId.slice(0, 80)}' not found.`;
   throw new AppError("previous_response_not_found", message, { facts: { param: "previous_response_id" } });
 }
 
@@ -76,13 +84,16 @@ function arrayOf(items: Items): Uint8Array {
   return Buffer.concat([OPEN, ...items.flatMap((item, index) => (index === 0 ? [item] : [COMMA, item])), CLOSE]);
 }
 
-export function exchangeOf(visit: TurnVisit, { body, model }: SocketAsk): ExchangeRequest {
+export function exchangeOf(visit: TurnVisit, { body, model, socket }: Asked): ExchangeRequest {
   if (visit.surface === "sdk") {
     const { bytes } = body;
-    return sdkTurn(visit, { bytes, plain: bytes }, body, createVendorEventFilter).exchange;
+    const { exchange } = sdkTurn(visit, { bytes, plain: bytes }, body, createVendorEventFilter);
+    // Its items were brought into another form: what is sent is always the whole.
+    return { ...exchange, socket: { ...socket, since: null } };
   }
   return {
     ...commonOf(visit, body),
+    socket,
     headers: withTurnHeaders(forUpstream(visit.headers), body),
     body: body.bytes,
     plainBody: body.bytes,

@@ -44,6 +44,7 @@ export function commonOf(visit: TurnVisit, scanned: ScannedBody): Common {
     path,
     upstreamPath: UPSTREAM_PATH + query,
     stream: true,
+    socket: null,
     conversation: conversationKeyOf({ header, promptCacheKey, keyId }),
     keyId,
     ...turnFacts(header("x-rotor-project"), scanned),

@@ -61,6 +61,7 @@ class ResponsesSocket {
   async run(key: string): Promise<void> {
     const { exchange } = this.call;
     this.#wire = await exchange.upgrade!(this.#headers(key), (bytes) => this.#receive(bytes));
+    this.call.record.status = exchange.status;
     for (const bytes of this.#early.splice(0)) this.#receive(bytes);
     await exchange.untilGone();
   }

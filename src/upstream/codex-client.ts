@@ -3,6 +3,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { type HeaderList, headerValue, withoutHeaders } from "../base/header-list.ts";
+import type { Dice } from "../base/id.ts";
 import type { Log } from "../base/log.ts";
 import { NOTHING_OBSERVED, type Observation, type Outcome } from "../domain/outcome.ts";
 import { AttemptGuard } from "./attempt-guard.ts";
@@ -14,12 +15,15 @@ import { createFetchClient } from "./fetch-client.ts";
 import type { HttpAnswer, HttpClient, HttpClientName } from "./http-client.ts";
 import { answerHeaders, DEFAULT_SELF, headersFor, type SelfDescription } from "./request-headers.ts";
 import { createSocketClient } from "./socket-client.ts";
+import { SocketPool } from "./socket-pool.ts";
+import { SocketTransport } from "./socket-transport.ts";
 import { laidOver, type StreamFacts } from "./stream-facts.ts";
 import { openStream } from "./stream-opening.ts";
 import { tapBody } from "./stream-tap.ts";
 import { outcomeOfThrown } from "./transport-failure.ts";
 import { unpackAnswer } from "./unpack-answer.ts";
 import type { AttemptRequest, FailedAttempt, OpenedAttempt, Upstream, UpstreamAnswer } from "./upstream.ts";
+import { warmUpAnswer } from "./warm-up.ts";
 
 export interface UpstreamOptions {
   /** E.g. `https://chatgpt.com/backend-api`. */
@@ -27,6 +31,7 @@ export interface UpstreamOptions {
   /** Our own HTTP over sockets unless something in between asks for `fetch` (`outgoing-proxy.ts`). */
   readonly client?: HttpClientName;
   readonly clock: Clock;
+  readonly dice: Dice;
   readonly log: Log;
   /** What clients without a name of their own are announced as. */
   readonly self?: SelfDescription;
@@ -37,18 +42,29 @@ type Attempted = FailedAttempt | OpenedAttempt;
 export function createUpstream(options: UpstreamOptions): Upstream & Pick<HttpClient, "close"> {
   const { baseUrl, clock } = options;
   const http = options.client === "fetch" ? createFetchClient(baseUrl) : createSocketClient({ baseUrl, clock });
-  const client = new CodexClient(options, http);
-  return { attempt: (request) => client.attempt(request), close: () => http.close() };
+  // What stands in between and wants `fetch` seldom lets a WebSocket through.
+  const pool = options.client === "fetch" ? null : new SocketPool(options);
+  const sockets = pool === null ? null : new SocketTransport({ pool, clock, log: options.log });
+  const client = new CodexClient(options, http, sockets);
+  const close = () => {
+    http.close();
+    sockets?.close();
+  };
+  return { attempt: (request) => client.attempt(request), close };
 }
 
 class CodexClient {
   readonly #http: HttpClient;
+  readonly #sockets: SocketTransport | null;
   readonly #clock: Clock;
+  readonly #dice: Dice;
   readonly #log: Log;
   readonly #self: SelfDescription;
 
-  constructor(options: UpstreamOptions, http: HttpClient) {
+  constructor(options: UpstreamOptions, http: HttpClient, sockets: SocketTransport | null) {
     this.#http = http;
+    this.#sockets = sockets;
+    this.#dice = options.dice;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#self = options.self ?? DEFAULT_SELF;
@@ -80,9 +96,20 @@ class CodexClient {
     return { kind: "opened", status: answer.status, headers, body, observation, end };
   }
 
-  #send(request: AttemptRequest, guard: AttemptGuard): Promise<HttpAnswer> {
-    const { method, path, body, timeouts } = request;
+  async #send(request: AttemptRequest, guard: AttemptGuard): Promise<HttpAnswer> {
+    const { socket } = request;
     const headers = headersFor(request.headers, request.accessToken, request.workspaceId, this.#self);
+    if (socket !== null && socket.body !== null && this.#sockets !== null) {
+      const answer = await this.#sockets.answer(request, { ...socket, body: socket.body }, headers, guard);
+      if (answer !== null) return answer;
+    }
+    return socket?.warmUp === true
+      ? warmUpAnswer(this.#dice, this.#clock.nowMs())
+      : await this.#sendByHttp(request, headers, guard);
+  }
+
+  #sendByHttp(request: AttemptRequest, headers: HeaderList, guard: AttemptGuard): Promise<HttpAnswer> {
+    const { method, path, body, timeouts } = request;
     const call = this.#http.send({ method, path, headers, body, connectMs: timeouts.connectMs });
     guard.watch(call);
     return call.answer;

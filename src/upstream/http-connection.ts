@@ -5,18 +5,9 @@
 import { type BodyBytes, piecesOf } from "../base/body-bytes.ts";
 import { AnswerQueue, type QueueSource } from "./answer-queue.ts";
 import { type BodyDecoder, createBodyDecoder } from "./body-decoder.ts";
+import type { Wire } from "./dial.ts";
 import { type HttpAnswer, HttpFault } from "./http-client.ts";
 import { HEAD_MAX_BYTES, parseHead, type ResponseHead } from "./response-head.ts";
-
-/** What is used of a Bun socket, plain or TLS. */
-export interface Wire {
-  write(data: Uint8Array, from?: number, bytes?: number): number;
-  pause(): void;
-  resume(): void;
-  /** Seconds without traffic until the connection's `timeout` is called; 0 = never. */
-  timeout(seconds: number): void;
-  terminate(): void;
-}
 
 /**
  * How a request on this connection ended, for whoever sent it. Exactly one of `answered` and `failed` is called, once; `answered` must not

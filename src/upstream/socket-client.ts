@@ -5,11 +5,11 @@
  * A request is sent a second time by itself in one case: it met a kept connection that upstream had closed meanwhile, not a byte of an
  * answer came, and sending it twice cannot do a thing twice (nothing of it was taken, or it only reads).
  */
-import { checkServerIdentity, type PeerCertificate } from "node:tls";
 import { type BodyBytes, lengthOf } from "../base/body-bytes.ts";
 import type { Clock } from "../base/clock.ts";
+import { openWire } from "./dial.ts";
 import { type HttpAnswer, type HttpCall, type HttpClient, HttpFault, type HttpRequest } from "./http-client.ts";
-import { HttpConnection, type Receiver, type Wire } from "./http-connection.ts";
+import { HttpConnection, type Receiver } from "./http-connection.ts";
 import { type Origin, originOf, requestHead } from "./request-bytes.ts";
 
 /** Below what servers allow (nginx 75 s, Cloudflare 400 s), so that it is mostly we who close. */
@@ -74,56 +74,26 @@ class SocketClient implements HttpClient {
   /** Calls back once. What was given up meanwhile is closed by the caller. */
   connect(connectMs: number, opened: (connection: HttpConnection) => void, failed: (error: HttpFault) => void): void {
     const { clock, ca } = this.#options;
-    const { isTls, host, port } = this.#origin;
     let connection: HttpConnection | null = null;
-    let wire: Wire | null = null;
-    let settled = false;
-    const settle = (error: HttpFault | null) => {
-      if (settled) return;
-      settled = true;
-      patience.cancel();
-      if (error === null) return opened(connection!);
-      wire?.terminate();
-      failed(error);
-    };
-    const patience = clock.after(connectMs, () => settle(new HttpFault("ETIMEDOUT")));
-    const ready = () => {
-      connection = new HttpConnection(wire!, clock.monotonicMs(), (free) => this.#keep(free));
-      settle(null);
-    };
-    const ended = (error: Error | null | undefined) => {
-      settle(new HttpFault(codeOf(error) ?? "ECONNRESET"));
-      if (connection === null) return;
-      const at = this.#idle.indexOf(connection);
-      if (at !== -1) this.#idle.splice(at, 1);
-      connection.onClose(error !== null && error !== undefined);
-    };
-    const failedToDial = (error: unknown) => settle(new HttpFault(codeOf(error) ?? "FailedToOpenSocket"));
-    void dial(failedToDial, {
-      hostname: host,
-      port,
-      ...(isTls ? { tls: tlsFor(host, ca) } : {}),
-      socket: {
-        open(socket) {
-          wire = socket;
-          if (settled) socket.terminate();
-          else if (!isTls) ready();
+    openWire(
+      this.#origin,
+      { clock, ca, connectMs },
+      {
+        opened: (wire) => {
+          connection = new HttpConnection(wire, clock.monotonicMs(), (free) => this.#keep(free));
+          opened(connection);
         },
-        handshake(socket, isDone, error) {
-          if (settled) return;
-          const fault = isDone ? distrust(socket, host) : new HttpFault(codeOf(error) ?? "ERR_TLS_HANDSHAKE");
-          if (fault === null) ready();
-          else settle(fault);
+        failed,
+        data: (bytes) => connection!.onData(bytes),
+        drain: () => connection!.onDrain(),
+        timeout: () => connection!.close(),
+        ended: (isBroken) => {
+          const at = this.#idle.indexOf(connection!);
+          if (at !== -1) this.#idle.splice(at, 1);
+          connection!.onClose(isBroken);
         },
-        data: (_, bytes) => connection?.onData(bytes),
-        drain: () => connection?.onDrain(),
-        timeout: () => connection?.close(),
-        end: () => ended(null),
-        close: (_, error) => ended(error),
-        error: (_, error) => ended(error),
-        connectError: (_, error) => ended(error),
       },
-    });
+    );
   }
 
   #keep(connection: HttpConnection): void {
@@ -133,15 +103,6 @@ class SocketClient implements HttpClient {
       connection.idle(IDLE_SECONDS);
       this.#idle.push(connection);
     }
-  }
-}
-
-/** Settings that the runtime cannot take are thrown, everything else is rejected: both are told in one way. */
-async function dial(failed: (error: unknown) => void, options: Bun.TCPSocketConnectOptions<undefined>): Promise<void> {
-  try {
-    await Bun.connect(options);
-  } catch (error) {
-    failed(error);
   }
 }
 
@@ -209,28 +170,4 @@ class SocketCall implements HttpCall, Receiver {
     this.#connection = connection;
     connection.send(this.#request.method, this.#head, this.#body, this);
   }
-}
-
-/** ALPN in its wire form: a length and a name. */
-const HTTP_1_1 = "\x08http/1.1";
-
-function tlsFor(host: string, ca: string | undefined) {
-  return { serverName: host, rejectUnauthorized: true, ALPNProtocols: HTTP_1_1, ...(ca === undefined ? {} : { ca }) };
-}
-
-/** The runtime has verified both already; tokens go out on this connection, so it is asked again in our own words. */
-function distrust(socket: Bun.Socket, host: string): HttpFault | null {
-  const untrusted = socket.getAuthorizationError();
-  if (untrusted !== null || !socket.authorized) return new HttpFault(codeOf(untrusted) ?? "ERR_TLS_CERT_UNTRUSTED");
-  const misnamed = checkServerIdentity(host, socket.getPeerCertificate() as PeerCertificate);
-  if (misnamed !== undefined) return new HttpFault("ERR_TLS_CERT_ALTNAME_INVALID");
-  const protocol = socket.alpnProtocol;
-  return protocol === null || protocol === "" || protocol === (false as unknown) || protocol === "http/1.1"
-    ? null
-    : new HttpFault("ERR_TLS_ALPN");
-}
-
-function codeOf(error: unknown): string | null {
-  const code = (error as { code?: unknown } | null | undefined)?.code;
-  return typeof code === "string" ? code : null;
 }

@@ -15,6 +15,8 @@ export interface AttemptRequest {
   /** What the client sent, already without hop-by-hop and our own credentials; the client of upstream adds the account's. */
   readonly headers: HeaderList;
   readonly body: BodyBytes | null;
+  /** Over a WebSocket, where one can be had; null = over HTTP. */
+  readonly socket: AttemptSocket | null;
   readonly accessToken: Secret;
   readonly workspaceId: string;
   /** Aborted when the client hangs up or the daemon stops: upstream is cancelled at once. */
@@ -26,6 +28,17 @@ export interface AttemptRequest {
   /** Undo a `content-encoding` that upstream chose unasked: for a door that reads or edits the bytes. */
   readonly unpack: boolean;
   readonly timeouts: { readonly connectMs: number; readonly firstByteMs: number; readonly silenceMs: number };
+}
+
+export interface AttemptSocket {
+  /** Whose socket: one account's and one conversation's, never another's. null = one for this request alone. */
+  readonly key: string | null;
+  /** The body without an encoding; null when there is to be no WebSocket all the same, and only `warmUp` counts. */
+  readonly body: BodyBytes | null;
+  /** The same request for a socket whose last response was `responseId`. */
+  readonly since: { readonly responseId: string; readonly body: BodyBytes } | null;
+  /** Nothing is to be generated. HTTP has no such request: there it is answered without asking anybody. */
+  readonly warmUp: boolean;
 }
 
 /** An attempt that failed before anything was promised to the client; another one may follow. */

@@ -42,8 +42,12 @@ function expectNoTrouble(run: Run): void {
 }
 
 /** What was asked of the model, warm-ups and handshakes aside. */
-const turnsOf = (seen: readonly SeenRequest[]) =>
-  seen.filter(({ method, body }) => method !== "GET" && body?.generate !== false);
+async function turnsOf(world: World): Promise<readonly SeenRequest[]> {
+  const seen = await world.upstream.settled(isTurn);
+  return seen.filter(isTurn);
+}
+
+const isTurn = ({ method, body }: SeenRequest) => method !== "GET" && body?.generate !== false;
 
 clientSuite("codex exec over a WebSocket", () => {
   test("a plain answer, with no trouble and no fallback", async () => {
@@ -52,7 +56,7 @@ clientSuite("codex exec over a WebSocket", () => {
       const run = await codex("say hello");
       expect(run.out).toBe(`SIM ${first} says: say hello\n`);
       expectNoTrouble(run);
-      const turns = turnsOf(await world.upstream.settled());
+      const turns = await turnsOf(world);
       expect(storyOf(turns)).toBe(`${first} 200`);
       expect(headerOf(turns[0]!, "originator")).toStartWith("codex");
       const [exchange] = await listExchanges(world);
@@ -73,7 +77,15 @@ clientSuite("codex exec over a WebSocket", () => {
         expect(run.out).toStartWith(`SIM ${first} says: the tool answered:`);
         expect(run.out).toContain("from-42-shell");
         expectNoTrouble(run);
-        expect(storyOf(turnsOf(await world.upstream.settled()))).toBe(`${first} 200, ${first} 200`);
+        const turns = await turnsOf(world);
+        expect(storyOf(turns)).toBe(`${first} 200, ${first} 200`);
+        // One socket to upstream, on which only what is new is sent.
+        for (const { method, body } of turns) {
+          expect(method).toBe("WS");
+          expect(body!.previous_response_id).toStartWith("resp_");
+        }
+        const handshakes = (await world.upstream.responses()).filter(({ method }) => method === "GET");
+        expect(handshakes.map(({ status }) => status)).toEqual([101]);
       });
     });
   }
@@ -85,10 +97,11 @@ clientSuite("codex exec over a WebSocket", () => {
       const run = await codex(...CLASSIC, ...UNBOXED, "run: echo moved-$((40+2))");
       expect(run.out).toContain("moved-42");
       expectNoTrouble(run);
-      const turns = turnsOf(await world.upstream.settled());
-      const second = turns[1]!.account!;
+      const turns = await turnsOf(world);
+      const second = turns[0]!.account!;
       expect(second).not.toBe(first);
-      expect(storyOf(turns)).toBe(`${first} 429, ${second} 200, ${second} 200`);
+      // The first one's handshake has told that its window is full: nothing was asked of it.
+      expect(storyOf(turns)).toBe(`${second} 200, ${second} 200`);
     });
   });
 
@@ -102,9 +115,37 @@ clientSuite("codex exec over a WebSocket", () => {
       const run = await codex(...CLASSIC, ...UNBOXED, "run: echo between-$((40+2))");
       expect(run.out).toContain("between-42");
       expectNoTrouble(run);
-      const served = turnsOf(await world.upstream.settled());
+      const served = await turnsOf(world);
       expect(served.at(-1)!.account).not.toBe(first);
       expect(served.some((turn) => turn.account === first && turn.status === 429)).toBe(true);
+    });
+  });
+
+  test("the first account is refused at the handshake: the next one serves", async () => {
+    await withCodex(async (world, codex) => {
+      const first = await nextAccount(world);
+      await world.upstream.fault({ at: "upgrade", account: first, kind: "usage_limit" });
+      const run = await codex(...CLASSIC, "say hello");
+      expect(run.out).not.toContain(first);
+      expectNoTrouble(run);
+      const turns = await turnsOf(world);
+      expect(turns.map(({ method }) => method)).toEqual(["WS"]);
+      expect(turns[0]!.account).not.toBe(first);
+    });
+  });
+
+  test("upstream speaks no WebSocket: Codex's stays, HTTP carries it, tool call and all", async () => {
+    await withCodex(async (world, codex) => {
+      await world.upstream.fault({ at: "upgrade", kind: "upgrade_required", times: "always" });
+      const first = await nextAccount(world);
+      const run = await codex(...CLASSIC, ...UNBOXED, "run: echo carried-$((40+2))");
+      expect(run.out).toContain("carried-42");
+      expectNoTrouble(run);
+      const turns = await turnsOf(world);
+      expect(storyOf(turns)).toBe(`${first} 200, ${first} 200`);
+      expect(turns.map(({ method }) => method)).toEqual(["POST", "POST"]);
+      // Asked once, then left alone.
+      expect((await world.upstream.responses()).filter(({ method }) => method === "GET")).toHaveLength(1);
     });
   });
 
@@ -138,7 +179,9 @@ clientSuite("codex exec over a WebSocket", () => {
       expect(run.exit).not.toBe(0);
       expect(run.err).toMatch(/hit your usage limit/i);
       const [exchange] = await listExchanges(world);
-      expect(triesOf(exchange!).split(", ")).toHaveLength(3);
+      expect(exchange).toMatchObject({ status: 429, errorCode: "pool_exhausted" });
+      // What a handshake has told of an account needs no request to be found out.
+      expect(triesOf(exchange!)).not.toContain("served");
     });
   });
 
@@ -159,7 +202,7 @@ clientSuite("codex exec over a WebSocket", () => {
       const run = await codex(...CLASSIC, "resume", "--last", "say two");
       expect(run.out).toBe(`SIM ${first} says: say two\n`);
       expectNoTrouble(run);
-      const input = JSON.stringify(turnsOf(await world.upstream.settled()).at(-1)!.body);
+      const input = JSON.stringify((await turnsOf(world)).at(-1)!.body);
       expect(input).toContain("say two");
     });
   });

@@ -47,8 +47,8 @@ export interface Upstream {
   responses(): Promise<readonly SeenRequest[]>;
   /** The same, once one of them is answered with output. */
   streaming(): Promise<readonly SeenRequest[]>;
-  /** The same, once none of it is under way any more: the end of a request is noted when its connection says so. */
-  settled(): Promise<readonly SeenRequest[]>;
+  /** The same, once none of it (or of `which`) is under way any more: the end of a request is noted when its connection says so. */
+  settled(which?: (request: SeenRequest) => boolean): Promise<readonly SeenRequest[]>;
   requests(): Promise<readonly SeenRequest[]>;
   process: Started;
 }
@@ -104,8 +104,12 @@ export async function startUpstream(
     responses,
     streaming: () =>
       waitFor(responses, (seen) => seen.some((request) => request.eventsSent > 5), "no stream begins upstream"),
-    settled: () =>
-      waitFor(responses, (seen) => seen.every(({ end }) => end !== "open"), "a request upstream does not end"),
+    settled: (which = () => true) =>
+      waitFor(
+        responses,
+        (seen) => seen.filter(which).every(({ end }) => end !== "open"),
+        "a request upstream does not end",
+      ),
   };
 }
 

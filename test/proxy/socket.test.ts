@@ -124,13 +124,18 @@ describe("a request", () => {
 
   test("with only what is new is completed from what this socket was told before", async () => {
     const socket = await open();
+    withReply(() => opened(sse([{ type: "response.completed", response: { id: "resp_0" } }])));
     const warm = await socket.ask(create({ generate: false, input: [item("prompt")] }));
-    expect(typesIn(warm)).toEqual(["response.created", "response.completed"]);
+    expect(door.fake.last().socket).toEqual({ warmUp: true, since: null });
+    expect(sentBody()).not.toHaveProperty("generate");
     withReply(() => answerOf("resp_1", "one"));
     await socket.ask(create({ previous_response_id: responseIdIn(warm), input: [item("first")] }));
     expect(sentBody().input).toEqual([item("prompt"), item("first")]);
     expect(sentBody()).not.toHaveProperty("previous_response_id");
-    expect(sentBody()).not.toHaveProperty("generate");
+    const { warmUp, since } = door.fake.last().socket!;
+    expect([warmUp, since!.responseId]).toEqual([false, "resp_0"]);
+    const { type: _type, ...shorter } = create({ previous_response_id: "resp_0", input: [item("first")] });
+    expect(JSON.parse(Buffer.from(since!.body).toString())).toEqual(shorter);
     withReply(() => answerOf("resp_2", "two"));
     await socket.ask(create({ previous_response_id: "resp_1", input: [item("second")] }));
     const told = { type: "message", id: "msg_resp_1", text: "one" };

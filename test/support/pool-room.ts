@@ -158,6 +158,7 @@ export function aRequest(change: Partial<ExchangeRequest> = {}): ExchangeRequest
     stream: true,
     filter: null,
     unpack: false,
+    socket: null,
     conversation: null,
     keyId: "KEY",
     project: null,

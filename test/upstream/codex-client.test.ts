@@ -1,7 +1,9 @@
 /** One attempt on the wire: what is sent, what each way of failing is called, what is passed on. */
+
 import { describe, expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
 import { ERROR_BODY_MAX_BYTES } from "../../src/base/bounds.ts";
+import { systemDice } from "../../src/base/id.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { createUpstream } from "../../src/upstream/codex-client.ts";
 import { createManualClock, T0 } from "../support/manual-clock.ts";
@@ -198,7 +200,12 @@ describe("something else than the stream that was asked for", () => {
 
 describe("no answer", () => {
   test("nothing listens: unreachable", async () => {
-    const upstream = createUpstream({ baseUrl: "http://127.0.0.1:1", clock: createManualClock(), log: silentLog });
+    const upstream = createUpstream({
+      baseUrl: "http://127.0.0.1:1",
+      clock: createManualClock(),
+      dice: systemDice,
+      log: silentLog,
+    });
     const { outcome, answer } = await failed(upstream.attempt(request()));
     expect(outcome).toEqual({ kind: "unreachable", message: "nothing accepts connections there (ECONNREFUSED)" });
     expect(answer).toBeNull();
@@ -206,13 +213,13 @@ describe("no answer", () => {
 
   test("no such name: unreachable", async () => {
     const baseUrl = "http://name-that-does-not-exist.invalid";
-    const upstream = createUpstream({ baseUrl, clock: createManualClock(), log: silentLog });
+    const upstream = createUpstream({ baseUrl, clock: createManualClock(), dice: systemDice, log: silentLog });
     expect((await failed(upstream.attempt(request()))).outcome.kind).toBe("unreachable");
   });
 
   test("plain HTTP where TLS is spoken to: not sent or not answered, never a crash", async () => {
     const baseUrl = h.fake.url.replace("http:", "https:");
-    const upstream = createUpstream({ baseUrl, clock: h.clock, log: silentLog });
+    const upstream = createUpstream({ baseUrl, clock: h.clock, dice: systemDice, log: silentLog });
     const hangUp = new AbortController();
     const result = upstream.attempt(request({ signal: hangUp.signal }));
     await new Promise((resolve) => setImmediate(resolve));

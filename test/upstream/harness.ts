@@ -1,5 +1,7 @@
 /** One attempt against the fake upstream, with time in the test's hands. */
+
 import { afterEach, beforeEach, expect } from "bun:test";
+import { systemDice } from "../../src/base/id.ts";
 import { type LogFields, silentLog } from "../../src/base/log.ts";
 import { Secret } from "../../src/base/secret.ts";
 import { createUpstream } from "../../src/upstream/codex-client.ts";
@@ -37,6 +39,7 @@ export function request(more: Partial<AttemptRequest> = {}): AttemptRequest {
     stream: true,
     filter: null,
     unpack: false,
+    socket: null,
     timeouts: TIMEOUTS,
     ...more,
   };
@@ -56,7 +59,7 @@ export function useHarness(): Harness {
     fake = await startFakeUpstream();
     clock = createManualClock();
     const log = { ...silentLog, warn: (event: string, fields?: LogFields) => void warnings.push({ event, fields }) };
-    upstream = createUpstream({ baseUrl: fake.url, clock, log });
+    upstream = createUpstream({ baseUrl: fake.url, clock, dice: systemDice, log });
   });
   afterEach(async () => {
     await fake.stop();

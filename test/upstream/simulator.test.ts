@@ -33,7 +33,7 @@ const BODY = {
 };
 
 function attempt(more: Partial<AttemptRequest> = {}) {
-  const upstream = createUpstream({ baseUrl: simulator.url, clock: systemClock, log: silentLog });
+  const upstream = createUpstream({ baseUrl: simulator.url, clock: systemClock, dice: systemDice, log: silentLog });
   return upstream.attempt(
     request({
       body: new TextEncoder().encode(JSON.stringify(BODY)),
