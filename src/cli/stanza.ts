@@ -66,6 +66,7 @@ env_key = "${KEY_VARIABLE}"
 
 const CODEX_REMARKS: readonly string[] = [
   "model_provider stands above the first [section] of the file",
+  "supports_websockets = true in that section makes Codex speak WebSocket: requests carry only what is new, also upstream",
   "Codex itself also contacts chatgpt.com and github.com (plugins, updates, analytics), whoever serves it",
   "a Codex that runs in the background keeps the environment it was started with; restart it after a change of the key",
 ];

@@ -193,10 +193,15 @@ class ResponsesSocket {
   }
 
   #note(event: JsonObject, link: Link): void {
-    if (event.type === "response.output_item.done") link.items.push(event.item);
+    if (event.type === "response.output_item.done") link.items.push(remembered(asObject(event.item) ?? {}));
     const id = asText(asObject(event.response)?.id);
     if (event.type === "response.completed" && id !== null) this.#links.set(id, link);
   }
+}
+
+/** What this connection remembers needs no sealed copy: without one, an id would mean something that was saved. */
+function remembered({ id, ...item }: JsonObject): JsonObject {
+  return item.type === "reasoning" && asText(item.encrypted_content) === null ? item : { id, ...item };
 }
 
 function notFound(id: unknown) {
