@@ -68,6 +68,7 @@ function requestOf(
     stream: false,
     filter: null,
     unpack: true,
+    socket: null,
     timeouts: { connectMs: connect_timeout_seconds * 1_000, firstByteMs, silenceMs: firstByteMs },
   };
 }

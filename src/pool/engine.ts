@@ -16,7 +16,8 @@ import type { Hold } from "../domain/hold.ts";
 import type { Login, LoginMethod } from "../domain/login.ts";
 import type { Pin } from "../domain/pin.ts";
 import type { Plan } from "../domain/plan.ts";
-import type { PresetName, SettingKey, SettingState, SettingValue } from "../domain/setting.ts";
+import type { SettingKey, SettingState, SettingValue } from "../domain/setting.ts";
+import type { PresetName } from "../domain/setting-preset.ts";
 import type { StrategyName } from "../domain/strategy.ts";
 import type { Scarcity } from "../domain/threshold.ts";
 import type { Window } from "../domain/window.ts";
@@ -30,6 +31,7 @@ import type { EditOptions, LoginStep, ProbeOptions, QueueOptions } from "./login
 import type { UsageDesk } from "./pooled-usage.ts";
 import type { PriceDesk } from "./price-desk.ts";
 import type { Redeemed } from "./redeem-desk.ts";
+import type { SocketAsk } from "./socket-ask.ts";
 import type { TransferDesk } from "./transfer-desk.ts";
 
 export interface Engine {
@@ -173,14 +175,6 @@ export interface ExchangeRequest {
   readonly tier: string | null;
   /** Aborted when the client hangs up. */
   readonly signal: AbortSignal;
-}
-
-/** What a WebSocket's request says that one over HTTP cannot. */
-export interface SocketAsk {
-  /** Nothing is to be generated: the client only says what is to come. */
-  readonly warmUp: boolean;
-  /** The same request for whoever remembers `responseId`: with `previous_response_id`, and only the items since. */
-  readonly since: { readonly responseId: string; readonly body: Uint8Array } | null;
 }
 
 export type ExchangeAnswer =

@@ -54,6 +54,7 @@ function requestFor(account: Account, wish: ModelWish, lite: boolean): ExchangeR
     model: wish.model,
     filter: null,
     unpack: true,
+    socket: null,
     stream: true,
     conversation: null,
     project: null,

@@ -3,7 +3,6 @@ import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import {
   isSettingKey,
-  PRESETS,
   readSetting,
   resolveSettings,
   SETTING_KEYS,
@@ -14,6 +13,7 @@ import {
   type SettingValue,
   settingsFrom,
 } from "../domain/setting.ts";
+import { PRESETS } from "../domain/setting-preset.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditNotes } from "./audit-book.ts";
 import type { SettingChange, SettingDesk } from "./engine.ts";

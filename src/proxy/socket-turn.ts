@@ -4,7 +4,8 @@
  */
 import { AppError } from "../base/errors.ts";
 import { type HeaderList, withoutHeaders } from "../base/header-list.ts";
-import type { ExchangeRequest, SocketAsk } from "../pool/engine.ts";
+import type { ExchangeRequest } from "../pool/engine.ts";
+import type { SocketAsk } from "../pool/socket-ask.ts";
 import { forUpstream } from "./header-hygiene.ts";
 import { findMember, isArray, isNull, readFlag, readText, scanMembers } from "./json-members.ts";
 import { type Edit, jsonBytes, spliceMembers } from "./json-splice.ts";
@@ -94,7 +95,7 @@ export function exchangeOf(visit: TurnVisit, { body, model, socket }: Asked): Ex
   return {
     ...commonOf(visit, body),
     socket,
-    headers: withTurnHeaders(forUpstream(visit.headers), body),
+    headers: forUpstream(withTurnHeaders(visit.headers, body)),
     body: body.bytes,
     plainBody: body.bytes,
     model,

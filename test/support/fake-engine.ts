@@ -15,7 +15,6 @@ import { activePin, type Pin } from "../../src/domain/pin.ts";
 import type { Plan } from "../../src/domain/plan.ts";
 import {
   isSettingKey,
-  PRESETS,
   readSetting,
   resolveSettings,
   SETTING_KEYS,
@@ -24,6 +23,7 @@ import {
   type SettingValue,
   settingsFrom,
 } from "../../src/domain/setting.ts";
+import { PRESETS } from "../../src/domain/setting-preset.ts";
 import type { StrategyName } from "../../src/domain/strategy.ts";
 import { scarcityOf } from "../../src/domain/threshold.ts";
 import { seriesFrom, stepFor, type WindowSample } from "../../src/domain/window-history.ts";

@@ -5,6 +5,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { AppError } from "../../base/errors.ts";
 import * as setting from "../../domain/setting.ts";
+import * as preset from "../../domain/setting-preset.ts";
 import * as settingPb from "../../gen/rotor/v1/setting_service_pb.ts";
 import type { SettingChange } from "../../pool/engine.ts";
 
@@ -46,7 +47,7 @@ export function toSettingKey(text: string): setting.SettingKey {
   throw new AppError("setting_not_found", `there is no setting ${text}`, { facts: { key: text } });
 }
 
-export function toPresetName(text: string): setting.PresetName {
-  if (setting.isPresetName(text)) return text;
-  throw new AppError("invalid_setting", `there is no preset ${text}; there are ${setting.PRESET_NAMES.join(", ")}`);
+export function toPresetName(text: string): preset.PresetName {
+  if (preset.isPresetName(text)) return text;
+  throw new AppError("invalid_setting", `there is no preset ${text}; there are ${preset.PRESET_NAMES.join(", ")}`);
 }
