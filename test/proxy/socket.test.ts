@@ -5,6 +5,7 @@ import { AppError } from "../../src/base/errors.ts";
 import type { ExchangeAnswer } from "../../src/pool/engine.ts";
 import { CLIENT_KEY, COMPLETED, EVENT_STREAM, opened, refused, sse } from "../support/fake-exchange-engine.ts";
 import { type Frame, handshakeStatus, openSocket, responseIdIn, typesIn } from "../support/ws-client.ts";
+import { TURN, TURN_OVER_HTTP, WARM_UP } from "../vectors/frames.ts";
 import { openDoor } from "./door.ts";
 
 const door = openDoor();
@@ -140,6 +141,18 @@ describe("a request", () => {
     await socket.ask(create({ previous_response_id: "resp_1", input: [item("second")] }));
     const told = { type: "message", id: "msg_resp_1", text: "one" };
     expect(sentBody().input).toEqual([item("prompt"), item("first"), told, item("second")]);
+    socket.close();
+  });
+
+  test("of the real Codex, recorded: warm-up and turn are one body over HTTP", async () => {
+    const socket = await open();
+    withReply(() => opened(sse([{ type: "response.completed", response: { id: "resp_fake_1" } }])));
+    await socket.ask(WARM_UP);
+    withReply(() => answerOf("resp_fake_2", "hi"));
+    await socket.ask(TURN);
+    expect(JSON.stringify(sentBody())).toBe(JSON.stringify(TURN_OVER_HTTP));
+    const metadata = door.fake.last().headers.find(([name]) => name === "x-codex-turn-metadata");
+    expect(metadata![1]).toContain('"request_kind":"turn"');
     socket.close();
   });
 
