@@ -45,6 +45,11 @@ export const systemClock: Clock = {
   },
 };
 
+/** Minutes that this machine's local time is ahead of UTC at an instant. */
+export function localOffsetMinutes(atMs: number): number {
+  return -new Date(atMs).getTimezoneOffset();
+}
+
 /** RFC 3339 text of an instant, for logs and file names. */
 export function formatInstant(atMs: number): string {
   return new Date(atMs).toISOString();

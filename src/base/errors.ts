@@ -176,6 +176,12 @@ export const ERROR_TABLE = {
   budget_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor budget list"),
   invalid_limit: row("invalid_argument", 400, "invalid_request_error", 2, "operator", "rotor help limits"),
   exchange_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor exchange list"),
+  profile_not_found: row("not_found", 400, "invalid_request_error", 4, "operator", "rotor profile list"),
+  profile_exists: row("already_exists", 409, "invalid_request_error", 5, "operator", "rotor profile list"),
+  /** A request asks through a profile that does not allow its model. */
+  model_not_allowed: row("failed_precondition", 400, "invalid_request_error", 5, "operator", "rotor profile list"),
+  invalid_rule: row("invalid_argument", 400, "invalid_request_error", 2, "operator", "rotor help rules"),
+  rule_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor pool rule list"),
   setting_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor setting list"),
   invalid_setting: row("invalid_argument", 400, "invalid_request_error", 2, "operator", "rotor setting list"),
   setting_overridden: row(

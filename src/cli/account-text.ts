@@ -22,6 +22,7 @@ const HOLD_WORDS: Readonly<Record<HoldKind, string>> = {
   [HoldKind.NEEDS_LOGIN]: "needs login",
   [HoldKind.COOLING_DOWN]: "cooling down",
   [HoldKind.RESERVED]: "kept in reserve",
+  [HoldKind.OFF_SCHEDULE]: "off at this time",
   [HoldKind.WINDOW_EXHAUSTED]: "window used up",
   [HoldKind.MODEL_UNSUPPORTED]: "model not supported",
   [HoldKind.AT_CAPACITY]: "at capacity",

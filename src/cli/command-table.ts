@@ -26,6 +26,8 @@ import { keyCommands } from "./commands/key.ts";
 import { logCommands } from "./commands/log.ts";
 import { loginCommands } from "./commands/login.ts";
 import { poolCommands } from "./commands/pool.ts";
+import { profileCommands } from "./commands/profile.ts";
+import { ruleCommands } from "./commands/rule.ts";
 import { sealCommands } from "./commands/seal.ts";
 import { settingCommands } from "./commands/setting.ts";
 import { switchCommands } from "./commands/switch.ts";
@@ -48,6 +50,8 @@ export const COMMANDS: readonly Command[] = [
   ...keyCommands,
   ...budgetCommands,
   ...poolCommands,
+  ...ruleCommands,
+  ...profileCommands,
   ...forecastCommands,
   ...exchangeCommands,
   ...usageCommands,

@@ -17,6 +17,7 @@ export interface Names {
   accounts(): Promise<readonly Candidate[]>;
   tags(): Promise<readonly Candidate[]>;
   keys(): Promise<readonly Candidate[]>;
+  profiles(): Promise<readonly Candidate[]>;
   settings(): Promise<readonly Candidate[]>;
   backups(): Promise<readonly Candidate[]>;
 }
@@ -91,6 +92,7 @@ async function complete(what: Completes | undefined, names: Names): Promise<Cand
   if (what === "account") return [...(await names.accounts())];
   if (what === "tag") return [...(await names.tags())];
   if (what === "key") return [...(await names.keys())];
+  if (what === "profile") return [...(await names.profiles())];
   if (what === "setting") return [...(await names.settings())];
   if (what === "backup") return [...(await names.backups())];
   return what === undefined || what === "file" ? [] : what.map((word) => ({ word, about: "" }));

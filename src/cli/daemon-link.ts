@@ -17,6 +17,8 @@ import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
 import { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
 import { LoginService } from "../gen/rotor/v1/login_service_pb.ts";
 import { PoolService } from "../gen/rotor/v1/pool_service_pb.ts";
+import { ProfileService } from "../gen/rotor/v1/profile_service_pb.ts";
+import { RuleService } from "../gen/rotor/v1/rule_service_pb.ts";
 import { SealService } from "../gen/rotor/v1/seal_service_pb.ts";
 import { SettingService } from "../gen/rotor/v1/setting_service_pb.ts";
 import { TransferService } from "../gen/rotor/v1/transfer_service_pb.ts";
@@ -40,6 +42,8 @@ export interface DaemonLink {
   readonly budgets: Client<typeof BudgetService>;
   readonly logins: Client<typeof LoginService>;
   readonly settings: Client<typeof SettingService>;
+  readonly rules: Client<typeof RuleService>;
+  readonly profiles: Client<typeof ProfileService>;
   readonly audit: Client<typeof AuditService>;
   readonly seal: Client<typeof SealService>;
   readonly transfers: Client<typeof TransferService>;
@@ -202,6 +206,8 @@ async function openLink(socket: string, io: CliIo): Promise<DaemonLink> {
       budgets: createClient(BudgetService, unary),
       logins: createClient(LoginService, unary),
       settings: createClient(SettingService, unary),
+      rules: createClient(RuleService, unary),
+      profiles: createClient(ProfileService, unary),
       audit: createClient(AuditService, unary),
       seal: createClient(SealService, unary),
       transfers: createClient(TransferService, unary),

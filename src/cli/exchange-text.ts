@@ -113,6 +113,7 @@ export function exchangeStory(
   if (startMs !== null) facts.push(["when", `${formatClock(startMs, nowMs)} (${formatAgo(startMs, nowMs)})`]);
   facts.push(["model", printable(exchange.model) || "–"], ["answer", answerText(exchange)]);
   if (exchange.keyId !== "") facts.push(["client key", exchange.keyId]);
+  if (exchange.plan && exchange.plan.profile !== "") facts.push(["profile", printable(exchange.plan.profile)]);
   if (exchange.conversation !== "") facts.push(["conversation", printable(exchange.conversation)]);
   facts.push(["took", timesText(exchange)]);
   if (exchange.usage) facts.push(["tokens", usageText(exchange.usage)]);

@@ -10,7 +10,7 @@ const WIDTH = 80;
 /** Headings of the overview, in the order in which a newcomer needs them. */
 const SECTIONS: readonly (readonly [string, readonly string[]])[] = [
   ["Get going", ["login", "up", "down", "status", "import", "connect", "demo"]],
-  ["Accounts and keys", ["account", "file", "key", "budget"]],
+  ["Accounts and keys", ["account", "file", "key", "budget", "profile"]],
   ["What happens", ["pool", "exchange", "usage", "audit", "log", "doctor"]],
   ["Set up", ["setting", "seal", "backup", "restore", "export", "path", "version", "completion", "simulate", "help"]],
 ];
@@ -34,12 +34,13 @@ function nounLines(noun: string, commands: readonly Command[]): string[] {
   const own = commands.filter((command) => command.path[0] === noun && !command.hidden);
   const itself = own.find((command) => command.path.length === 1);
   if (itself) return pairs([[noun, itself.summary]]);
-  const verbs = own.map((command) => command.path[1]!).join(", ");
+  const verbs = [...new Set(own.map((command) => command.path[1]!))].join(", ");
   return own.length === 0 ? [] : pairs([[noun, verbs]]);
 }
 
+/** `noun` may be two words: `pool rule`. */
 export function nounHelp(noun: string, commands: readonly Command[]): string {
-  const own = commands.filter((command) => command.path[0] === noun && !command.hidden);
+  const own = commands.filter((command) => `${command.path.join(" ")} `.startsWith(`${noun} `) && !command.hidden);
   const usage = own.map((command): [string, string] => [synopsis(command).replace(/^rotor /, ""), command.summary]);
   return [`Usage: rotor ${noun} VERB`, "", ...pairs(usage), "", `More: rotor help ${noun} VERB`].join("\n");
 }

@@ -10,6 +10,7 @@ import { LIMITS_TOPIC } from "./limits-topic.ts";
 import { METRICS_TOPIC } from "./metrics-topic.ts";
 
 import { MOVING_TOPIC } from "./moving-topic.ts";
+import { CHOICE_TOPICS } from "./rules-topic.ts";
 import { SEAL_TOPIC } from "./seal-topic.ts";
 import { SHARING_TOPIC } from "./sharing-topic.ts";
 import { renderTable } from "./table.ts";
@@ -184,6 +185,7 @@ export const TOPICS: readonly Topic[] = [
     about: "files of logins, and what becomes of them",
     text: () => IMPORT_TOPIC,
   },
+  ...CHOICE_TOPICS,
   {
     name: "limits",
     aliases: ["limit", "budgets", "prices", "cost"],

@@ -2,7 +2,7 @@
  * A plan in words: who would serve, in which order and why, and every hold of those who may not.
  */
 import type { Account } from "../gen/rotor/v1/account_pb.ts";
-import { type Plan, PlanReason, type Pool, StrategySchema } from "../gen/rotor/v1/pool_pb.ts";
+import { type AppliedRule, type Plan, PlanReason, type Pool, StrategySchema } from "../gen/rotor/v1/pool_pb.ts";
 import { holdReason, mendingCommand, windowName, windowsText } from "./account-text.ts";
 import { printable } from "./print.ts";
 import { renderFacts } from "./table.ts";
@@ -13,17 +13,25 @@ const REASON_WORDS: Readonly<Record<PlanReason, string>> = {
   [PlanReason.UNSPECIFIED]: "no reason given",
   [PlanReason.PIN]: "it is pinned",
   [PlanReason.AFFINITY]: "the conversation lives there",
+  [PlanReason.RULE]: "a rule puts it first",
   [PlanReason.STRATEGY]: "the strategy puts it first",
   [PlanReason.NONE]: "nobody is usable",
 };
 
 const PASSED_OVER_WORDS: Readonly<Record<string, string>> = {
+  outside_profile: "usable, but not of this profile",
+  ruled_out: "usable, but a rule leaves it out",
   pinned_elsewhere: "usable, but another account is pinned",
   tried: "usable, but this exchange has tried it",
 };
 
 function planReason(plan: Plan): string {
   return REASON_WORDS[plan.reason] ?? "no reason given";
+}
+
+/** `line 3: keep 20% of work`, with the profile whose rule it is. */
+function ruleText({ line, profile, text }: AppliedRule): string {
+  return `${profile === "" ? "" : `${printable(profile)} `}line ${line}: ${printable(text)}`;
 }
 
 export interface PlanView {
@@ -36,6 +44,7 @@ export function planLines(plan: Plan, view: PlanView): string[] {
   const byId = new Map(view.accounts.map((account) => [account.id, account]));
   const aliasOf = (id: string, alias = "") => byId.get(id)?.alias ?? (alias || `${id} (removed)`);
   const lines = [
+    ...(plan.profile === "" ? [] : [`profile ${printable(plan.profile)}`]),
     `strategy ${enumText(StrategySchema, plan.strategy)}, ${plan.usableCount} usable, ${plan.heldCount} held`,
   ];
   if (plan.accountIds.length > 0) {
@@ -59,8 +68,9 @@ export function planLines(plan: Plan, view: PlanView): string[] {
   }
   if (plan.passedOver.length > 0) {
     lines.push("", "passed over");
-    for (const { accountId, alias, reason } of plan.passedOver) {
-      lines.push(`  ${aliasOf(accountId, alias)}: ${PASSED_OVER_WORDS[reason] ?? printable(reason)}`);
+    for (const { accountId, alias, reason, rule } of plan.passedOver) {
+      const why = rule === undefined ? "" : ` (${ruleText(rule)})`;
+      lines.push(`  ${aliasOf(accountId, alias)}: ${PASSED_OVER_WORDS[reason] ?? printable(reason)}${why}`);
     }
   }
   if (plan.held.length > 0) {
@@ -74,6 +84,10 @@ export function planLines(plan: Plan, view: PlanView): string[] {
       }
     }
     if (plan.heldCount > plan.held.length) lines.push(`  and ${plan.heldCount - plan.held.length} more`);
+  }
+  if (plan.rules.length > 0) {
+    lines.push("", "rules that acted");
+    for (const rule of plan.rules) lines.push(`  ${ruleText(rule)}`);
   }
   const nextMs = toMs(plan.nextUsableTime);
   if (nextMs !== null && plan.usableCount === 0) lines.push("", `next usable ${formatEnd(nextMs, nowMs)}`);

@@ -49,7 +49,7 @@ export function wantsJson(argv: readonly string[]): boolean {
 /** The command that the words begin with; null when they name only a noun, or nothing. */
 export function commandAt(words: readonly string[], commands: readonly Command[]): Command | null {
   const names = words.filter((word) => !word.startsWith("-"));
-  for (const length of [2, 1]) {
+  for (const length of [3, 2, 1]) {
     const path = names.slice(0, length).join(" ");
     const found = commands.find((command) => command.path.length === length && command.path.join(" ") === path);
     if (found) return found;
@@ -63,11 +63,8 @@ function createProgram(commands: readonly Command[], onRun: (parsed: Parsed) => 
   program.option("--json").option("--no-start");
   const nouns = new Map<string, CommanderCommand>();
   for (const command of commands) {
-    const [first, verb] = command.path;
     // A noun may be a command of its own: `rotor login`, beside `rotor login list`.
-    const noun = nounOf(program, nouns, first!);
-    const leaf = verb === undefined ? noun : noun.command(verb);
-    quiet(leaf);
+    const leaf = placeOf(program, nouns, command.path);
     for (const argument of command.args ?? []) leaf.argument(argumentText(argument), argument.about);
     for (const option of command.options ?? []) leaf.addOption(new CommanderOption(optionFlags(option), option.about));
     leaf.action((...given: unknown[]) => {
@@ -81,13 +78,20 @@ function createProgram(commands: readonly Command[], onRun: (parsed: Parsed) => 
   return program;
 }
 
-function nounOf(program: CommanderCommand, nouns: Map<string, CommanderCommand>, name: string): CommanderCommand {
-  const known = nouns.get(name);
+/** Its place in Commander's tree; nouns on the way to it are made once. */
+function placeOf(
+  program: CommanderCommand,
+  places: Map<string, CommanderCommand>,
+  path: readonly string[],
+): CommanderCommand {
+  if (path.length === 0) return program;
+  const name = path.join(" ");
+  const known = places.get(name);
   if (known) return known;
-  const noun = program.command(name);
-  quiet(noun);
-  nouns.set(name, noun);
-  return noun;
+  const place = placeOf(program, places, path.slice(0, -1)).command(path.at(-1)!);
+  quiet(place);
+  places.set(name, place);
+  return place;
 }
 
 function quiet(command: CommanderCommand): void {
@@ -122,34 +126,45 @@ function refuseUnknown(words: readonly string[], commands: readonly Command[]): 
   const [noun, verb] = names;
   if (noun === undefined || commandAt(words, commands)) return;
   const visible = commands.filter((command) => !command.hidden);
-  const verbs = visible.filter((command) => command.path.length === 2 && command.path[0] === noun);
+  const verbs = visible.filter((command) => command.path.length > 1 && command.path[0] === noun);
   if (verbs.length === 0) {
     const message = notFound("command", noun, [...new Set(visible.map((command) => command.path[0]!))]);
     throw new AppError("bad_usage", message, { hint: "rotor help" });
   }
-  if (verb === undefined) return;
+  const nested = verbs.some(({ path }) => path.length > 2 && path[1] === verb);
+  if (verb === undefined || (nested && names.length === 2)) return;
   const message = notFound(
     "command",
-    `${noun} ${verb}`,
+    names.slice(0, nested ? 3 : 2).join(" "),
     verbs.map((command) => command.path.join(" ")),
   );
-  throw new AppError("bad_usage", message, { hint: `rotor help ${noun}` });
+  throw new AppError("bad_usage", message, { hint: `rotor help ${nested ? `${noun} ${verb}` : noun}` });
+}
+
+/** `pool`, or `pool rule`: the longest beginning that verbs stand behind. */
+function nounAt(names: readonly string[], commands: readonly Command[]): string {
+  const two = names.slice(0, 2).join(" ");
+  return commands.some(({ path }) => path.length > 2 && path.slice(0, 2).join(" ") === two) ? two : (names[0] ?? "");
 }
 
 function helpFor(words: readonly string[], commands: readonly Command[]): string {
   const command = commandAt(words, commands);
   if (command) return commandHelp(command);
-  const noun = words.find((word) => !word.startsWith("-"));
-  return noun === undefined ? overview(commands) : nounHelp(noun, commands);
+  const names = words.filter((word) => !word.startsWith("-"));
+  return names.length === 0 ? overview(commands) : nounHelp(nounAt(names, commands), commands);
 }
 
 function usage(message: string, words: readonly string[], commands: readonly Command[]): AppError {
   const command = commandAt(words, commands);
   const names = words.filter((word) => !word.startsWith("-"));
-  const verbs = commands.filter((entry) => entry.path.length === 2 && entry.path[0] === names[0] && !entry.hidden);
+  const noun = nounAt(names, commands);
+  const depth = noun.split(" ").length;
+  const verbs = commands.filter(
+    ({ path, hidden }) => path.slice(0, depth).join(" ") === noun && path[depth] && !hidden,
+  );
   if (command === null && verbs.length > 0) {
-    const list = verbs.map((entry) => entry.path[1]).join(", ");
-    return new AppError("bad_usage", `say what to do with ${names[0]}: ${list}`, { hint: `rotor help ${names[0]}` });
+    const list = [...new Set(verbs.map((entry) => entry.path[depth]))].join(", ");
+    return new AppError("bad_usage", `say what to do with ${noun}: ${list}`, { hint: `rotor help ${noun}` });
   }
   const topic = command === null ? "" : ` ${command.path.join(" ")}`;
   return new AppError("bad_usage", message, { hint: `rotor help${topic}` });

@@ -13,6 +13,9 @@ export function isClientName(text: string): text is ClientName {
 /** Variable that the stanzas read the client key from. */
 export const KEY_VARIABLE = "ROTOR_KEY";
 
+/** Variable that Codex reads the key of its project from (rotor profile project); without one it sends no such header. */
+const PROJECT_VARIABLE = "ROTOR_PROJECT";
+
 /** A model that every paid plan has; only an example for SDK snippets, and OpenCode's default (its own small model is not served by this upstream). */
 const EXAMPLE_MODEL = "gpt-5.5";
 
@@ -61,6 +64,7 @@ name = "Rotor"
 base_url = "${base}/backend-api/codex"
 wire_api = "responses"
 env_key = "${KEY_VARIABLE}"
+env_http_headers = { "x-rotor-project" = "${PROJECT_VARIABLE}" }
 `;
 }
 

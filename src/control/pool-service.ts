@@ -45,8 +45,20 @@ export function createPoolService(engine: () => Engine, clock: Clock): ServiceIm
       return { forecast: forecastMessage(forecast, engine(), aliasLookup(engine())) };
     },
     explainSelection(request) {
-      const plan = engine().selection.explain(request.model === "" ? null : request.model);
+      const plan = engine().selection.explain({
+        model: textOrNull(request.model),
+        from: {
+          keyId: textOrNull(request.keyId),
+          profile: textOrNull(request.profile),
+          project: textOrNull(request.projectKey),
+        },
+        atMs: toInstantMs(request.time),
+      });
       return { plan: planMessage(plan, aliasLookup(engine())) };
     },
   };
+}
+
+function textOrNull(text: string): string | null {
+  return text === "" ? null : text;
 }

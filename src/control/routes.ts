@@ -19,6 +19,8 @@ import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
 import { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
 import { LoginService } from "../gen/rotor/v1/login_service_pb.ts";
 import { PoolService } from "../gen/rotor/v1/pool_service_pb.ts";
+import { ProfileService } from "../gen/rotor/v1/profile_service_pb.ts";
+import { RuleService } from "../gen/rotor/v1/rule_service_pb.ts";
 import { SealService } from "../gen/rotor/v1/seal_service_pb.ts";
 import { SettingService } from "../gen/rotor/v1/setting_service_pb.ts";
 import { TransferService } from "../gen/rotor/v1/transfer_service_pb.ts";
@@ -38,7 +40,9 @@ import { createHealth } from "./health.ts";
 import { createKeyService } from "./key-service.ts";
 import { createLoginService } from "./login-service.ts";
 import { createPoolService } from "./pool-service.ts";
+import { createProfileService } from "./profile-service.ts";
 import { createReflection } from "./reflection.ts";
+import { createRuleService } from "./rule-service.ts";
 import type { SealDesk } from "./seal-desk.ts";
 import { createSealService } from "./seal-service.ts";
 import { createSettingService } from "./setting-service.ts";
@@ -66,6 +70,8 @@ const ENGINE_SERVICES: readonly DescService[] = [
   KeyService,
   LoginService,
   PoolService,
+  ProfileService,
+  RuleService,
   SettingService,
   TransferService,
   UsageService,
@@ -107,6 +113,8 @@ export function createControlRoutes(deps: ControlDeps): (router: ConnectRouter) 
       .service(KeyService, createKeyService(engine), gated)
       .service(LoginService, createLoginService(engine, clock), gated)
       .service(PoolService, createPoolService(engine, clock), gated)
+      .service(ProfileService, createProfileService(engine), gated)
+      .service(RuleService, createRuleService(engine, clock), gated)
       .service(SettingService, createSettingService(engine), gated)
       .service(TransferService, createTransferService(engine, clock), gated)
       .service(UsageService, createUsageService(engine, clock), gated)

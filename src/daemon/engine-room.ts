@@ -2,7 +2,7 @@
  * Store and engine as one thing that opens, closes and opens again while the doors stay: what unlocking, restoring and recovering need.
  * A store that cannot be used leaves the daemon up and saying so (contracts §11). Must never be reached past its state.
  */
-import type { Clock } from "../base/clock.ts";
+import { type Clock, localOffsetMinutes } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
 import type { Host } from "../base/env.ts";
 import { AppError, type ErrorCode, fromUnknown } from "../base/errors.ts";
@@ -212,6 +212,7 @@ export class EngineRoom {
       filePort: createLoginFilePort({ uid: this.#options.host.uid, clock, dice }),
       issuerUrl: issuer,
       settings: config.settings,
+      zone: localOffsetMinutes,
       safeguard: () => care.safeguard("before-import"),
       clock,
       dice,

@@ -3,6 +3,8 @@
  */
 import type { AccountId } from "./account.ts";
 import type { Pin } from "./pin.ts";
+import type { ProfileScope } from "./profile.ts";
+import type { RuleSet } from "./rule-set.ts";
 import type { StrategyName } from "./strategy.ts";
 import type { Thresholds } from "./threshold.ts";
 
@@ -21,6 +23,10 @@ export interface Ask {
   readonly maxLeases: number;
   /** What is done about accounts of which little is left. */
   readonly thresholds: Thresholds;
+  /** What the operator's rules say; null = there is none. */
+  readonly rules: RuleSet | null;
+  /** The profile that asks, and whom it may use; null = the whole pool. */
+  readonly profile: ProfileScope | null;
   /** Uniform in [0, 1): the random choices of this ask, so that a plan can be replayed. */
   readonly dice: number;
 }

@@ -3,6 +3,7 @@
  */
 import type { CooldownReason } from "./account.ts";
 import type { Hold } from "./hold.ts";
+import type { RuleRef } from "./rule.ts";
 import { usedPercentNow, type Window } from "./window.ts";
 
 const COOLDOWN_TEXTS: Readonly<Record<CooldownReason, string>> = {
@@ -28,7 +29,9 @@ export function holdText(hold: Hold): string {
     case "window_exhausted":
       return `${hold.limit} limit${lengthText(hold.lengthMinutes)} is used up`;
     case "reserved":
-      return `the last ${hold.keptPercent} % of its ${hold.limit} limit${lengthText(hold.lengthMinutes)} are kept back`;
+      return `the last ${hold.keptPercent} % of its ${hold.limit} limit${lengthText(hold.lengthMinutes)} are kept back${byRule(hold.rule)}`;
+    case "off_schedule":
+      return `off at this time${byRule(hold.rule)}`;
     case "model_unsupported":
       return `upstream refused ${hold.model} for it`;
     case "at_capacity":
@@ -44,6 +47,15 @@ export function usedText(windows: readonly Window[], nowMs: number): string {
     return `${Math.round(usedPercentNow(window, nowMs))} %${limit}${lengthText(window.lengthMinutes)}`;
   });
   return `used: ${parts.join(", ")}`;
+}
+
+/** `, by line 3: keep 20% of work`. */
+function byRule(rule: RuleRef | null): string {
+  return rule === null ? "" : `, by ${ruleName(rule)}`;
+}
+
+export function ruleName({ profile, line, text }: RuleRef): string {
+  return `${profile === null ? "rule" : `profile ${profile}, rule`} ${line}: ${text}`;
 }
 
 /** Whole days and hours in those words; any other length as it came. */

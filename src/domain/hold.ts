@@ -4,8 +4,10 @@
 import type { Account, CooldownReason } from "./account.ts";
 import type { Ask } from "./ask.ts";
 import { activePin } from "./pin.ts";
+import { isMeant, type RuleRef } from "./rule.ts";
+import { isKept, isSpeaking, type RuleSet } from "./rule-set.ts";
 import { scarcityOf } from "./threshold.ts";
-import { countsModel, isExhausted } from "./window.ts";
+import { countsModel, isExhausted, usedPercentNow, type Window } from "./window.ts";
 
 export type Hold =
   | { readonly kind: "disabled"; readonly untilMs: null }
@@ -20,14 +22,17 @@ export type Hold =
       readonly lengthMinutes: number | null;
     }
   | {
-      /** The rest of a window is kept back, by order of a threshold. */
+      /** The rest of a window is kept back, by order of a threshold or of a rule. */
       readonly kind: "reserved";
       readonly untilMs: number | null;
       readonly limit: string;
       readonly lengthMinutes: number | null;
       /** What is kept, 0–100. */
       readonly keptPercent: number;
+      /** null = a threshold's. */
+      readonly rule: RuleRef | null;
     }
+  | { readonly kind: "off_schedule"; readonly untilMs: number | null; readonly rule: RuleRef }
   | { readonly kind: "model_unsupported"; readonly untilMs: number; readonly model: string }
   | { readonly kind: "at_capacity"; readonly untilMs: null; readonly openLeases: number };
 
@@ -35,7 +40,10 @@ export type HoldKind = Hold["kind"];
 
 const NONE: readonly Hold[] = Object.freeze([]);
 
-export type HoldAsk = Pick<Ask, "nowMs" | "model" | "openLeases" | "maxLeases" | "affinity" | "pin" | "thresholds">;
+export type HoldAsk = Pick<
+  Ask,
+  "nowMs" | "model" | "openLeases" | "maxLeases" | "affinity" | "pin" | "thresholds" | "rules"
+>;
 
 /** Every reason why `account` may not serve `ask` now; the shared empty list when there is none (no allocation on the hot path). */
 export function holdsOn(account: Account, ask: HoldAsk): readonly Hold[] {
@@ -69,16 +77,59 @@ export function holdsOn(account: Account, ask: HoldAsk): readonly Hold[] {
       const { resetsAtMs: untilMs, limit, lengthMinutes } = window;
       const { action, belowPercent } = scarcityOf(window, ask.thresholds, nowMs);
       if (action === "hold")
-        holds = withHold(holds, { kind: "reserved", untilMs, limit, lengthMinutes, keptPercent: belowPercent });
+        holds = withHold(holds, {
+          kind: "reserved",
+          untilMs,
+          limit,
+          lengthMinutes,
+          keptPercent: belowPercent,
+          rule: null,
+        });
     }
   }
   for (const refused of account.unsupportedModels) {
     if (refused.model === model && refused.untilMs > nowMs)
       holds = withHold(holds, { kind: "model_unsupported", untilMs: refused.untilMs, model });
   }
+  if (ask.rules !== null) holds = withRules(holds, account, ask, ask.rules);
   const openLeases = ask.openLeases.get(account.id) ?? 0;
   if (openLeases >= ask.maxLeases) holds = withHold(holds, { kind: "at_capacity", untilMs: null, openLeases });
   return holds ?? NONE;
+}
+
+/** What rules hold: an account whose time it is not, and windows of which a share is kept. */
+function withRules(before: Hold[] | null, account: Account, ask: HoldAsk, rules: RuleSet): Hold[] | null {
+  let holds = before;
+  for (const off of rules.offs) {
+    if (!isMeant(off.rule.who, account) || !isSpeaking(off, ask)) continue;
+    holds = withHold(holds, { kind: "off_schedule", untilMs: off.calendar(ask.nowMs).untilMs, rule: off.ref });
+  }
+  if (rules.keeps.length === 0 || isPinned(account, ask)) return holds;
+  for (const window of account.windows) {
+    if (isExhausted(window, ask.nowMs) || !countsModel(window, ask.model)) continue;
+    const keep = keptBy(rules, account, window, ask);
+    if (keep === null) continue;
+    const { limit, lengthMinutes, resetsAtMs } = window;
+    const untilMs = earlierOf(resetsAtMs, keep.calendar(ask.nowMs).untilMs);
+    const keptPercent = keep.rule.percent;
+    holds = withHold(holds, { kind: "reserved", untilMs, limit, lengthMinutes, keptPercent, rule: keep.ref });
+  }
+  return holds;
+}
+
+/** The rule that keeps the most of this window, of those that keep what is left of it. */
+function keptBy(rules: RuleSet, account: Account, window: Window, ask: HoldAsk): RuleSet["keeps"][number] | null {
+  const leftPercent = 100 - usedPercentNow(window, ask.nowMs);
+  let most: RuleSet["keeps"][number] | null = null;
+  for (const keep of rules.keeps) {
+    if (leftPercent > keep.rule.percent || keep.rule.percent <= (most?.rule.percent ?? 0)) continue;
+    if (isKept(keep.rule.span, window) && isMeant(keep.rule.who, account) && isSpeaking(keep, ask)) most = keep;
+  }
+  return most;
+}
+
+function earlierOf(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }
 
 /** Seldom: most pools spend what they have, and the hot path need not look closer. */
@@ -87,7 +138,7 @@ function keepsBack({ thresholds }: HoldAsk): boolean {
 }
 
 /**
- * A pin lifts the reserve of its account: the threshold is a standing precaution, the pin a newer and plainer order, and what was kept
+ * A pin lifts the reserve of its account: threshold and rule are standing precautions, the pin a newer and plainer order, and what was kept
  * back was kept for somebody who asks for it. It lifts no other hold.
  */
 function isPinned(account: Account, { pin, nowMs }: HoldAsk): boolean {

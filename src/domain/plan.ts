@@ -3,35 +3,44 @@
  */
 import type { AccountId } from "./account.ts";
 import type { Hold } from "./hold.ts";
+import type { RuleRef } from "./rule.ts";
 import type { StrategyName } from "./strategy.ts";
 
 export interface Plan {
   readonly atMs: number;
   readonly strategy: StrategyName;
+  /** Name of the profile that asked; null = none. */
+  readonly profile: string | null;
+  /** The rules that held, left out or moved an account, by their lines. */
+  readonly rules: readonly RuleRef[];
   /** Best first; as many as were asked for. */
   readonly order: readonly AccountId[];
   /** How many accounts were usable in all. */
   readonly usableCount: number;
   /** Accounts with at least one hold. */
   readonly held: readonly HeldAccount[];
-  /** Accounts without a hold that this ask may not take: another one is pinned, or they were tried. */
+  /** Accounts without a hold that this ask may not take: another one is pinned, a profile or a rule leaves them out, or they were tried. */
   readonly passedOver: readonly PassedOver[];
   /** Usable accounts that stand behind the others because little of them is left. */
   readonly deferred: readonly DeferredAccount[];
   /** When the first held account becomes usable; null when none has a known end or somebody is usable now. */
   readonly nextUsableAtMs: number | null;
   /** Why the first of `order` is first. */
-  readonly reason: "pin" | "affinity" | "strategy" | "none";
+  readonly reason: "pin" | "affinity" | "rule" | "strategy" | "none";
 }
 
 export interface HeldAccount {
   readonly accountId: AccountId;
   readonly holds: readonly Hold[];
+  /** Without the hold it would be passed over all the same: the end of its holds helps nobody. */
+  readonly isBarred?: true;
 }
 
 export interface PassedOver {
   readonly accountId: AccountId;
-  readonly because: "pinned_elsewhere" | "tried";
+  readonly because: "pinned_elsewhere" | "outside_profile" | "ruled_out" | "tried";
+  /** The rule that left it out. */
+  readonly rule?: RuleRef;
 }
 
 export interface DeferredAccount {
@@ -47,6 +56,8 @@ export interface DeferredAccount {
 export interface PlanRecord {
   readonly atMs: number;
   readonly strategy: StrategyName;
+  readonly profile: string | null;
+  readonly rules: readonly RuleRef[];
   readonly reason: Plan["reason"];
   readonly order: readonly AccountId[];
   readonly usableCount: number;
@@ -65,6 +76,8 @@ export function recordPlan(plan: Plan): PlanRecord {
   return {
     atMs: plan.atMs,
     strategy: plan.strategy,
+    profile: plan.profile,
+    rules: firstOf(plan.rules),
     reason: plan.reason,
     order: plan.order,
     usableCount: plan.usableCount,

@@ -6,9 +6,12 @@ import type { Ask } from "./ask.ts";
 import type { HoldKind } from "./hold.ts";
 import { activePin } from "./pin.ts";
 import type { HeldAccount, Plan } from "./plan.ts";
+import type { RuleRef } from "./rule.ts";
 
 export type Refusal =
   | { readonly kind: "no_accounts" }
+  /** There are accounts, and a profile or rules let this ask use none of them. */
+  | { readonly kind: "nobody_allowed"; readonly profile: string | null; readonly rules: readonly RuleRef[] }
   /** Somebody becomes usable at a known time. */
   | { readonly kind: "pool_exhausted"; readonly untilMs: number }
   /** The pinned account is held: waiting is not the remedy, taking the pin off is. */
@@ -28,15 +31,17 @@ export function refusalOf(plan: Plan, ask: Pick<Ask, "pin" | "nowMs" | "model">)
     return { kind: "attempts_exhausted" };
   }
   if (pin !== null) return { kind: "pinned_account_held", untilMs: plan.nextUsableAtMs };
-  if (plan.held.length === 0) return { kind: "no_accounts" };
-  const able = plan.held.filter((account) => !has(account, "disabled") && !has(account, "needs_login"));
+  if (plan.held.length + plan.passedOver.length === 0) return { kind: "no_accounts" };
+  const allowed = plan.held.filter(({ isBarred }) => !isBarred);
+  const able = allowed.filter((account) => !has(account, "disabled") && !has(account, "needs_login"));
   if (ask.model !== null && able.length > 0 && able.every((account) => has(account, "model_unsupported"))) {
     return { kind: "model_unsupported", model: ask.model };
   }
   if (plan.nextUsableAtMs !== null) return { kind: "pool_exhausted", untilMs: plan.nextUsableAtMs };
+  if (allowed.length === 0) return { kind: "nobody_allowed", profile: plan.profile, rules: plan.rules };
   if (able.some((account) => account.holds.every((hold) => hold.kind === "at_capacity")))
     return { kind: "at_capacity" };
-  return { kind: "no_usable_account", kinds: kindsOf(plan.held) };
+  return { kind: "no_usable_account", kinds: kindsOf(allowed) };
 }
 
 function has(account: HeldAccount, kind: HoldKind): boolean {

@@ -4,6 +4,7 @@
  */
 import { EXCHANGE_MAX_ATTEMPTS } from "../base/bounds.ts";
 import type { Clock } from "../base/clock.ts";
+import { AppError } from "../base/errors.ts";
 import type { AccountId } from "../domain/account.ts";
 import type { Ask } from "../domain/ask.ts";
 import type { Plan } from "../domain/plan.ts";
@@ -15,11 +16,13 @@ import type { ExchangeRequest } from "./engine.ts";
 import type { ExchangeRecord } from "./exchange-record.ts";
 import type { Keeper } from "./keeper.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
+import type { ReadyProfile, Rulebook } from "./rulebook.ts";
 
 export interface ChoiceDeps {
   readonly keeper: Keeper;
   readonly leases: LeaseDesk;
   readonly affinity: AffinityTable;
+  readonly rulebook: Pick<Rulebook, "choose">;
   readonly settings: () => Settings;
   readonly clock: Clock;
 }
@@ -34,11 +37,24 @@ export class AccountChoice {
   /** Everybody that this exchange asked, whatever came of it. */
   readonly #asked = new Set<AccountId>();
   #patienceEndsAtMs: number | null = null;
+  #profile: ReadyProfile | null = null;
 
   constructor(deps: ChoiceDeps, request: ExchangeRequest, record: ExchangeRecord) {
     this.#deps = deps;
     this.#request = request;
     this.#record = record;
+  }
+
+  /** Through which profile it asks. Throws `profile_not_found`, or `model_not_allowed` by that profile. */
+  enter(): void {
+    const { keyId, model, profile = null, project = null } = this.#request;
+    const chosen = this.#deps.rulebook.choose({ keyId, profile, project });
+    this.#profile = chosen;
+    if (chosen === null || model === null || chosen.isModel(model)) return;
+    throw new AppError("model_not_allowed", `the profile ${chosen.name} does not allow the model ${model}`, {
+      facts: { profile: chosen.name, model },
+      hint: `rotor profile show ${chosen.name}`,
+    });
   }
 
   /** It had its chance; another one is next. */
@@ -115,7 +131,7 @@ export class AccountChoice {
 
   #ask(affinity: AccountId | null, tried: ReadonlySet<AccountId>): Ask {
     const { model, only } = this.#request;
-    const ask = this.#deps.leases.askFor({ model, affinity, tried });
+    const ask = this.#deps.leases.askFor({ model, affinity, tried, profile: this.#profile });
     return only === undefined ? ask : { ...ask, pin: { accountId: only, sinceMs: ask.nowMs, untilMs: null } };
   }
 
@@ -135,7 +151,9 @@ export class AccountChoice {
     if (nowMs >= this.#patienceEndsAtMs) return null;
     if (pausedUntilMs !== null && plan.order.length > 0) return Math.min(pausedUntilMs, this.#patienceEndsAtMs);
     if (plan.nextUsableAtMs !== null && plan.nextUsableAtMs <= this.#patienceEndsAtMs) return plan.nextUsableAtMs;
-    const busy = plan.held.some(({ holds }) => holds.every((hold) => hold.kind === "at_capacity"));
+    const busy = plan.held.some(
+      ({ holds, isBarred }) => !isBarred && holds.every((hold) => hold.kind === "at_capacity"),
+    );
     return busy ? this.#patienceEndsAtMs : null;
   }
 }

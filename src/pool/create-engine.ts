@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Dice } from "../base/id.ts";
 import type { Log } from "../base/log.ts";
 import { underIssuer } from "../domain/account.ts";
+import type { ZoneOffset } from "../domain/schedule.ts";
 import type { Store } from "../store/store.ts";
 import type { LoginIssuer } from "../upstream/oauth-login.ts";
 import type { Issuer, Upstream } from "../upstream/upstream.ts";
@@ -13,6 +14,7 @@ import { createAffinityTable } from "./affinity-table.ts";
 import { createAuditBook } from "./audit-book.ts";
 import type { OpenCallbackListener } from "./callback-listener.ts";
 import { createCatalogue } from "./catalogue.ts";
+import { createChoice } from "./create-choice.ts";
 import { createCustody } from "./create-custody.ts";
 import { createSpending } from "./create-spending.ts";
 import { createTransferDesk } from "./create-transfers.ts";
@@ -26,6 +28,7 @@ import { createLoginDesk } from "./login-desk.ts";
 import { createUsageDesk } from "./pooled-usage.ts";
 import { createRedeemDesk } from "./redeem-desk.ts";
 import { createResendPacer } from "./resend-pacer.ts";
+import { createRulebook } from "./rulebook.ts";
 import { createScheduler } from "./scheduler.ts";
 import { createSelectionDesk } from "./selection-desk.ts";
 import { createSettingDesk } from "./setting-desk.ts";
@@ -42,26 +45,28 @@ export interface RunningEngine extends Engine {
 }
 
 interface Safeguard {
+  /** The clock on the wall of this machine; absent: UTC. */
+  readonly zone?: ZoneOffset;
   /** Makes a way back before much is changed; absent: there is none. */
   readonly safeguard?: () => Promise<string | null>;
 }
 
-export async function createEngine(
-  deps: {
-    store: Store;
-    upstream: Upstream;
-    issuer: Issuer;
-    loginIssuer: LoginIssuer;
-    openCallbackListener: OpenCallbackListener;
-    filePort: FilePort;
-    issuerUrl: string;
-    settings: { fromEnv: Readonly<Record<string, string>>; fromFile: Readonly<Record<string, string>> };
-    clock: Clock;
-    dice: Dice;
-    log: Log;
-  } & Safeguard,
-): Promise<RunningEngine> {
-  const { store, upstream, issuerUrl, clock, dice, log, safeguard = async () => null } = deps;
+interface EngineDeps extends Safeguard {
+  store: Store;
+  upstream: Upstream;
+  issuer: Issuer;
+  loginIssuer: LoginIssuer;
+  openCallbackListener: OpenCallbackListener;
+  filePort: FilePort;
+  issuerUrl: string;
+  settings: { fromEnv: Readonly<Record<string, string>>; fromFile: Readonly<Record<string, string>> };
+  clock: Clock;
+  dice: Dice;
+  log: Log;
+}
+
+export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
+  const { store, upstream, issuerUrl, clock, dice, log, safeguard = async () => null, zone = () => 0 } = deps;
   const stored = await store.loadPool();
   const scheduler = createScheduler(clock);
   const audit = createAuditBook({ store, clock, dice, settings: () => settingDesk.now(), log });
@@ -74,7 +79,8 @@ export async function createEngine(
       log.warn("account.foreign_issuer", { account: account.alias, issuer: account.issuer });
   }
   const keeper = createKeeper({ stored: { ...stored, accounts }, store, clock, scheduler, audit, log });
-  const leases = createLeaseDesk({ keeper, clock, dice, settings });
+  const rulebook = createRulebook({ stored, zone, log });
+  const leases = createLeaseDesk({ keeper, clock, dice, settings, book: rulebook });
   const custody = createCustody({ ...deps, watchedFiles: stored.watchedFiles, keeper, scheduler, settings, audit });
   const { intake, watch } = custody;
   const { credentials } = intake;
@@ -85,12 +91,13 @@ export async function createEngine(
   const logins = createLoginDesk({ ...deps, ...intake, workspaces, scheduler });
   const counters = { exchanges: 0, served: 0, failovers: 0, clientsGone: 0 };
   const pacer = createResendPacer();
-  const exchangeDeps = { ...intake, pacer, leases, upstream, affinity, book, ...spending, settings, log, counters };
+  const serving = { leases, upstream, affinity, rulebook, book, settings, log, counters, pacer };
+  const exchangeDeps = { ...intake, ...spending, ...serving };
   const run: Engine["exchanges"]["run"] = (request) => {
     poller.noteInterest();
     return runExchange(exchangeDeps, request);
   };
-  const selection = createSelectionDesk({ keeper, leases, audit, log, settings, nowMs: () => clock.nowMs() });
+  const selection = createSelectionDesk({ keeper, leases, rulebook, audit, log, settings, nowMs: () => clock.nowMs() });
   const history = createWindowHistory({ keeper, store, selection, settings, clock, scheduler, log });
   const catalogue = createCatalogue({ clock, run });
   const reader = createUsageReader(exchangeDeps);
@@ -113,7 +120,7 @@ export async function createEngine(
   return {
     ...noticed(poller, desk, selection),
     files: custody.fileDesk,
-    transfers: createTransferDesk({ ...intake, ...spending, safeguard, settings: settingDesk, files: watch, log }),
+    transfers: createTransferDesk({ ...exchangeDeps, safeguard, settings: settingDesk, files: watch }),
     logins,
     history,
     usage: createUsageDesk({ keeper, holdsOn: selection.holdsOn, settings, nowMs: () => clock.nowMs() }),
@@ -122,6 +129,7 @@ export async function createEngine(
     settings: settingDesk,
     catalogue,
     audit,
+    ...createChoice({ rulebook, keeper, settings, store, audit, clock, log, keys: spending.keys, exchanges: book }),
     counters() {
       const { refreshes, failures } = credentials.counters();
       return { ...counters, refreshes, refreshFailures: failures };

@@ -25,6 +25,7 @@ import type { HistoryStep, WindowSeries } from "../domain/window-history.ts";
 import type { ExchangeQuery, StoreCheck } from "../store/store.ts";
 import type { AuditDesk } from "./audit-book.ts";
 import type { BudgetDesk } from "./budget-desk.ts";
+import type { Choice, Question } from "./choice.ts";
 import type { KeyDesk } from "./key-desk.ts";
 import type { LedgerDesk } from "./ledger.ts";
 import type { EditOptions, LoginStep, ProbeOptions, QueueOptions } from "./login-step.ts";
@@ -34,7 +35,7 @@ import type { Redeemed } from "./redeem-desk.ts";
 import type { SocketAsk } from "./socket-ask.ts";
 import type { TransferDesk } from "./transfer-desk.ts";
 
-export interface Engine {
+export interface Engine extends Choice {
   readonly accounts: AccountDesk;
   readonly logins: LoginDesk;
   readonly selection: SelectionDesk;
@@ -124,8 +125,8 @@ export interface SelectionDesk {
   /** The holds of one account for an ask now without a model, and how scarce a window of it is: from what selection calls. */
   holdsOn(account: Account): readonly Hold[];
   scarcityOf(window: Window): Scarcity;
-  /** The whole plan for an ask now; leases nothing. Model null = none in particular. */
-  explain(model: string | null): Plan;
+  /** The whole plan; leases nothing. Throws `profile_not_found`. */
+  explain(question: Question): Plan;
   /** Calls `onChange` after every visible change until the returned function is called. Calls may be merged. */
   watch(onChange: () => void): () => void;
 }
@@ -169,6 +170,8 @@ export interface ExchangeRequest {
   /** Stable key of the conversation, null when there is none. */
   readonly conversation: string | null;
   readonly keyId: string | null;
+  /** `x-rotor-profile`; absent or null = it names none. */
+  readonly profile?: string | null;
   /** For the ledger and the terms of the client key, as the client said it; null = it said nothing. */
   readonly project: string | null;
   readonly effort: string | null;

@@ -3,6 +3,7 @@
  */
 import { type Clock, formatInstant } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
+import { ruleName } from "../domain/explain.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { Refusal } from "../domain/refusal.ts";
 
@@ -13,6 +14,18 @@ export function refusalError(refusal: Refusal, nowMs: number): AppError {
   switch (refusal.kind) {
     case "no_accounts":
       return new AppError("no_accounts", "there are no accounts yet");
+    case "nobody_allowed": {
+      const { profile, rules } = refusal;
+      const who = profile === null ? "the rules leave" : `the profile ${profile} leaves`;
+      const named = rules.map(ruleName).join("; ");
+      return new AppError(
+        "no_usable_account",
+        `${who} no account for this request${named === "" ? "" : ` (${named})`}`,
+        {
+          hint: profile === null ? "rotor pool rule list" : `rotor profile show ${profile}`,
+        },
+      );
+    }
     case "pool_exhausted":
       return new AppError(
         "pool_exhausted",

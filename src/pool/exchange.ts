@@ -67,6 +67,7 @@ class ExchangeRun {
   async toAnswer(): Promise<ExchangeAnswer> {
     let same: AccountId | null = null;
     let last: Outcome | null = null;
+    this.#choice.enter();
     this.#record.admit();
     await this.#pace();
     for (;;) {

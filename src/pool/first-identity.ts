@@ -63,6 +63,7 @@ export function createFirstIdentity(deps: {
       pool: null,
       keys: [],
       settings: new Map(),
+      profiles: [],
     });
     if (end === "stale") return "stale";
     const account = named(keeper.get(target.id) ?? target, expectedGeneration + 1);

@@ -13,6 +13,7 @@ import { type FactPlan, planFacts, uncarried } from "./import-facts.ts";
 import { decideLogins, type ImportDecision, type TokenHolders } from "./import-plan.ts";
 import { withLogin } from "./incoming-login.ts";
 import type { KeyDeskWithFlush } from "./key-desk.ts";
+import type { Rulebook } from "./rulebook.ts";
 import type { SettingDeskWithNow } from "./setting-desk.ts";
 import type { ImportDecisionView, ImportReport, TransferDesk } from "./transfer-desk.ts";
 import type { WatchDesk } from "./watch-desk.ts";
@@ -23,6 +24,7 @@ export interface ImportDeskDeps extends IntakeDeps {
   readonly safeguard: () => Promise<string | null>;
   readonly keys: KeyDeskWithFlush;
   readonly settings: SettingDeskWithNow;
+  readonly rulebook: Pick<Rulebook, "profiles" | "adoptProfiles">;
   readonly files: Pick<WatchDesk, "accept" | "watch" | "look">;
   readonly log: Log;
 }
@@ -80,7 +82,13 @@ async function planFor(
   const { keeper, keys, settings, clock, dice } = deps;
   const holders = store.accounts.some((login) => !login.isIdentified) ? await holdersOf(deps) : new Map();
   const decisions = decideLogins(deps, store.accounts, { alias, owner, holders });
-  const here = { pin: keeper.pin(), strategy: keeper.strategy(), settings: settings.list(), keys: keys.list() };
+  const here = {
+    pin: keeper.pin(),
+    strategy: keeper.strategy(),
+    settings: settings.list(),
+    keys: keys.list(),
+    profiles: deps.rulebook.profiles(),
+  };
   const facts = planFacts(store, here, (index) => decisions[index]?.account ?? null, { nowMs: clock.nowMs(), dice });
   return { decisions, facts };
 }
@@ -114,7 +122,8 @@ async function carryOut(deps: ImportDeskDeps, { decisions, facts }: Plan, owner:
       credentials: decision.login.credentials,
     };
   });
-  const isNothing = added.length + swaps.length + facts.keys.length + facts.settings.size === 0 && facts.pool === null;
+  const pieces = facts.keys.length + facts.settings.size + facts.profiles.length;
+  const isNothing = added.length + swaps.length + pieces === 0 && facts.pool === null;
   if (isNothing) return true;
   const end = await store.applyBatch({
     added: added.map(({ account, login }) => ({ account, credentials: login.credentials })),
@@ -123,6 +132,7 @@ async function carryOut(deps: ImportDeskDeps, { decisions, facts }: Plan, owner:
     pool: facts.pool,
     keys: facts.keys,
     settings: facts.settings,
+    profiles: facts.profiles,
   });
   if (end === "stale") return false;
   // What was learnt or ordered while the disk was busy is not undone.
@@ -132,6 +142,7 @@ async function carryOut(deps: ImportDeskDeps, { decisions, facts }: Plan, owner:
   if (facts.pool !== null) keeper.adoptPool(facts.pool);
   keys.adopt(facts.keys);
   settings.adopt(facts.settings);
+  deps.rulebook.adoptProfiles([...deps.rulebook.profiles(), ...facts.profiles]);
   for (const { account } of [...current, ...added]) credentials.replaced(account.id);
   for (const [index, { before }] of current.entries())
     if (before !== null && keeper.get(after[index]!.id) !== before)

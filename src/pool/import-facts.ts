@@ -1,5 +1,5 @@
 /**
- * What an import brings beside logins: pin, strategy, settings and client keys. Taken only where nothing was decided here yet, and every
+ * What an import brings beside logins: pin, strategy, settings, client keys and profiles. Taken only where nothing was decided here yet, and every
  * piece says what became of it. What Rotor has no home for is named in `uncarried`: whoever builds that home takes it from there.
  */
 import { formatInstant } from "../base/clock.ts";
@@ -7,13 +7,15 @@ import { createUlid, type Dice } from "../base/id.ts";
 import { type AccountId, isAlias } from "../domain/account.ts";
 import { type ClientKey, NO_TERMS } from "../domain/client-key.ts";
 import type { Pin } from "../domain/pin.ts";
+import type { Profile } from "../domain/profile.ts";
 import { isSettingKey, readSetting, type SettingKey, type SettingState, type SettingValue } from "../domain/setting.ts";
 import { DEFAULT_STRATEGY, isStrategyName, type StrategyName } from "../domain/strategy.ts";
 import type { ForeignKey, ForeignStore } from "../transfer/foreign-store.ts";
+import { planProfiles } from "./import-profiles.ts";
 
 /** One piece, with what becomes of it. */
 export interface ImportedFact {
-  readonly kind: "pin" | "strategy" | "setting" | "key";
+  readonly kind: "pin" | "strategy" | "setting" | "key" | "profile";
   readonly name: string;
   readonly isTaken: boolean;
   readonly text: string;
@@ -25,6 +27,7 @@ export interface Here {
   readonly strategy: StrategyName;
   readonly settings: readonly SettingState[];
   readonly keys: readonly ClientKey[];
+  readonly profiles: readonly Profile[];
 }
 
 export interface FactPlan {
@@ -32,6 +35,7 @@ export interface FactPlan {
   readonly pool: { readonly strategy: StrategyName; readonly pin: Pin | null } | null;
   readonly keys: readonly ClientKey[];
   readonly settings: ReadonlyMap<SettingKey, SettingValue>;
+  readonly profiles: readonly Profile[];
 }
 
 /** `accountOf`: index in the store → the account that it becomes or belongs to, with its alias. */
@@ -49,6 +53,7 @@ export function planFacts(
     pool: isChanged ? { pin, strategy } : null,
     settings: planSettings(store, here, facts),
     keys: planKeys(store.keys, here.keys, nowMs, dice, facts),
+    profiles: planProfiles(store.profiles, here.profiles, facts),
     facts,
   };
 }
@@ -154,11 +159,10 @@ function freeName(wish: string, taken: ReadonlySet<string>): string {
 }
 
 /** What stays behind, in words. Each line goes when Rotor has a home for it, which then joins the batch in `import-desk.ts`. */
-export function uncarried({ profiles, budgets, ledger }: ForeignStore): readonly string[] {
+export function uncarried({ budgets, ledger }: ForeignStore): readonly string[] {
   const left = (count: number, noun: string) =>
     count === 0 ? [] : [`${count} ${noun}${count === 1 ? " is" : "s are"} not carried over; the source keeps them`];
   return [
-    ...left(profiles.length, "routing profile"),
     ...left(budgets.length, "budget"),
     ...left(ledger.length, "ledger entr").map((text) =>
       text.replace(/entrs? /, ledger.length === 1 ? "entry " : "entries "),

@@ -10,6 +10,7 @@ import { rank } from "../domain/rank.ts";
 import type { Settings } from "../domain/setting.ts";
 import { presentTurn } from "../domain/turn.ts";
 import type { Keeper } from "./keeper.ts";
+import type { ReadyProfile, Rulebook } from "./rulebook.ts";
 
 export interface Lease {
   readonly accountId: AccountId;
@@ -21,6 +22,8 @@ export interface LeaseAsk {
   readonly model: string | null;
   readonly affinity: AccountId | null;
   readonly tried: ReadonlySet<AccountId>;
+  /** Absent: the whole pool. */
+  readonly profile?: ReadyProfile | null;
 }
 
 export interface LeaseDesk {
@@ -41,6 +44,7 @@ export function createLeaseDesk(deps: {
   clock: Clock;
   dice: Dice;
   settings: () => Settings;
+  book: Pick<Rulebook, "rules">;
 }): LeaseDesk {
   const { keeper, clock, dice } = deps;
   const openLeases = new Map<AccountId, number>();
@@ -56,10 +60,14 @@ export function createLeaseDesk(deps: {
   keeper.watch(wake);
 
   return {
-    askFor: (wanted) => ({
-      ...wanted,
+    askFor: ({ model, affinity, tried, profile = null }) => ({
+      model,
+      affinity,
+      tried,
+      profile,
+      rules: profile === null ? deps.book.rules() : profile.ready,
       nowMs: clock.nowMs(),
-      strategy: keeper.strategy(),
+      strategy: profile?.strategy ?? keeper.strategy(),
       pin: keeper.pin(),
       openLeases,
       maxLeases: deps.settings().account_max_leases,

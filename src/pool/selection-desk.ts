@@ -9,23 +9,23 @@ import type { AuditNotes } from "./audit-book.ts";
 import type { PoolView, SelectionDesk } from "./engine.ts";
 import type { Keeper } from "./keeper.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
+import type { Rulebook } from "./rulebook.ts";
 
 const NOBODY: ReadonlySet<AccountId> = new Set();
 
 export function createSelectionDesk(deps: {
   keeper: Keeper;
   leases: LeaseDesk;
+  rulebook: Pick<Rulebook, "choose">;
   audit: AuditNotes;
   log: Log;
   settings: () => Settings;
   nowMs: () => number;
 }): SelectionDesk {
   const { keeper, leases, audit, log } = deps;
-  const explain = (model: string | null, limit?: number) =>
-    leases.plan(leases.askFor({ model, affinity: null, tried: NOBODY }), limit);
   return {
     view(): PoolView {
-      const plan = explain(null, 1);
+      const plan = leases.plan(leases.askFor({ model: null, affinity: null, tried: NOBODY }), 1);
       return {
         revision: keeper.revision(),
         strategy: keeper.strategy(),
@@ -62,7 +62,11 @@ export function createSelectionDesk(deps: {
     },
     holdsOn: (account) => holdsOn(account, leases.askFor({ model: null, affinity: null, tried: NOBODY })),
     scarcityOf: (window) => scarcityOf(window, deps.settings(), deps.nowMs()),
-    explain: (model) => explain(model),
+    explain({ model, from, atMs }) {
+      const profile = deps.rulebook.choose(from);
+      const ask = leases.askFor({ model, affinity: null, tried: NOBODY, profile });
+      return leases.plan(atMs === null ? ask : { ...ask, nowMs: atMs });
+    },
     watch: (onChange) => keeper.watch(onChange),
   };
 }

@@ -37,6 +37,7 @@ export async function answerControl(visit: Visit): Promise<Response> {
     conversation: facts.conversation,
     keyId,
     ...facts.turn,
+    profile: headerValue(headers, "x-rotor-profile"),
     signal: request.signal,
   });
   return answerExchange(answer, {

@@ -24,6 +24,7 @@ const CLIENTS_OWN: ReadonlySet<string> = new Set([
   "x-forwarded-port",
   "x-forwarded-proto",
   "x-real-ip",
+  "x-rotor-profile",
   "x-rotor-project",
 ]);
 

@@ -48,6 +48,7 @@ export function commonOf(visit: TurnVisit, scanned: ScannedBody): Common {
     conversation: conversationKeyOf({ header, promptCacheKey, keyId }),
     keyId,
     ...turnFacts(header("x-rotor-project"), scanned),
+    profile: header("x-rotor-profile"),
     signal,
   };
 }

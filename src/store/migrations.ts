@@ -170,6 +170,17 @@ CREATE TABLE setting (
   value TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE rule (
+  line INTEGER PRIMARY KEY,
+  text TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE profile (
+  position INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  record TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE exchange (
   id TEXT PRIMARY KEY,
   started_at_ms INTEGER NOT NULL,

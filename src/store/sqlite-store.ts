@@ -12,6 +12,7 @@ import type { Paths } from "../base/paths.ts";
 import type { Account } from "../domain/account.ts";
 import * as accounts from "./account-table.ts";
 import { createAuditTable } from "./audit-table.ts";
+import * as choice from "./choice-table.ts";
 import * as credentials from "./credential-table.ts";
 import { isLoose, openDatabase, type StoreDatabase } from "./database.ts";
 import { createExchangeTable, type ExchangeTable } from "./exchange-table.ts";
@@ -129,6 +130,8 @@ function accountPart(room: Room) {
         ...readSpendPlans(relaxed, log),
         settings: pool.readSettings(relaxed, log),
         watchedFiles: pool.readWatchedFiles(relaxed),
+        rules: choice.readRules(relaxed),
+        profiles: choice.readProfiles(relaxed, log),
       };
     },
     async addAccounts(batch) {
@@ -242,6 +245,17 @@ function poolPart({ db }: Room) {
     },
     async removeWatchedFile(path) {
       durable.transaction(() => pool.deleteWatchedFile(durable, path));
+    },
+    async saveRules(lines) {
+      durable.transaction(() => choice.writeRules(durable, lines));
+    },
+    async saveProfiles(profiles) {
+      durable.transaction(() => {
+        for (const profile of profiles) choice.writeProfile(durable, profile);
+      });
+    },
+    async removeProfile(name) {
+      durable.transaction(() => choice.deleteProfile(durable, name));
     },
     async saveSettings(changes) {
       durable.transaction(() => {

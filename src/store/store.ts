@@ -16,6 +16,7 @@ import type { LedgerRow, UsageBucket, UsageQuery } from "../domain/ledger.ts";
 import type { Spend } from "../domain/limit.ts";
 import type { Pin } from "../domain/pin.ts";
 import type { SavedPrice } from "../domain/price.ts";
+import type { Profile } from "../domain/profile.ts";
 import type { SettingKey, SettingValue } from "../domain/setting.ts";
 import type { StrategyName } from "../domain/strategy.ts";
 import type { WatchedFile } from "../domain/watched-file.ts";
@@ -36,6 +37,10 @@ export interface StoredPool {
   readonly settings: Readonly<Partial<Record<SettingKey, SettingValue>>>;
   /** In the order in which they were added. */
   readonly watchedFiles: readonly WatchedFile[];
+  /** Lines of the pool's rules, as they were written. */
+  readonly rules: readonly string[];
+  /** In the order in which they were added. */
+  readonly profiles: readonly Profile[];
 }
 
 /** From when on the ledger is kept: single rows, and sums by the hour. */
@@ -84,6 +89,8 @@ export interface PoolBatch {
   readonly pool: { readonly strategy: StrategyName; readonly pin: Pin | null } | null;
   readonly keys: readonly ClientKey[];
   readonly settings: ReadonlyMap<SettingKey, SettingValue>;
+  /** Added, or replaced by name. */
+  readonly profiles: readonly Profile[];
 }
 
 export interface ExchangeQuery {
@@ -191,6 +198,12 @@ export interface Store {
   addWatchedFile(file: WatchedFile): Promise<void>;
   /** No such path is no error. Durable. */
   removeWatchedFile(path: string): Promise<void>;
+  /** The whole list in place of the one before. Durable. */
+  saveRules(lines: readonly string[]): Promise<void>;
+  /** Adds or replaces by name, all or none. Durable. */
+  saveProfiles(profiles: readonly Profile[]): Promise<void>;
+  /** No such profile is no error. Durable. */
+  removeProfile(name: string): Promise<void>;
   /** null takes the saved value away. All or none. Durable. */
   saveSettings(changes: ReadonlyMap<SettingKey, SettingValue | null>): Promise<void>;
 

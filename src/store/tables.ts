@@ -30,6 +30,8 @@ const TABLES: readonly Table[] = [
   { name: "price", role: "vital" },
   { name: "watched_file", role: "vital" },
   { name: "setting", role: "vital" },
+  { name: "rule", role: "vital" },
+  { name: "profile", role: "vital" },
   { name: "exchange", role: "history" },
   { name: "exchange_tried", role: "history" },
   { name: "audit", role: "history" },

@@ -32,6 +32,8 @@ test("exit codes say what product.md §3 promises", () => {
 
 /** Statuses that a real client would answer with something harmful, with what we send instead. */
 const DELIBERATE: Partial<Record<ErrorCode, number>> = {
+  // A client that names no such profile is not at a wrong address; 400 is what every client shows after one request.
+  profile_not_found: 400,
   // A 401 would make Codex refresh a login that is not ours.
   foreign_login: 400,
   // OpenAI's own status for it.

@@ -14,6 +14,7 @@ const names: Names = {
   tags: async () => [{ word: "team", about: "tag" }],
   keys: async () => [{ word: "laptop", about: "" }],
   backups: async () => [{ word: "20261121T101500Z-daily.rotor-backup", about: "daily" }],
+  profiles: async () => [{ word: "night", about: "every account" }],
   settings: async () => [{ word: "wait_seconds", about: "20" }],
 };
 const at = async (...words: string[]) => (await candidates(words, COMMANDS, names)).map(({ word }) => word);

@@ -153,7 +153,20 @@ test("the strategies in help are those of the domain", () => {
 test("the daemon starts on demand for exactly the commands of the contract", () => {
   const never = COMMANDS.filter((command) => !command.starts).map((command) => command.path.join(" "));
   expect(never.sort()).toEqual(
-    ["complete", "completion", "daemon", "demo", "down", "help", "log", "path", "simulate", "status", "version"].sort(),
+    [
+      "complete",
+      "completion",
+      "daemon",
+      "demo",
+      "down",
+      "help",
+      "log",
+      "path",
+      "profile project",
+      "simulate",
+      "status",
+      "version",
+    ].sort(),
   );
 });
 

@@ -17,6 +17,7 @@ test("codex: its own named section with the key from the environment", () => {
         base_url: "http://127.0.0.1:4747/backend-api/codex",
         wire_api: "responses",
         env_key: "ROTOR_KEY",
+        env_http_headers: { "x-rotor-project": "ROTOR_PROJECT" },
       },
     },
   });

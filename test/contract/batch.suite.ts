@@ -3,8 +3,17 @@ import { expect, test } from "bun:test";
 import { AppError, type ErrorCode } from "../../src/base/errors.ts";
 import type { PoolBatch, Store } from "../../src/store/store.ts";
 import { accountLike, credentialsLike, keyLike, nextGeneration } from "../support/store-samples.ts";
+import { profileLike } from "./choice.suite.ts";
 
-const NOTHING: PoolBatch = { added: [], replaced: [], removed: [], pool: null, keys: [], settings: new Map() };
+const NOTHING: PoolBatch = {
+  added: [],
+  replaced: [],
+  removed: [],
+  pool: null,
+  keys: [],
+  settings: new Map(),
+  profiles: [],
+};
 const newAccount = (n: number, changes = {}) => ({ account: accountLike(n, changes), credentials: credentialsLike(n) });
 const renewed = (n: number, token = n + 100) => ({
   account: nextGeneration(accountLike(n)),
@@ -34,12 +43,14 @@ export function batches(store: () => Store): void {
       pool: { strategy: "random", pin },
       keys,
       settings: new Map([["account_max_leases", 3]]),
+      profiles: [profileLike("work")],
     });
     expect(end).toBe("committed");
     const after = await everything();
     expect(after.accounts).toEqual([renewed(1).account, third!.account]);
     expect(after.credentials.map(({ credentials }) => credentials)).toEqual([credentialsLike(101), credentialsLike(3)]);
     expect(after).toMatchObject({ strategy: "random", pin, keys, settings: { account_max_leases: 3 }, intents: [] });
+    expect((await store().loadPool()).profiles).toEqual([profileLike("work")]);
   });
 
   test("an account takes the identity and alias of one that goes in the same batch", async () => {
@@ -61,6 +72,7 @@ export function batches(store: () => Store): void {
       pool: { strategy: "random", pin: null },
       keys: [keyLike(1)],
       settings: new Map([["account_max_leases", 3]]),
+      profiles: [profileLike("work")],
     };
     expect(await store().applyBatch(batch)).toBe("stale");
     expect(await everything()).toEqual(before);

@@ -17,6 +17,7 @@ import {
 } from "../support/store-samples.ts";
 import { audit } from "./audit.suite.ts";
 import { batches } from "./batch.suite.ts";
+import { choice } from "./choice.suite.ts";
 import { ledger } from "./ledger.suite.ts";
 import { orders } from "./orders.suite.ts";
 import { redeems } from "./redeem.suite.ts";
@@ -51,6 +52,7 @@ export function storeContract(name: string, makeStore: () => Promise<{ store: St
     windowHistory(current);
     orders(current);
     redeems(current);
+    choice(current);
     closing(current);
   });
 }
@@ -84,6 +86,8 @@ function adding(store: Current): void {
       budgets: [],
       prices: [],
       watchedFiles: [],
+      rules: [],
+      profiles: [],
     });
   });
 

@@ -240,6 +240,8 @@ const FULL_EXCHANGE: Partial<Exchange> = {
   plan: {
     atMs: T0,
     strategy: "least-used",
+    profile: null,
+    rules: [],
     reason: "affinity",
     order: [ONE.id],
     usableCount: 1,

@@ -82,6 +82,11 @@ const CASES: readonly Case[] = [
     after: () => reset("critical_action"),
   },
   {
+    kind: "HOLD_KIND_OFF_SCHEDULE",
+    bring: (trio) => lane.control.call("RuleService/SetRules", { lines: [`off ${trio.alias("A")} on mon-sun`] }),
+    after: () => lane.control.call("RuleService/SetRules", { lines: [] }),
+  },
+  {
     kind: "HOLD_KIND_AT_CAPACITY",
     async bring(trio) {
       await lane.control.set("account_max_leases", 1);

@@ -98,6 +98,7 @@ describe("hold", () => {
       untilMs: kept.windows[0]!.resetsAtMs,
       limit: "codex",
       lengthMinutes: 300,
+      rule: null,
       keptPercent: 5,
     });
     expect(holdText(hold!)).toBe("the last 5 % of its codex limit of 5 hours are kept back");

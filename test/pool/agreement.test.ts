@@ -20,6 +20,9 @@ interface Row {
 
 const at = (usedPercent: number) => [aWindow({ usedPercent, resetsAtMs: T0 + HOUR_MS })];
 
+const MEANT = { dryRun: false, force: false };
+const ask = (model: string | null) => ({ model, from: { keyId: null, profile: null, project: null }, atMs: null });
+
 const ROWS: Readonly<Record<HoldKind, Row>> = {
   disabled: { account: { enabled: false } },
   paused: { account: { orders: { ...NO_ORDERS, pause: { sinceMs: T0, untilMs: T0 + HOUR_MS } } } },
@@ -30,6 +33,7 @@ const ROWS: Readonly<Record<HoldKind, Row>> = {
   },
   window_exhausted: { account: { windows: at(100) } },
   reserved: { account: { windows: at(97) }, settings: { critical_action: "hold" } },
+  off_schedule: { account: {}, before: (room) => room.engine.rules.set(["off plus-1 on mon-sun"], MEANT) },
   model_unsupported: { account: { unsupportedModels: [{ model: MODEL, untilMs: T0 + HOUR_MS }] }, ofModel: true },
   at_capacity: {
     account: {},
@@ -57,11 +61,11 @@ for (const [kind, row] of Object.entries(ROWS)) {
     const [held] = room.engine.accounts.list();
     const { selection } = room.engine;
     const of = (model: string | null) =>
-      (selection.explain(model).held.find(({ accountId }) => accountId === held!.id)?.holds ?? []).map(
+      (selection.explain(ask(model)).held.find(({ accountId }) => accountId === held!.id)?.holds ?? []).map(
         (one) => one.kind,
       );
     expect(of(MODEL)).toEqual([kind as HoldKind]);
-    expect(selection.explain(MODEL).order).not.toContain(held!.id);
+    expect(selection.explain(ask(MODEL)).order).not.toContain(held!.id);
     expect(of(null)).toEqual(row.ofModel ? [] : [kind as HoldKind]);
     expect(selection.holdsOn(held!).map((one) => one.kind)).toEqual(of(null));
     expect(selection.view().usableCount).toBe(row.ofModel ? 3 : 2);

@@ -118,9 +118,21 @@ describe("what comes along", () => {
     expect(room.engine.keys.verify(secret.slice(-43))).toBeNull();
   });
 
+  test("a project's profile comes with its tags and models, and one that is here stays", async () => {
+    const room = await emptyRoom();
+    const { facts } = await importInto(room, codexMultiBundle());
+    expect(facts.filter(({ kind }) => kind === "profile").map(({ isTaken }) => isTaken)).toEqual([true]);
+    const [profile] = room.engine.profiles.list();
+    expect(profile).toMatchObject({ accounts: [], strategy: null, keyIds: [] });
+    expect(profile!.projects).toHaveLength(1);
+    const again = await importInto(room, codexMultiBundle());
+    expect(again.facts.find(({ kind }) => kind === "profile")).toMatchObject({ isTaken: false });
+    expect((await room.store.loadPool()).profiles).toHaveLength(1);
+  });
+
   test("what Rotor has no home for is named", async () => {
     const { remarks } = await importInto(await emptyRoom(), codexMultiBundle());
-    for (const what of ["1 routing profile is not", "1 budget is not", "2 ledger entries are not"])
+    for (const what of ["1 budget is not", "2 ledger entries are not"])
       expect(remarks.some((remark) => remark.startsWith(what))).toBe(true);
   });
 });

@@ -281,6 +281,8 @@ describe("what another version or hand wrote", () => {
       budgets: [],
       prices: [],
       watchedFiles: [],
+      rules: [],
+      profiles: [],
     });
     expect(lines.map((line) => JSON.parse(line).event).filter((event) => event.endsWith("dropped"))).toEqual([
       "pool.strategy_dropped",

@@ -69,6 +69,8 @@ export function anAsk(change: Partial<Ask> = {}): Ask {
     openLeases: new Map(),
     maxLeases: 32,
     thresholds: SETTINGS_NOW,
+    rules: null,
+    profile: null,
     dice: 0.5,
     ...change,
   };

@@ -28,14 +28,18 @@ import type { StrategyName } from "../../src/domain/strategy.ts";
 import { scarcityOf } from "../../src/domain/threshold.ts";
 import { seriesFrom, stepFor, type WindowSample } from "../../src/domain/window-history.ts";
 import { createAuditBook } from "../../src/pool/audit-book.ts";
+import type { Question } from "../../src/pool/choice.ts";
 import type { Counters, Engine, SettingChange } from "../../src/pool/engine.ts";
 import { anAsk } from "./builders.ts";
+import { createFakeChoice } from "./fake-choice.ts";
 import { createFakeFiles, type FakeFiles } from "./fake-files.ts";
 import { createFakeLogins, type FakeLogins } from "./fake-logins.ts";
 import { createFakeSpend, type FakeSpend } from "./fake-spend.ts";
 import { T0 } from "./manual-clock.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { recordingLog } from "./recording-log.ts";
+
+const NO_ONE = { keyId: null, profile: null, project: null };
 
 export interface FakeEngine extends Engine {
   readonly spend: FakeSpend;
@@ -145,7 +149,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
       account,
       anAsk({ nowMs: nowMs(), model, pin, openLeases, thresholds: now(), maxLeases: now().account_max_leases }),
     );
-  const explain = (model: string | null): Plan => {
+  const explain = ({ model }: Question): Plan => {
     const pinned = activePin(pin, nowMs());
     const held: Plan["held"][number][] = [];
     const order: AccountId[] = [];
@@ -161,6 +165,8 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
     return {
       atMs: nowMs(),
       strategy,
+      profile: null,
+      rules: [],
       order,
       usableCount: order.length,
       held,
@@ -229,7 +235,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
     transfers: fakeTransfers(() => [...accounts.values()], put),
     selection: {
       view() {
-        const plan = explain(null);
+        const plan = explain({ model: null, from: NO_ONE, atMs: null });
         return {
           revision,
           strategy,
@@ -295,6 +301,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
     usage: { isPooled: () => false, told: () => null },
     catalogue: { isLite: () => false, models: () => Promise.reject(new Error("the fake engine has no models")) },
     audit: createAudit(nowMs, settings),
+    ...createFakeChoice({ of: () => fake, nowMs }),
     counters: () => COUNTERS,
     checkStore: async () => ({
       schemaVersion: 1,

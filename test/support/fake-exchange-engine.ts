@@ -86,6 +86,8 @@ export function createFakeEngine(): FakeEngine {
       settings: only<SettingDesk>({}),
       audit: only<AuditDesk>({}),
       usage: { isPooled: () => fake.pooled !== null, told: () => fake.pooled },
+      rules: only<Engine["rules"]>({}),
+      profiles: only<Engine["profiles"]>({}),
       catalogue: only<CatalogueDesk>({
         isLite: (model: string) => model.endsWith("-lite"),
         models: async (request: FakeEngine["modelRequests"][number]) => {

@@ -8,6 +8,7 @@ import type { AuditEntry } from "../../src/domain/audit.ts";
 import type { ClientKey } from "../../src/domain/client-key.ts";
 import type { Exchange, ExchangeId } from "../../src/domain/exchange.ts";
 import type { Pin } from "../../src/domain/pin.ts";
+import type { Profile } from "../../src/domain/profile.ts";
 import type { SettingKey, SettingValue } from "../../src/domain/setting.ts";
 import { DEFAULT_STRATEGY, type StrategyName } from "../../src/domain/strategy.ts";
 import type { WatchedFile } from "../../src/domain/watched-file.ts";
@@ -24,6 +25,8 @@ interface State extends SpendState {
   readonly keys: Map<string, ClientKey>;
   readonly settings: Map<SettingKey, SettingValue>;
   readonly watchedFiles: Map<string, WatchedFile>;
+  rules: readonly string[];
+  readonly profiles: Map<string, Profile>;
   readonly exchanges: Map<ExchangeId, Exchange>;
   audit: AuditEntry[];
   /** By step, then by window and step of time. */
@@ -43,6 +46,8 @@ export function createMemoryStore(): Store {
     settings: new Map(),
     ...emptySpend(),
     watchedFiles: new Map(),
+    rules: [],
+    profiles: new Map(),
     exchanges: new Map(),
     audit: [],
     samples: { fine: new Map(), hour: new Map(), day: new Map() },
@@ -55,6 +60,7 @@ export function createMemoryStore(): Store {
     ...batchPart(state),
     ...credentialPart(state),
     ...poolPart(state),
+    ...choicePart(state),
     ...exchangePart(state),
     ...auditPart(state),
     ...historyPart(state),
@@ -194,6 +200,7 @@ function batchPart(state: State) {
       if (batch.pool !== null) [state.strategy, state.pin] = [batch.pool.strategy, structuredClone(batch.pool.pin)];
       for (const key of batch.keys) state.keys.set(key.id, structuredClone(key));
       for (const [key, value] of batch.settings) state.settings.set(key, value);
+      for (const profile of batch.profiles) state.profiles.set(profile.name, structuredClone(profile));
       return "committed";
     },
   } satisfies Partial<Store>;
@@ -277,6 +284,8 @@ function poolPart(state: State) {
         prices: [...state.prices.values()].sort((a, b) => (a.model < b.model ? -1 : 1)),
         settings: Object.fromEntries(state.settings),
         watchedFiles: [...state.watchedFiles.values()],
+        rules: state.rules,
+        profiles: [...state.profiles.values()],
       });
     },
     async savePool({ strategy, pin }) {
@@ -318,6 +327,23 @@ function poolPart(state: State) {
         if (value === null) state.settings.delete(key);
         else state.settings.set(key, value);
       }
+    },
+  } satisfies Partial<Store>;
+}
+
+function choicePart(state: State) {
+  return {
+    async saveRules(lines) {
+      open(state);
+      state.rules = [...lines];
+    },
+    async saveProfiles(profiles) {
+      open(state);
+      for (const profile of profiles) state.profiles.set(profile.name, structuredClone(profile));
+    },
+    async removeProfile(name) {
+      open(state);
+      state.profiles.delete(name);
     },
   } satisfies Partial<Store>;
 }

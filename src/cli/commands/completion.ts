@@ -72,6 +72,13 @@ function namesOf(context: Context): Names {
           .filter((key) => key.revokeTime === undefined)
           .map((key) => ({ word: key.name, about: "client key" })),
       ),
+    profiles: () =>
+      ask(async (link) =>
+        (await link.profiles.listProfiles({})).profiles.map(({ name, accounts }) => ({
+          word: name,
+          about: printable(accounts) || "every account",
+        })),
+      ),
     settings: () =>
       ask(async (link) =>
         (await link.settings.listSettings({})).settings.map(({ key, value }) => ({

@@ -46,7 +46,7 @@ function helpText(words: readonly string[], commands: readonly Command[]): strin
   if (command && topic) return `${commandHelp(command)}\n\n${topic.text()}`;
   if (command) return commandHelp(command);
   if (topic) return topic.text();
-  if (commands.some((entry) => entry.path.length === 2 && entry.path[0] === name && !entry.hidden))
+  if (commands.some((entry) => entry.path.join(" ").startsWith(`${name} `) && !entry.hidden))
     return nounHelp(name, commands);
   const known = [
     ...commands.filter((entry) => !entry.hidden).flatMap((entry) => [entry.path[0]!, entry.path.join(" ")]),

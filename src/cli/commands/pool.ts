@@ -14,11 +14,12 @@ import {
   WatchPoolResponseSchema,
 } from "../../gen/rotor/v1/pool_service_pb.ts";
 import { accountTable, stateText } from "../account-text.ts";
-import type { Command, Context } from "../command.ts";
+import type { Command, Context, Input } from "../command.ts";
 import { END_OPTIONS, endOf } from "../end-option.ts";
 import { planLines, poolLines } from "../plan-text.ts";
-import { notFound, resolveAccount } from "../resolve.ts";
-import { formatEnd, formatSeconds } from "../time-text.ts";
+import { projectOf } from "../project.ts";
+import { notFound, resolveAccount, resolveKey } from "../resolve.ts";
+import { formatEnd, formatSeconds, parseUntil } from "../time-text.ts";
 import { watching } from "../watching.ts";
 import { enumText, enumValue, enumWords, toMs, toTimestamp } from "../wire-text.ts";
 import { ACCOUNT_ARGUMENT, listAccounts } from "./account.ts";
@@ -126,13 +127,18 @@ const explain: Command = {
   details: ["Comes from the code that chooses, not from a copy of it. Nothing is sent and nothing is reserved."],
   options: [
     { name: "model", value: "MODEL", about: "for a request for this model" },
+    { name: "key", value: "KEY", about: "with this client key", completes: "key" },
+    { name: "profile", value: "NAME", about: "through this profile", completes: "profile" },
+    { name: "project", value: "DIR", about: "from this project", completes: "file" },
+    { name: "at", value: "TIME", about: "at that time: 18:00, 2h, 2026-11-24 08:00" },
     { name: "last", about: "the plan of the last request instead of one for now" },
   ],
   starts: true,
   async run(context, input) {
     const { print, nowMs } = context;
-    if (input.has("last") && input.value("model") !== null) {
-      throw new AppError("bad_usage", "--last is a request that came in, with its own model; leave --model out", {
+    const given = QUESTIONS.find((option) => input.value(option) !== null);
+    if (input.has("last") && given !== undefined) {
+      throw new AppError("bad_usage", `--last is a request that came in, with its own ${given}; leave --${given} out`, {
         hint: "rotor help pool explain",
       });
     }
@@ -140,13 +146,32 @@ const explain: Command = {
     const plan = input.has("last") ? await lastPlan(context) : undefined;
     const response =
       plan === undefined
-        ? await link.pool.explainSelection({ model: input.value("model") ?? "" })
+        ? await link.pool.explainSelection(await questionOf(context, input))
         : create(ExplainSelectionResponseSchema, { plan });
     if (print.asJson(ExplainSelectionResponseSchema, response)) return;
     const view = { accounts: await listAccounts(context), nowMs: nowMs() };
     for (const line of planLines(response.plan!, view)) print.line(line);
   },
 };
+
+const QUESTIONS = ["model", "key", "profile", "project", "at"] as const;
+
+async function questionOf(context: Context, input: Input) {
+  const [key, project, at] = [input.value("key"), input.value("project"), input.value("at")];
+  const atMs = at === null ? null : parseUntil(at, context.nowMs());
+  if (at !== null && atMs === null)
+    throw new AppError("bad_usage", `--at takes a time to come, such as 18:00 or 2h, not ${at}`, {
+      hint: "rotor help pool explain",
+    });
+  const link = await context.daemon();
+  return {
+    model: input.value("model") ?? "",
+    keyId: key === null ? "" : resolveKey((await link.keys.listKeys({})).keys, key).id,
+    profile: input.value("profile") ?? "",
+    projectKey: project === null ? "" : projectOf(project).key,
+    time: atMs === null ? undefined : toTimestamp(atMs),
+  };
+}
 
 async function lastPlan(context: Context) {
   const { exchanges } = await (await context.daemon()).exchanges.listExchanges({ pageSize: 1 });

@@ -20,6 +20,7 @@ const HOLD_KINDS: Readonly<Record<HoldKind, accountPb.HoldKind>> = {
   needs_login: accountPb.HoldKind.NEEDS_LOGIN,
   cooling_down: accountPb.HoldKind.COOLING_DOWN,
   reserved: accountPb.HoldKind.RESERVED,
+  off_schedule: accountPb.HoldKind.OFF_SCHEDULE,
   window_exhausted: accountPb.HoldKind.WINDOW_EXHAUSTED,
   model_unsupported: accountPb.HoldKind.MODEL_UNSUPPORTED,
   at_capacity: accountPb.HoldKind.AT_CAPACITY,

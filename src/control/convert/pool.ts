@@ -7,6 +7,7 @@ import { AppError } from "../../base/errors.ts";
 import type { AccountId } from "../../domain/account.ts";
 import type { Pin } from "../../domain/pin.ts";
 import type { Plan, PlanRecord } from "../../domain/plan.ts";
+import type { RuleRef } from "../../domain/rule.ts";
 import type { StrategyName } from "../../domain/strategy.ts";
 import * as poolPb from "../../gen/rotor/v1/pool_pb.ts";
 import type { Engine, PoolView } from "../../pool/engine.ts";
@@ -23,9 +24,14 @@ const STRATEGIES: Readonly<Record<StrategyName, poolPb.Strategy>> = {
   "reset-soonest": poolPb.Strategy.RESET_SOONEST,
 };
 
+export function strategyMessage(strategy: StrategyName | null): poolPb.Strategy {
+  return strategy === null ? poolPb.Strategy.UNSPECIFIED : STRATEGIES[strategy];
+}
+
 const PLAN_REASONS: Readonly<Record<Plan["reason"], poolPb.PlanReason>> = {
   pin: poolPb.PlanReason.PIN,
   affinity: poolPb.PlanReason.AFFINITY,
+  rule: poolPb.PlanReason.RULE,
   strategy: poolPb.PlanReason.STRATEGY,
   none: poolPb.PlanReason.NONE,
 };
@@ -85,7 +91,14 @@ export function planMessage(plan: Plan | PlanRecord, aliasOf: AliasOf): MessageI
       accountId: passed.accountId,
       alias: aliasOf(passed.accountId),
       reason: passed.because,
+      rule: passed.rule === undefined ? undefined : ruleMessage(passed.rule),
     })),
     nextUsableTime: instant(plan.nextUsableAtMs),
+    profile: plan.profile ?? "",
+    rules: plan.rules.map(ruleMessage),
   };
+}
+
+function ruleMessage({ line, profile, text }: RuleRef): MessageInitShape<typeof poolPb.AppliedRuleSchema> {
+  return { line, profile: profile ?? "", text };
 }

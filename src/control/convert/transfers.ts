@@ -25,6 +25,7 @@ const KINDS: Readonly<Record<ImportReport["facts"][number]["kind"], transferPb.I
   strategy: transferPb.ImportedFactKind.STRATEGY,
   setting: transferPb.ImportedFactKind.SETTING,
   key: transferPb.ImportedFactKind.KEY,
+  profile: transferPb.ImportedFactKind.PROFILE,
 };
 
 export function importMessage(

@@ -12,7 +12,19 @@ export function ours(strategy: StrategyName, settings: Partial<Settings> = {}, l
     name: `rotor ${strategy}${label}`,
     create: () => ({
       choose({ accounts, nowMs, home: affinity, tried, openLeases, dice }) {
-        const shared = { nowMs, model: null, strategy, pin: null, affinity, tried, openLeases, maxLeases, thresholds };
+        const shared = {
+          nowMs,
+          model: null,
+          strategy,
+          pin: null,
+          affinity,
+          tried,
+          openLeases,
+          maxLeases,
+          thresholds,
+          rules: null,
+          profile: null,
+        };
         return rank(accounts, { ...shared, dice: dice.fraction() }, 1).order[0] ?? null;
       },
     }),

@@ -30,7 +30,16 @@ function rival(
         choose(moment) {
           const { nowMs, openLeases, tried } = moment;
           const thresholds = { ...SETTINGS_NOW, low_action: "off", critical_action: "off" } as const;
-          const ask = { nowMs, model: null, affinity: moment.home, pin: null, openLeases, maxLeases: 32, thresholds };
+          const ask = {
+            nowMs,
+            model: null,
+            affinity: moment.home,
+            pin: null,
+            openLeases,
+            maxLeases: 32,
+            thresholds,
+            rules: null,
+          };
           const usable = moment.accounts.filter(
             (account) => !tried.has(account.id) && holdsOn(account, ask).length === 0,
           );

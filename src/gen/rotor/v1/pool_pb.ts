@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/pool.proto.
  */
 export const file_rotor_v1_pool: GenFile = /*@__PURE__*/
-  fileDesc("ChNyb3Rvci92MS9wb29sLnByb3RvEghyb3Rvci52MSK4AgoEUG9vbBIQCghyZXZpc2lvbhgBIAEoAxIkCghzdHJhdGVneRgCIAEoDjISLnJvdG9yLnYxLlN0cmF0ZWd5EhoKA3BpbhgDIAEoCzINLnJvdG9yLnYxLlBpbhIyCg5wYXVzZV9lbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNYWNjb3VudF9jb3VudBgFIAEoBRIUCgx1c2FibGVfY291bnQYBiABKAUSNAoQbmV4dF91c2FibGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLb3Blbl9sZWFzZXMYCCABKAUSFwoPbGFzdF9hY2NvdW50X2lkGAkgASgJEhcKD25leHRfYWNjb3VudF9pZBgKIAEoCSJ3CgNQaW4SEgoKYWNjb3VudF9pZBgBIAEoCRIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi+gIKBFBsYW4SLQoJcGxhbl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCghzdHJhdGVneRgCIAEoDjISLnJvdG9yLnYxLlN0cmF0ZWd5EiQKBnJlYXNvbhgDIAEoDjIULnJvdG9yLnYxLlBsYW5SZWFzb24SEwoLYWNjb3VudF9pZHMYBCADKAkSFAoMdXNhYmxlX2NvdW50GAUgASgFEiMKBGhlbGQYBiADKAsyFS5yb3Rvci52MS5IZWxkQWNjb3VudBISCgpoZWxkX2NvdW50GAcgASgFEjAKC3Bhc3NlZF9vdmVyGAggAygLMhsucm90b3IudjEuUGFzc2VkT3ZlckFjY291bnQSNAoQbmV4dF91c2FibGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZGVmZXJyZWQYCiADKAsyGS5yb3Rvci52MS5EZWZlcnJlZEFjY291bnQiTwoLSGVsZEFjY291bnQSEgoKYWNjb3VudF9pZBgBIAEoCRINCgVhbGlhcxgCIAEoCRIdCgVob2xkcxgDIAMoCzIOLnJvdG9yLnYxLkhvbGQicQoPRGVmZXJyZWRBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSDQoFbGltaXQYAyABKAkSFgoObGVuZ3RoX21pbnV0ZXMYBCABKAMSFAoMbGVmdF9wZXJjZW50GAUgASgBIkYKEVBhc3NlZE92ZXJBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSDgoGcmVhc29uGAMgASgJIsMBCgxQb29sRm9yZWNhc3QSKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIYWNjb3VudHMYAiADKAsyGS5yb3Rvci52MS5BY2NvdW50Rm9yZWNhc3QSKgoIc3VwcGxpZXMYAyADKAsyGC5yb3Rvci52MS5TdXBwbHlGb3JlY2FzdBIwCgxydW5fb3V0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqEBCg9BY2NvdW50Rm9yZWNhc3QSEgoKYWNjb3VudF9pZBgBIAEoCRINCgVhbGlhcxgCIAEoCRIpCgd3aW5kb3dzGAMgAygLMhgucm90b3IudjEuV2luZG93Rm9yZWNhc3QSMAoMcnVuX291dF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZjb3VudHMYBSABKAgimAEKDldpbmRvd0ZvcmVjYXN0EiAKBndpbmRvdxgBIAEoCzIQLnJvdG9yLnYxLldpbmRvdxIdChBwZXJjZW50X3Blcl9ob3VyGAIgASgBSACIAQESMAoMcnVuX291dF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEITChFfcGVyY2VudF9wZXJfaG91ciLPAQoOU3VwcGx5Rm9yZWNhc3QSIgoEa2luZBgBIAEoDjIULnJvdG9yLnYxLlN1cHBseUtpbmQSHwoXZGVtYW5kX3BlcmNlbnRfcGVyX2hvdXIYAiABKAESFAoMbGVmdF9wZXJjZW50GAMgASgBEjAKDHJ1bl9vdXRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMaG9yaXpvbl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCrcAQoIU3RyYXRlZ3kSGAoUU1RSQVRFR1lfVU5TUEVDSUZJRUQQABIVChFTVFJBVEVHWV9CQUxBTkNFRBABEhgKFFNUUkFURUdZX1JPVU5EX1JPQklOEAISFwoTU1RSQVRFR1lfTEVBU1RfVVNFRBADEhMKD1NUUkFURUdZX1JBTkRPTRAEEiEKHVNUUkFURUdZX1dFSUdIVEVEX1JPVU5EX1JPQklOEAUSGAoUU1RSQVRFR1lfRFJBSU5fRklSU1QQBhIaChZTVFJBVEVHWV9SRVNFVF9TT09ORVNUEAcqiAEKClBsYW5SZWFzb24SGwoXUExBTl9SRUFTT05fVU5TUEVDSUZJRUQQABITCg9QTEFOX1JFQVNPTl9QSU4QARIYChRQTEFOX1JFQVNPTl9BRkZJTklUWRACEhgKFFBMQU5fUkVBU09OX1NUUkFURUdZEAMSFAoQUExBTl9SRUFTT05fTk9ORRAEKlYKClN1cHBseUtpbmQSGwoXU1VQUExZX0tJTkRfVU5TUEVDSUZJRUQQABIVChFTVVBQTFlfS0lORF9TSE9SVBABEhQKEFNVUFBMWV9LSU5EX0xPTkcQAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_rotor_v1_account]);
+  fileDesc("ChNyb3Rvci92MS9wb29sLnByb3RvEghyb3Rvci52MSK4AgoEUG9vbBIQCghyZXZpc2lvbhgBIAEoAxIkCghzdHJhdGVneRgCIAEoDjISLnJvdG9yLnYxLlN0cmF0ZWd5EhoKA3BpbhgDIAEoCzINLnJvdG9yLnYxLlBpbhIyCg5wYXVzZV9lbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNYWNjb3VudF9jb3VudBgFIAEoBRIUCgx1c2FibGVfY291bnQYBiABKAUSNAoQbmV4dF91c2FibGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLb3Blbl9sZWFzZXMYCCABKAUSFwoPbGFzdF9hY2NvdW50X2lkGAkgASgJEhcKD25leHRfYWNjb3VudF9pZBgKIAEoCSJ3CgNQaW4SEgoKYWNjb3VudF9pZBgBIAEoCRIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAisQMKBFBsYW4SLQoJcGxhbl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCghzdHJhdGVneRgCIAEoDjISLnJvdG9yLnYxLlN0cmF0ZWd5EiQKBnJlYXNvbhgDIAEoDjIULnJvdG9yLnYxLlBsYW5SZWFzb24SEwoLYWNjb3VudF9pZHMYBCADKAkSFAoMdXNhYmxlX2NvdW50GAUgASgFEiMKBGhlbGQYBiADKAsyFS5yb3Rvci52MS5IZWxkQWNjb3VudBISCgpoZWxkX2NvdW50GAcgASgFEjAKC3Bhc3NlZF9vdmVyGAggAygLMhsucm90b3IudjEuUGFzc2VkT3ZlckFjY291bnQSNAoQbmV4dF91c2FibGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZGVmZXJyZWQYCiADKAsyGS5yb3Rvci52MS5EZWZlcnJlZEFjY291bnQSDwoHcHJvZmlsZRgLIAEoCRIkCgVydWxlcxgMIAMoCzIVLnJvdG9yLnYxLkFwcGxpZWRSdWxlIjoKC0FwcGxpZWRSdWxlEgwKBGxpbmUYASABKAUSDwoHcHJvZmlsZRgCIAEoCRIMCgR0ZXh0GAMgASgJIk8KC0hlbGRBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSHQoFaG9sZHMYAyADKAsyDi5yb3Rvci52MS5Ib2xkInEKD0RlZmVycmVkQWNjb3VudBISCgphY2NvdW50X2lkGAEgASgJEg0KBWFsaWFzGAIgASgJEg0KBWxpbWl0GAMgASgJEhYKDmxlbmd0aF9taW51dGVzGAQgASgDEhQKDGxlZnRfcGVyY2VudBgFIAEoASJrChFQYXNzZWRPdmVyQWNjb3VudBISCgphY2NvdW50X2lkGAEgASgJEg0KBWFsaWFzGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIjCgRydWxlGAQgASgLMhUucm90b3IudjEuQXBwbGllZFJ1bGUiwwEKDFBvb2xGb3JlY2FzdBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCghhY2NvdW50cxgCIAMoCzIZLnJvdG9yLnYxLkFjY291bnRGb3JlY2FzdBIqCghzdXBwbGllcxgDIAMoCzIYLnJvdG9yLnYxLlN1cHBseUZvcmVjYXN0EjAKDHJ1bl9vdXRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAioQEKD0FjY291bnRGb3JlY2FzdBISCgphY2NvdW50X2lkGAEgASgJEg0KBWFsaWFzGAIgASgJEikKB3dpbmRvd3MYAyADKAsyGC5yb3Rvci52MS5XaW5kb3dGb3JlY2FzdBIwCgxydW5fb3V0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmNvdW50cxgFIAEoCCKYAQoOV2luZG93Rm9yZWNhc3QSIAoGd2luZG93GAEgASgLMhAucm90b3IudjEuV2luZG93Eh0KEHBlcmNlbnRfcGVyX2hvdXIYAiABKAFIAIgBARIwCgxydW5fb3V0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhMKEV9wZXJjZW50X3Blcl9ob3VyIs8BCg5TdXBwbHlGb3JlY2FzdBIiCgRraW5kGAEgASgOMhQucm90b3IudjEuU3VwcGx5S2luZBIfChdkZW1hbmRfcGVyY2VudF9wZXJfaG91chgCIAEoARIUCgxsZWZ0X3BlcmNlbnQYAyABKAESMAoMcnVuX291dF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxob3Jpem9uX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKtwBCghTdHJhdGVneRIYChRTVFJBVEVHWV9VTlNQRUNJRklFRBAAEhUKEVNUUkFURUdZX0JBTEFOQ0VEEAESGAoUU1RSQVRFR1lfUk9VTkRfUk9CSU4QAhIXChNTVFJBVEVHWV9MRUFTVF9VU0VEEAMSEwoPU1RSQVRFR1lfUkFORE9NEAQSIQodU1RSQVRFR1lfV0VJR0hURURfUk9VTkRfUk9CSU4QBRIYChRTVFJBVEVHWV9EUkFJTl9GSVJTVBAGEhoKFlNUUkFURUdZX1JFU0VUX1NPT05FU1QQByqeAQoKUGxhblJlYXNvbhIbChdQTEFOX1JFQVNPTl9VTlNQRUNJRklFRBAAEhMKD1BMQU5fUkVBU09OX1BJThABEhgKFFBMQU5fUkVBU09OX0FGRklOSVRZEAISGAoUUExBTl9SRUFTT05fU1RSQVRFR1kQAxIUChBQTEFOX1JFQVNPTl9OT05FEAQSFAoQUExBTl9SRUFTT05fUlVMRRAFKlYKClN1cHBseUtpbmQSGwoXU1VQUExZX0tJTkRfVU5TUEVDSUZJRUQQABIVChFTVVBQTFlfS0lORF9TSE9SVBABEhQKEFNVUFBMWV9LSU5EX0xPTkcQAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_rotor_v1_account]);
 
 /**
  * All accounts and the rules over them.
@@ -210,6 +210,20 @@ export type Plan = Message<"rotor.v1.Plan"> & {
    * @generated from field: repeated rotor.v1.DeferredAccount deferred = 10;
    */
   deferred: DeferredAccount[];
+
+  /**
+   * Name of the profile that asked; empty when none did.
+   *
+   * @generated from field: string profile = 11;
+   */
+  profile: string;
+
+  /**
+   * The rules that held, left out or moved an account. A plan that ran lists at most 32.
+   *
+   * @generated from field: repeated rotor.v1.AppliedRule rules = 12;
+   */
+  rules: AppliedRule[];
 };
 
 /**
@@ -218,6 +232,41 @@ export type Plan = Message<"rotor.v1.Plan"> & {
  */
 export const PlanSchema: GenMessage<Plan> = /*@__PURE__*/
   messageDesc(file_rotor_v1_pool, 2);
+
+/**
+ * A rule that made a difference to a plan.
+ *
+ * @generated from message rotor.v1.AppliedRule
+ */
+export type AppliedRule = Message<"rotor.v1.AppliedRule"> & {
+  /**
+   * Line in the list of rules that it stands in, from 1.
+   *
+   * @generated from field: int32 line = 1;
+   */
+  line: number;
+
+  /**
+   * Profile whose rule it is; empty for the pool's.
+   *
+   * @generated from field: string profile = 2;
+   */
+  profile: string;
+
+  /**
+   * As it was written.
+   *
+   * @generated from field: string text = 3;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message rotor.v1.AppliedRule.
+ * Use `create(AppliedRuleSchema)` to create a new message.
+ */
+export const AppliedRuleSchema: GenMessage<AppliedRule> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_pool, 3);
 
 /**
  * An account that may not serve.
@@ -252,7 +301,7 @@ export type HeldAccount = Message<"rotor.v1.HeldAccount"> & {
  * Use `create(HeldAccountSchema)` to create a new message.
  */
 export const HeldAccountSchema: GenMessage<HeldAccount> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 3);
+  messageDesc(file_rotor_v1_pool, 4);
 
 /**
  * A usable account that stands behind the others because little of it is left.
@@ -301,7 +350,7 @@ export type DeferredAccount = Message<"rotor.v1.DeferredAccount"> & {
  * Use `create(DeferredAccountSchema)` to create a new message.
  */
 export const DeferredAccountSchema: GenMessage<DeferredAccount> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 4);
+  messageDesc(file_rotor_v1_pool, 5);
 
 /**
  * An account without a hold that an ask may not take.
@@ -324,11 +373,18 @@ export type PassedOverAccount = Message<"rotor.v1.PassedOverAccount"> & {
   alias: string;
 
   /**
-   * Why: `pinned_elsewhere` or `tried`.
+   * Why: `pinned_elsewhere`, `outside_profile`, `ruled_out` or `tried`.
    *
    * @generated from field: string reason = 3;
    */
   reason: string;
+
+  /**
+   * The rule that left it out; absent when none did.
+   *
+   * @generated from field: rotor.v1.AppliedRule rule = 4;
+   */
+  rule?: AppliedRule | undefined;
 };
 
 /**
@@ -336,7 +392,7 @@ export type PassedOverAccount = Message<"rotor.v1.PassedOverAccount"> & {
  * Use `create(PassedOverAccountSchema)` to create a new message.
  */
 export const PassedOverAccountSchema: GenMessage<PassedOverAccount> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 5);
+  messageDesc(file_rotor_v1_pool, 6);
 
 /**
  * How long it lasts at the pace of the recent past: that of the last two hours for windows of up to a day, of the last day for longer ones.
@@ -378,7 +434,7 @@ export type PoolForecast = Message<"rotor.v1.PoolForecast"> & {
  * Use `create(PoolForecastSchema)` to create a new message.
  */
 export const PoolForecastSchema: GenMessage<PoolForecast> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 6);
+  messageDesc(file_rotor_v1_pool, 7);
 
 /**
  * How long one account lasts.
@@ -427,7 +483,7 @@ export type AccountForecast = Message<"rotor.v1.AccountForecast"> & {
  * Use `create(AccountForecastSchema)` to create a new message.
  */
 export const AccountForecastSchema: GenMessage<AccountForecast> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 7);
+  messageDesc(file_rotor_v1_pool, 8);
 
 /**
  * How long one window lasts.
@@ -462,7 +518,7 @@ export type WindowForecast = Message<"rotor.v1.WindowForecast"> & {
  * Use `create(WindowForecastSchema)` to create a new message.
  */
 export const WindowForecastSchema: GenMessage<WindowForecast> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 8);
+  messageDesc(file_rotor_v1_pool, 9);
 
 /**
  * All windows of one kind together.
@@ -511,7 +567,7 @@ export type SupplyForecast = Message<"rotor.v1.SupplyForecast"> & {
  * Use `create(SupplyForecastSchema)` to create a new message.
  */
 export const SupplyForecastSchema: GenMessage<SupplyForecast> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 9);
+  messageDesc(file_rotor_v1_pool, 10);
 
 /**
  * Named orderings of usable accounts.
@@ -622,6 +678,13 @@ export enum PlanReason {
    * @generated from enum value: PLAN_REASON_NONE = 4;
    */
   NONE = 4,
+
+  /**
+   * A rule put it there.
+   *
+   * @generated from enum value: PLAN_REASON_RULE = 5;
+   */
+  RULE = 5,
 }
 
 /**

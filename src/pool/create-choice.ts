@@ -1,0 +1,30 @@
+/** Puts together what operators say of choosing: rules and profiles, over the rulebook that selection reads. */
+import type { Clock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import type { Settings } from "../domain/setting.ts";
+import type { Store } from "../store/store.ts";
+import type { AuditNotes } from "./audit-book.ts";
+import type { Choice } from "./choice.ts";
+import type { ExchangeBook } from "./exchange-book.ts";
+import type { Keeper } from "./keeper.ts";
+import type { KeyDeskWithFlush } from "./key-desk.ts";
+import { createProfileDesk } from "./profile-desk.ts";
+import { createRuleDesk } from "./rule-desk.ts";
+import type { Rulebook } from "./rulebook.ts";
+
+export function createChoice(deps: {
+  rulebook: Rulebook;
+  keeper: Keeper;
+  settings: () => Settings;
+  store: Store;
+  audit: AuditNotes;
+  clock: Clock;
+  log: Log;
+  keys: KeyDeskWithFlush;
+  exchanges: ExchangeBook;
+}): Choice {
+  const { keeper, settings, clock } = deps;
+  const { accounts, announce } = keeper;
+  const shared = { ...deps, accounts, announce, thresholds: settings, nowMs: () => clock.nowMs() };
+  return { rules: createRuleDesk(shared), profiles: createProfileDesk(shared) };
+}

@@ -1,0 +1,127 @@
+/**
+ * Rules and profiles through the proxy of a real daemon: a key that belongs to a profile, a header that names one, a project that is bound
+ * to one. What was given never reaches upstream.
+ */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { createProxyClient, type ProxyClient, speakerOf } from "./support/client.ts";
+import { type Lane, openLane } from "./support/lane.ts";
+import type { Trio } from "./support/trio.ts";
+
+let lane: Lane;
+
+beforeAll(async () => {
+  lane = await openLane({ ROTOR_SETTING_WAIT_SECONDS: "0" });
+});
+
+afterAll(() => lane[Symbol.asyncDispose]());
+
+const PROJECT = { key: "demo-1a2b3c4d5e6f", path: "/srv/demo" };
+const call = <T = unknown>(method: string, request: object = {}) => lane.control.call<T>(method, request);
+const speaker = async (client: ProxyClient, headers: Record<string, string> = {}) =>
+  speakerOf((await client.ask("codex", { headers })).text);
+
+/** A profile that may use one account of the case, and is gone after it. */
+async function withProfile(trio: Trio, more: object, play: (alias: string) => Promise<void>): Promise<void> {
+  const alias = trio.alias("C");
+  await call("ProfileService/SetProfile", { profile: { name: "narrow", accounts: alias, ...more } });
+  try {
+    await play(alias);
+  } finally {
+    await call("ProfileService/RemoveProfile", { name: "narrow" });
+  }
+}
+
+test("a header names a profile; the exchange says so, and upstream never sees the header", () =>
+  lane.withTrio((trio) =>
+    withProfile(trio, {}, async (alias) => {
+      for (let n = 0; n < 3; n++) expect(await speaker(lane.client, { "x-rotor-profile": "narrow" })).toBe(alias);
+      const { exchanges } = await call<{
+        exchanges: { plan: { profile: string; passedOver: { reason: string }[] } }[];
+      }>("ExchangeService/ListExchanges", { pageSize: 1 });
+      expect(exchanges[0]!.plan.profile).toBe("narrow");
+      expect(exchanges[0]!.plan.passedOver.map(({ reason }) => reason)).toEqual(["outside_profile", "outside_profile"]);
+      const seen = JSON.stringify(trio.requests("/backend-api/codex/responses"));
+      expect(seen).not.toContain("x-rotor");
+    }),
+  ));
+
+test("an unknown profile, and a model that a profile does not allow, are refused in words before anything is sent", () =>
+  lane.withTrio((trio) =>
+    withProfile(trio, { models: ["o4*"] }, async () => {
+      const unknown = await lane.client.ask("codex", { headers: { "x-rotor-profile": "nowhere" } });
+      expect([unknown.status, unknown.text]).toEqual([400, expect.stringContaining("profile_not_found")]);
+      for (const dress of ["codex", "sdk"] as const) {
+        const refused = await lane.client.ask(dress, { headers: { "x-rotor-profile": "narrow" } });
+        expect([refused.status, refused.text]).toEqual([400, expect.stringContaining("model_not_allowed")]);
+      }
+      expect(trio.tried()).toBe("");
+    }),
+  ));
+
+test("a project asks through its profile, and no longer when it is unbound", () =>
+  lane.withTrio((trio) =>
+    withProfile(trio, {}, async (alias) => {
+      await call("ProfileService/BindProfile", { name: "narrow", project: PROJECT });
+      const headers = { "x-rotor-project": PROJECT.key };
+      for (let n = 0; n < 3; n++) expect(await speaker(lane.client, headers)).toBe(alias);
+      await call("ProfileService/UnbindProfile", { projectKey: PROJECT.key });
+      const spoken = new Set<string | null>();
+      for (let n = 0; n < 3; n++) spoken.add(await speaker(lane.client, headers));
+      expect(spoken.size).toBeGreaterThan(1);
+    }),
+  ));
+
+test("a key that belongs to a profile cannot leave it, and finds nobody when its accounts are out", () =>
+  lane.withTrio(async (trio) => {
+    const secret = await lane.control.createKey("bound");
+    const { keys } = await call<{ keys: { id: string; name: string }[] }>("KeyService/ListKeys");
+    const keyIds = keys.filter(({ name }) => name === "bound").map(({ id }) => id);
+    const bound = createProxyClient(lane.client.url, secret);
+    await call("ProfileService/SetProfile", { profile: { name: "wide" } });
+    try {
+      await withProfile(trio, { keyIds }, async (alias) => {
+        for (let n = 0; n < 3; n++) expect(await speaker(bound, { "x-rotor-profile": "wide" })).toBe(alias);
+        const { id } = await trio.account("C");
+        await call("AccountService/UpdateAccounts", { accountIds: [id], enabled: false });
+        const refused = await bound.ask("codex");
+        expect([refused.status, refused.text]).toEqual([400, expect.stringContaining("no_usable_account")]);
+        expect(await speaker(lane.client)).not.toBe(alias);
+      });
+    } finally {
+      await call("ProfileService/RemoveProfile", { name: "wide" });
+    }
+  }));
+
+test("a rule for a model is kept by real requests, and the story of an exchange names it", () =>
+  lane.withTrio(async (trio) => {
+    const rule = `only ${trio.alias("B")} for gpt-5*`;
+    await call("RuleService/SetRules", { lines: ["# models", rule] });
+    try {
+      for (let n = 0; n < 3; n++) expect(await speaker(lane.client)).toBe(trio.alias("B"));
+      const { exchanges } = await call<{ exchanges: { plan: { rules: { line: number; text: string }[] } }[] }>(
+        "ExchangeService/ListExchanges",
+        { pageSize: 1 },
+      );
+      expect(exchanges[0]!.plan.rules).toMatchObject([{ line: 2, text: rule }]);
+    } finally {
+      await call("RuleService/SetRules", { lines: [] });
+    }
+  }));
+
+test("a preview asks the past again, and changes nothing", async () => {
+  await lane.withTrio(async (trio) => {
+    await lane.client.ask("codex");
+    const others = `off ${trio.alias("A")}, ${trio.alias("B")}, ${trio.alias("C")} on mon-sun`;
+    const preview = await call<{
+      nowhereCount?: string;
+      effects?: { fromAlias: string; toAlias?: string; line: number }[];
+    }>("RuleService/PreviewRules", { lines: ["", others] });
+    const last = preview.effects?.[0];
+    expect(last).toMatchObject({ fromAlias: trio.alias("A"), line: 2 });
+    const elsewhere = await call<{ effects?: { toAlias?: string; rule: string }[] }>("RuleService/PreviewRules", {
+      lines: [`avoid ${trio.alias("A")}`],
+    });
+    expect([trio.alias("B"), trio.alias("C")]).toContain(elsewhere.effects?.[0]?.toAlias ?? "nobody");
+    expect(await call("RuleService/ListRules")).toMatchObject({ list: { lines: [] } });
+  });
+});
