@@ -85,6 +85,8 @@ export const ERROR_TABLE = {
   no_usable_account: row("failed_precondition", 400, "invalid_request_error", 1, "operator", "rotor pool explain"),
   no_accounts: row("failed_precondition", 400, "invalid_request_error", 1, "operator", "rotor login"),
   model_unsupported: row("failed_precondition", 400, "invalid_request_error", 1, "operator", "rotor pool explain"),
+  /** OpenAI's own code for it; of the model list, not of a request. */
+  model_not_found: row("not_found", 404, "invalid_request_error", 4, "client", "rotor model list"),
   attempts_exhausted: row("resource_exhausted", 429, "rate_limit_exceeded", 1, "self", "rotor exchange show ID"),
   at_capacity: row("resource_exhausted", 503, "server_error", 1, "self", "rotor setting set account_max_leases N"),
   // What upstream did.
@@ -96,6 +98,8 @@ export const ERROR_TABLE = {
   upstream_malformed: row("internal", 502, "server_error", 1, "upstream"),
   login_rejected: row("unauthenticated", 401, "authentication_error", 1, "upstream", "rotor account relogin ALIAS"),
   // What the operator asked for.
+  invalid_model_alias: row("invalid_argument", 400, "invalid_request_error", 2, "operator", "rotor help models"),
+  model_alias_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor model alias"),
   bad_usage: row("invalid_argument", 400, "invalid_request_error", 2, "operator", "rotor help"),
   account_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor account list"),
   account_ambiguous: row("invalid_argument", 400, "invalid_request_error", 2, "operator", "rotor account list"),

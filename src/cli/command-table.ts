@@ -25,6 +25,7 @@ import { importCommands } from "./commands/import.ts";
 import { keyCommands } from "./commands/key.ts";
 import { logCommands } from "./commands/log.ts";
 import { loginCommands } from "./commands/login.ts";
+import { modelCommands } from "./commands/model.ts";
 import { poolCommands } from "./commands/pool.ts";
 import { profileCommands } from "./commands/profile.ts";
 import { ruleCommands } from "./commands/rule.ts";
@@ -49,6 +50,7 @@ export const COMMANDS: readonly Command[] = [
   ...fileCommands,
   ...keyCommands,
   ...budgetCommands,
+  ...modelCommands,
   ...poolCommands,
   ...ruleCommands,
   ...profileCommands,

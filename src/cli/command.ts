@@ -8,7 +8,17 @@ import type { CliIo } from "./io.ts";
 import type { Printer } from "./print.ts";
 
 /** What may be completed at an argument. */
-export type Completes = "account" | "tag" | "key" | "profile" | "setting" | "backup" | "file" | readonly string[];
+export type Completes =
+  | "account"
+  | "tag"
+  | "key"
+  | "profile"
+  | "setting"
+  | "backup"
+  | "model"
+  | "model_alias"
+  | "file"
+  | readonly string[];
 
 export interface Argument {
   /** In capitals, as help shows it. */

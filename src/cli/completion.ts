@@ -20,6 +20,8 @@ export interface Names {
   profiles(): Promise<readonly Candidate[]>;
   settings(): Promise<readonly Candidate[]>;
   backups(): Promise<readonly Candidate[]>;
+  models(): Promise<readonly Candidate[]>;
+  modelAliases(): Promise<readonly Candidate[]>;
 }
 
 /** What may stand where the cursor is. `words` are those after the program's name; the last one is being typed and may be empty. */
@@ -95,6 +97,8 @@ async function complete(what: Completes | undefined, names: Names): Promise<Cand
   if (what === "profile") return [...(await names.profiles())];
   if (what === "setting") return [...(await names.settings())];
   if (what === "backup") return [...(await names.backups())];
+  if (what === "model") return [...(await names.models()), ...(await names.modelAliases())];
+  if (what === "model_alias") return [...(await names.modelAliases())];
   return what === undefined || what === "file" ? [] : what.map((word) => ({ word, about: "" }));
 }
 

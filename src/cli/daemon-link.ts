@@ -16,6 +16,7 @@ import { type Daemon, DaemonService, DaemonState } from "../gen/rotor/v1/daemon_
 import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
 import { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
 import { LoginService } from "../gen/rotor/v1/login_service_pb.ts";
+import { ModelService } from "../gen/rotor/v1/model_service_pb.ts";
 import { PoolService } from "../gen/rotor/v1/pool_service_pb.ts";
 import { ProfileService } from "../gen/rotor/v1/profile_service_pb.ts";
 import { RuleService } from "../gen/rotor/v1/rule_service_pb.ts";
@@ -41,6 +42,7 @@ export interface DaemonLink {
   readonly keys: Client<typeof KeyService>;
   readonly budgets: Client<typeof BudgetService>;
   readonly logins: Client<typeof LoginService>;
+  readonly models: Client<typeof ModelService>;
   readonly settings: Client<typeof SettingService>;
   readonly rules: Client<typeof RuleService>;
   readonly profiles: Client<typeof ProfileService>;
@@ -205,6 +207,7 @@ async function openLink(socket: string, io: CliIo): Promise<DaemonLink> {
       keys: createClient(KeyService, unary),
       budgets: createClient(BudgetService, unary),
       logins: createClient(LoginService, unary),
+      models: createClient(ModelService, unary),
       settings: createClient(SettingService, unary),
       rules: createClient(RuleService, unary),
       profiles: createClient(ProfileService, unary),

@@ -3,6 +3,7 @@
  */
 import type { Account } from "../gen/rotor/v1/account_pb.ts";
 import type { Attempt, CacheMove, Exchange, ExchangeSpend } from "../gen/rotor/v1/exchange_pb.ts";
+import type { ModelMapping } from "../gen/rotor/v1/model_service_pb.ts";
 import { countText, usdText } from "./limit-text.ts";
 import { planLines } from "./plan-text.ts";
 import { printable, type Style } from "./print.ts";
@@ -111,7 +112,7 @@ export function exchangeStory(
     ["asked", `${printable(exchange.method)} ${printable(exchange.path)} (${printable(exchange.surface)})`],
   ];
   if (startMs !== null) facts.push(["when", `${formatClock(startMs, nowMs)} (${formatAgo(startMs, nowMs)})`]);
-  facts.push(["model", printable(exchange.model) || "–"], ["answer", answerText(exchange)]);
+  facts.push(["model", modelText(exchange)], ["answer", answerText(exchange)]);
   if (exchange.keyId !== "") facts.push(["client key", exchange.keyId]);
   if (exchange.plan && exchange.plan.profile !== "") facts.push(["profile", printable(exchange.plan.profile)]);
   if (exchange.conversation !== "") facts.push(["conversation", printable(exchange.conversation)]);
@@ -125,6 +126,20 @@ export function exchangeStory(
   });
   if (exchange.plan) lines.push("", "the plan that ran", ...planLines(exchange.plan, view).map(indented));
   return lines;
+}
+
+/** As it was sent; with what was asked when that was another. */
+function modelText({ model, modelMapping }: Exchange): string {
+  return modelMapping === undefined ? printable(model) || "–" : mappingText(modelMapping);
+}
+
+/** `gpt-5.5-high → gpt-5.5, effort high` */
+export function mappingText({ asked, sent, effort, serviceTier }: ModelMapping): string {
+  const more = [
+    ...(effort === "" ? [] : [`effort ${printable(effort)}`]),
+    ...(serviceTier === "" ? [] : [`service tier ${printable(serviceTier)}`]),
+  ];
+  return [`${printable(asked)} → ${printable(sent)}`, ...more].join(", ");
 }
 
 function indented(line: string): string {

@@ -5,10 +5,11 @@ import { CHAT_FIELDS } from "../base/chat-fields.ts";
 import { ERROR_TABLE, type ErrorRow } from "../base/errors.ts";
 import { CLIENTS_TOPIC } from "./clients-topic.ts";
 import { CONFIG_TOPIC } from "./config-topic.ts";
+import { FAIR_USE_TOPIC } from "./fair-use-topic.ts";
 import { IMPORT_TOPIC } from "./import-topic.ts";
 import { LIMITS_TOPIC } from "./limits-topic.ts";
 import { METRICS_TOPIC } from "./metrics-topic.ts";
-
+import { MODELS_TOPIC } from "./models-topic.ts";
 import { MOVING_TOPIC } from "./moving-topic.ts";
 import { CHOICE_TOPICS } from "./rules-topic.ts";
 import { SEAL_TOPIC } from "./seal-topic.ts";
@@ -43,18 +44,6 @@ rotor up --foreground instead. rotor path says where everything is kept;
 to remove Rotor, stop it (rotor down) and delete those files.
 
 Try it without any account: rotor demo.`;
-
-const fairUse = `FAIR USE
-
-Rotor is independent of OpenAI. It is for accounts that are your own or your
-team's, signed in through the official flow. Whoever runs it answers for the
-terms of the accounts it holds. Work in production belongs on the OpenAI
-Platform API.
-
-Rotor does not hide or disguise what it is, does not resell or share access,
-does not create accounts and does not automate mailboxes or passwords. There
-is no telemetry. Everything it serves stays on this machine unless you open
-the proxy to a network yourself.`;
 
 const login = `LOGIN
 
@@ -178,6 +167,7 @@ export const TOPICS: readonly Topic[] = [
     about: "Chat Completions: which field becomes what",
     text: chatText,
   },
+  { name: "models", aliases: ["model"], about: "models, and what names stand for", text: () => MODELS_TOPIC },
   { name: "login", aliases: ["logins", "sign-in"], about: "ways to sign in, and to many at once", text: () => login },
   {
     name: "import",
@@ -228,7 +218,12 @@ export const TOPICS: readonly Topic[] = [
     about: "every error code, its exit code and what mends it",
     text: errorsText,
   },
-  { name: "fair-use", aliases: ["fair"], about: "what Rotor is for and what it does not do", text: () => fairUse },
+  {
+    name: "fair-use",
+    aliases: ["fair"],
+    about: "what Rotor is for and what it does not do",
+    text: () => FAIR_USE_TOPIC,
+  },
 ];
 
 export function topicsText(): string {

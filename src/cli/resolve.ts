@@ -2,10 +2,10 @@
  * Names as people give them → the one thing that is meant. Done once, here; the API takes ids only.
  */
 import { AppError } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
 import type { Account } from "../gen/rotor/v1/account_pb.ts";
 import type { Exchange } from "../gen/rotor/v1/exchange_pb.ts";
 import type { Key } from "../gen/rotor/v1/key_service_pb.ts";
-import { nearest } from "./nearest.ts";
 import { printable } from "./print.ts";
 
 /** Candidates named in an "ambiguous" answer; more would scroll the reason away. */

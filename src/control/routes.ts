@@ -18,6 +18,7 @@ import { DaemonService } from "../gen/rotor/v1/daemon_service_pb.ts";
 import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
 import { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
 import { LoginService } from "../gen/rotor/v1/login_service_pb.ts";
+import { ModelService } from "../gen/rotor/v1/model_service_pb.ts";
 import { PoolService } from "../gen/rotor/v1/pool_service_pb.ts";
 import { ProfileService } from "../gen/rotor/v1/profile_service_pb.ts";
 import { RuleService } from "../gen/rotor/v1/rule_service_pb.ts";
@@ -39,6 +40,7 @@ import { createExchangeService } from "./exchange-service.ts";
 import { createHealth } from "./health.ts";
 import { createKeyService } from "./key-service.ts";
 import { createLoginService } from "./login-service.ts";
+import { createModelService } from "./model-service.ts";
 import { createPoolService } from "./pool-service.ts";
 import { createProfileService } from "./profile-service.ts";
 import { createReflection } from "./reflection.ts";
@@ -69,6 +71,7 @@ const ENGINE_SERVICES: readonly DescService[] = [
   ExchangeService,
   KeyService,
   LoginService,
+  ModelService,
   PoolService,
   ProfileService,
   RuleService,
@@ -112,6 +115,7 @@ export function createControlRoutes(deps: ControlDeps): (router: ConnectRouter) 
       .service(ExchangeService, createExchangeService(engine, clock), gated)
       .service(KeyService, createKeyService(engine), gated)
       .service(LoginService, createLoginService(engine, clock), gated)
+      .service(ModelService, createModelService(engine), gated)
       .service(PoolService, createPoolService(engine, clock), gated)
       .service(ProfileService, createProfileService(engine), gated)
       .service(RuleService, createRuleService(engine, clock), gated)

@@ -3,6 +3,7 @@
  */
 import type { AccountId } from "./account.ts";
 import type { CacheMove } from "./cache-move.ts";
+import type { ModelMapping } from "./model-choice.ts";
 import type { OutcomeKind, Usage } from "./outcome.ts";
 import type { PlanRecord } from "./plan.ts";
 
@@ -45,7 +46,10 @@ export interface Exchange {
   readonly method: string;
   /** Path as asked, without a path-scoped key. */
   readonly path: string;
+  /** As it was sent. */
   readonly model: string | null;
+  /** What the client asked instead, and what was set with it; null = it was sent as asked. */
+  readonly mapping: ModelMapping | null;
   /** Client key id; null for what Rotor asks itself. */
   readonly keyId: string | null;
   /** Short digest of the conversation key; null when there was none. */

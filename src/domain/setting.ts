@@ -3,19 +3,9 @@
  * One catalogue; the store keeps only what was changed.
  */
 
-export type SettingValue = string | number | boolean;
+import { readValue, type SettingReading, type SettingSpec, type SettingValue } from "./setting-spec.ts";
 
-export type SettingSpec =
-  | { readonly type: "boolean"; readonly default: boolean; readonly why: string }
-  | {
-      readonly type: "integer";
-      readonly default: number;
-      readonly min: number;
-      readonly max: number;
-      readonly unit: string;
-      readonly why: string;
-    }
-  | { readonly type: "choice"; readonly default: string; readonly values: readonly string[]; readonly why: string };
+export type { SettingReading, SettingSpec, SettingValue };
 
 /** What a threshold does (domain/threshold.ts). Each does what the ones before it do. */
 export const THRESHOLD_ACTIONS = ["off", "warn", "prefer-others", "hold"] as const;
@@ -58,6 +48,18 @@ export const SETTINGS = {
   },
   critical_short_percent: share(5, "of a window of up to a day: the next few answers may be the last"),
   critical_long_percent: share(5, "of a longer window: some hours of work are left of a week"),
+  model_prefer_latest: {
+    type: "text",
+    default: "off",
+    pattern: /^(?:off|upstream|gpt-\d[a-z0-9.-]{0,60})$/,
+    accepts: "off, upstream (the one that upstream names), or a model such as gpt-6-sol",
+    why: "a request gets the model that it asks for; rotor help models",
+  },
+  model_backfill: {
+    type: "boolean",
+    default: true,
+    why: "a client whose own list is older than upstream's can offer new models at once",
+  },
   wait_seconds: {
     type: "integer",
     default: 20,
@@ -220,7 +222,9 @@ export type Settings = {
     ? Choice
     : (typeof SETTINGS)[K]["default"] extends boolean
       ? boolean
-      : number;
+      : (typeof SETTINGS)[K]["default"] extends string
+        ? string
+        : number;
 };
 
 /** Highest wins: a variable in the environment, the config file, what was saved over the API, the default. */
@@ -232,28 +236,9 @@ export function isSettingKey(text: string): text is SettingKey {
   return Object.hasOwn(SETTINGS, text);
 }
 
-export type SettingReading =
-  | { readonly ok: true; readonly value: SettingValue }
-  | { readonly ok: false; readonly reason: string };
-
 /** Reads a text as a value of `key`; the reason says what would be accepted. */
 export function readSetting(key: SettingKey, text: string): SettingReading {
-  const spec: SettingSpec = SETTINGS[key];
-  const trimmed = text.trim();
-  if (spec.type === "boolean") {
-    if (["true", "on", "yes", "1"].includes(trimmed.toLowerCase())) return { ok: true, value: true };
-    if (["false", "off", "no", "0"].includes(trimmed.toLowerCase())) return { ok: true, value: false };
-    return { ok: false, reason: `${key} is on or off` };
-  }
-  if (spec.type === "choice") {
-    const value = spec.values.find((known) => known === trimmed.toLowerCase());
-    return value === undefined
-      ? { ok: false, reason: `${key} is one of ${spec.values.join(", ")}` }
-      : { ok: true, value };
-  }
-  const number = /^-?\d+$/.test(trimmed) ? Number(trimmed) : Number.NaN;
-  if (number >= spec.min && number <= spec.max) return { ok: true, value: number };
-  return { ok: false, reason: `${key} is a whole number of ${spec.unit} from ${spec.min} to ${spec.max}` };
+  return readValue(key, SETTINGS[key], text.trim());
 }
 
 export interface SettingState {

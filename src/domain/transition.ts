@@ -16,6 +16,7 @@ import { ANNOUNCE, DURABLY, type Effect, LATER, log, NO_EFFECTS, NOTED, OBSERVED
 import { isOtherPlan, observe } from "./observe.ts";
 import type { Observation, Outcome } from "./outcome.ts";
 import { takeTurn } from "./turn.ts";
+import { type ModelsListed, modelsListed, refuseModel } from "./unsupported-models.ts";
 import { countsModel, isExhausted, mergeWindows, type Window } from "./window.ts";
 
 export type AccountEvent =
@@ -43,6 +44,7 @@ export type AccountEvent =
   /** The access token is of no use, and whoever renews this login has not renewed it. */
   | { readonly kind: "owner_late"; readonly atMs: number }
   | { readonly kind: "cooldown_cleared" }
+  | ModelsListed
   | {
       readonly kind: "edited";
       readonly alias?: string;
@@ -101,6 +103,8 @@ export function transition(account: Account, event: AccountEvent, ladders: Ladde
       return account.cooldown === null
         ? { account, effects: [] }
         : { account: { ...account, cooldown: null }, effects: [DURABLY, ANNOUNCE, log("account.cooldown_cleared")] };
+    case "models_listed":
+      return modelsListed(account, event, ladders.modelUnsupportedMs);
     case "edited": {
       const edited = {
         ...account,
@@ -233,16 +237,6 @@ function coolDown(
     log("account.cooled_down", { reason, until_ms: cooldown.untilMs, failures }),
   ];
   return { account: { ...account, cooldown }, effects };
-}
-
-function refuseModel(account: Account, model: string | null, atMs: number, lengthMs: number): Transition {
-  if (model === null) return { account, effects: [] };
-  const others = account.unsupportedModels.filter((refused) => refused.model !== model && refused.untilMs > atMs);
-  const unsupportedModels = [...others, { model, untilMs: atMs + lengthMs }];
-  return {
-    account: { ...account, unsupportedModels },
-    effects: [LATER, ANNOUNCE, log("account.model_refused", { model })],
-  };
 }
 
 /** Loud once: an account that needs a login already is not announced again. */

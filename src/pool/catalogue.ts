@@ -1,84 +1,236 @@
 /**
- * Upstream's model list, in upstream's own bytes, kept for a few minutes. Fetched as an ordinary exchange when a client asks and it is old;
- * one fetch at a time.
+ * The model catalogue: what the pool's accounts may use, as upstream lists it, and which model a name stands for. Serves what it has and
+ * looks for newer behind the answer; only with nothing at all does anybody wait.
  */
 import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
-import { headerValue } from "../base/header-list.ts";
-import type { CatalogueAnswer, CatalogueDesk, ExchangeAnswer, ExchangeRequest } from "./engine.ts";
+import { type HeaderList, headerValue } from "../base/header-list.ts";
+import { nearest } from "../base/nearest.ts";
+import type { AccountId } from "../domain/account.ts";
+import type { ModelAlias, ModelFacts, PoolModel } from "../domain/model.ts";
+import { aliasProblem, chooseModel, type ModelBook, type ModelMapping, needsBook } from "../domain/model-choice.ts";
+import type { Outcome } from "../domain/outcome.ts";
+import { refusalOf } from "../domain/refusal.ts";
+import type { Settings } from "../domain/setting.ts";
+import type { Store } from "../store/store.ts";
+import type { AuditNotes } from "./audit-book.ts";
+import { outcomeError, refusalError } from "./exchange-refusal.ts";
+import type { Keeper } from "./keeper.ts";
+import type { LeaseDesk } from "./lease-desk.ts";
+import { createModelAnswers, type ModelAnswer } from "./model-answers.ts";
+import type { ModelShelf } from "./model-shelf.ts";
 
-/** Models change within days; five minutes keep a client's start off the network and a new model from being missed for long. */
-const FRESH_MS = 300_000;
-/** The query that the official client sends; upstream leaves out models that a client is too old for. */
-const CLIENT_VERSION = "0.169.0";
+export type CatalogueAnswer = ModelAnswer | { readonly kind: "refused"; readonly error: AppError };
+
+/** What one account was told, and when. */
+export interface ModelSource {
+  readonly accountId: AccountId;
+  readonly modelCount: number;
+  /** null = never. */
+  readonly fetchedAtMs: number | null;
+  /** Why the last try failed; null = it did not, or there was none. */
+  readonly problem: string | null;
+}
+
+export interface CatalogueView {
+  readonly models: readonly PoolModel[];
+  readonly aliases: readonly ModelAlias[];
+  readonly sources: readonly ModelSource[];
+}
+
+export interface CatalogueDesk {
+  /** The list for a client of this version; null = it does not say. */
+  models(clientVersion: string | null): Promise<CatalogueAnswer>;
+  /** The tag of the list as clients are given it; null while there is none. Asks nobody, as all below. */
+  etag(): string | null;
+  /** Does upstream want requests for this model in its "responses-lite" form? */
+  isLite(model: string): boolean;
+  /** null = upstream does not say. */
+  defaultEffort(model: string): string | null;
+  /** What is sent for this name; null = itself. */
+  choose(asked: string): ModelMapping | null;
+  /** Waits, for a moment, for a first list when the name cannot be understood without one. */
+  prepare(asked: string | null): Promise<void>;
+  /** `fresh`: after a look at what is old, else `all`. */
+  view(refresh: "old" | "all"): Promise<CatalogueView>;
+  /** The facts of a model of this very name; throws `model_not_found`, with what there is. */
+  get(name: string): PoolModel;
+  /** In the order of their names. */
+  aliases(): readonly ModelAlias[];
+  /** Throws `invalid_model_alias`. */
+  setAlias(name: string, target: string): Promise<ModelAlias>;
+  /** Throws `model_alias_not_found`. */
+  removeAlias(name: string): Promise<ModelAlias>;
+}
+
+/** What exchanges say to it and ask of it. */
+export interface ModelWatch {
+  /** An answer to a request on this account: upstream names the account's list in it. */
+  answered(id: AccountId, headers: HeaderList): void;
+  /** When upstream's last word was that it has no such model, and no list has one: that. */
+  refusal(last: Outcome | null, model: string | null): AppError | null;
+}
+
+/** A request waits so long for the first list of all, when its model's name cannot be understood without one. */
+const PREPARE_MS = 5_000;
+/** Once one list is there, others that are slower come with the next question. */
+const STRAGGLERS_MS = 2_000;
 
 export function createCatalogue(deps: {
+  stored: readonly ModelAlias[];
+  shelf: ModelShelf;
+  keeper: Keeper;
+  leases: LeaseDesk;
+  settings: () => Settings;
+  store: Pick<Store, "saveModelAlias" | "removeModelAlias">;
+  audit: AuditNotes;
   clock: Clock;
-  run: (request: ExchangeRequest) => Promise<ExchangeAnswer>;
-}): CatalogueDesk {
-  let kept: { answer: Extract<CatalogueAnswer, { kind: "models" }>; atMs: number } | null = null;
-  let running: Promise<CatalogueAnswer> | null = null;
-  let lite: ReadonlyMap<string, boolean> = new Map();
+}): CatalogueDesk & ModelWatch {
+  const { shelf, keeper, leases, store, audit, clock } = deps;
+  const aliases = new Map(deps.stored.map((alias) => [alias.name, alias]));
+  const targets = new Map(deps.stored.map(({ name, target }) => [name, target]));
+  const answers = createModelAnswers(shelf);
+  let bySlug: { of: readonly PoolModel[]; map: ReadonlyMap<string, ModelFacts> } = { of: [], map: new Map() };
+  const models = () => {
+    const of = shelf.models();
+    if (of !== bySlug.of) bySlug = { of, map: new Map(of.map(({ facts }) => [facts.slug, facts])) };
+    return bySlug.map;
+  };
+  const book = (): ModelBook => ({
+    models: models(),
+    aliases: targets,
+    preferLatest: deps.settings().model_prefer_latest,
+  });
 
-  const fetchModels = async (request: Parameters<CatalogueDesk["models"]>[0]): Promise<CatalogueAnswer> => {
-    const answer = await deps.run({
-      ...request,
-      // A fetch that several clients share must not die with the first of them.
-      signal: new AbortController().signal,
-      method: "GET",
-      upstreamPath: `/codex/models?client_version=${CLIENT_VERSION}`,
-      body: null,
-      plainBody: null,
-      model: null,
-      stream: false,
-      filter: null,
-      unpack: true,
-      socket: null,
-      conversation: null,
-      project: null,
-      effort: null,
-      tier: null,
-    });
-    if (answer.kind === "refused") return { kind: "refused", error: answer.error };
-    if (answer.kind === "rejected") {
-      return {
-        kind: "refused",
-        error: new AppError("upstream_rejected", `upstream answered ${answer.status} to the request for its models`),
-      };
-    }
-    const body = new Uint8Array(await new Response(answer.body).arrayBuffer());
-    lite = liteModels(body) ?? lite;
-    const models = { kind: "models", body, etag: headerValue(answer.headers, "etag") } as const;
-    kept = { answer: models, atMs: deps.clock.nowMs() };
-    return models;
+  const inOrder = () => [...aliases.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+
+  /** Why there is no list: the trouble of the last try, else what stands against asking anybody. */
+  const refusal = (): AppError => {
+    const ask = leases.askFor({ model: null, affinity: null, tried: new Set() });
+    const plan = leases.plan(ask);
+    if (plan.usableCount === 0) return refusalError(refusalOf(plan, ask), clock.nowMs());
+    const outcome = keeper.accounts().flatMap(({ id }) => shelf.failureOf(id) ?? [])[0];
+    const words = outcome !== undefined && "message" in outcome ? `: ${outcome.message}` : "";
+    return (
+      (outcome === undefined ? null : outcomeError(outcome, clock)) ??
+      new AppError("upstream_rejected", `upstream gave no account its models${words}`)
+    );
+  };
+
+  const firstList = async (limitMs: number): Promise<void> => {
+    const ended = new AbortController();
+    const refreshed = shelf.refresh("whole").finally(() => ended.abort());
+    const late = clock.sleep(limitMs, ended.signal).catch(() => {});
+    await Promise.race([refreshed, late]);
   };
 
   return {
-    isLite: (model) => lite.get(model) ?? LITE_BY_NAME.test(model),
-    async models(request) {
-      if (kept !== null && deps.clock.nowMs() - kept.atMs < FRESH_MS) return kept.answer;
-      running ??= fetchModels(request).finally(() => {
-        running = null;
+    async models(clientVersion) {
+      shelf.heard(clientVersion);
+      const isWhole = () => shelf.lists().some(({ accountId }) => shelf.bodyOf(accountId) !== null);
+      const looking = shelf.refresh("whole");
+      if (!isWhole()) await withStragglers(looking, isWhole, clock);
+      return answers.of(clientVersion) ?? { kind: "refused", error: refusal() };
+    },
+    etag: () => answers.of(null)?.etag ?? null,
+    isLite: (model) => models().get(model)?.lite ?? LITE_BY_NAME.test(model),
+    defaultEffort: (model) => models().get(model)?.defaultEffort ?? null,
+    choose: (asked) => chooseModel(asked, book()),
+    async prepare(asked) {
+      if (asked === null || models().size > 0 || !needsBook(asked, targets)) return;
+      await firstList(PREPARE_MS);
+    },
+    answered(id, headers) {
+      const etag = headerValue(headers, "x-models-etag");
+      if (etag !== null) shelf.seen(id, etag);
+    },
+    refusal(last, model) {
+      if (last?.kind !== "model_unsupported" || model === null || models().size === 0 || models().has(model))
+        return null;
+      return unknownModel(model, models(), targets);
+    },
+    get(name) {
+      const found = shelf.models().find(({ facts }) => facts.slug === name);
+      if (found !== undefined) return found;
+      throw new AppError("model_not_found", `there is no model ${name}${whatThereIs(name, models(), targets)}`, {
+        facts: { param: "model" },
       });
-      const answer = await running;
-      // An old list is better than none: the client only wants names and limits.
-      return answer.kind === "refused" && kept !== null ? kept.answer : answer;
+    },
+    async view(refresh) {
+      await shelf.refresh(refresh);
+      return {
+        models: shelf.models(),
+        aliases: inOrder(),
+        sources: keeper.accounts().map(({ id }) => sourceOf(shelf, id)),
+      };
+    },
+    aliases: inOrder,
+    async setAlias(name, target) {
+      const problem = aliasProblem(name, target, targets);
+      if (problem !== null) throw new AppError("invalid_model_alias", problem);
+      const before = aliases.get(name);
+      const alias = { name, target, createdAtMs: before?.createdAtMs ?? clock.nowMs() };
+      await store.saveModelAlias(alias);
+      aliases.set(name, alias);
+      targets.set(name, target);
+      const text = before === undefined ? target : `${before.target} → ${target}`;
+      audit.say({ action: "model.set_alias", subjects: [{ id: name, name }], text });
+      return alias;
+    },
+    async removeAlias(name) {
+      const alias = aliases.get(name);
+      if (alias === undefined) throw new AppError("model_alias_not_found", `there is no alias ${name} of a model`);
+      await store.removeModelAlias(name);
+      aliases.delete(name);
+      targets.delete(name);
+      audit.say({ action: "model.remove_alias", subjects: [{ id: name, name }], text: alias.target });
+      return alias;
     },
   };
 }
 
+/** Until there is a list and the others had their moment, or all tries have ended. */
+async function withStragglers(looking: Promise<void>, isWhole: () => boolean, clock: Clock): Promise<void> {
+  const ended = new AbortController();
+  const all = looking.finally(() => ended.abort());
+  for (;;) {
+    const pause = clock.sleep(STRAGGLERS_MS, ended.signal).catch(() => {});
+    await Promise.race([all, pause]);
+    if (ended.signal.aborted || isWhole()) return;
+  }
+}
+
+function sourceOf(shelf: ModelShelf, accountId: AccountId): ModelSource {
+  const list = shelf.lists().find((one) => one.accountId === accountId);
+  const failure = shelf.failureOf(accountId);
+  return {
+    accountId,
+    modelCount: list?.models.length ?? 0,
+    fetchedAtMs: list?.fetchedAtMs ?? null,
+    problem: failure === null ? null : failure.kind.replaceAll("_", " "),
+  };
+}
+
+function unknownModel(...known: Parameters<typeof whatThereIs>): AppError {
+  const [model] = known;
+  return new AppError("model_unsupported", `no account may use the model ${model}${whatThereIs(...known)}`, {
+    facts: { model, param: "model" },
+    hint: "rotor model list",
+  });
+}
+
+/** `; the nearest is gpt-5.5; there are …` */
+function whatThereIs(
+  asked: string,
+  models: ReadonlyMap<string, ModelFacts>,
+  aliases: ReadonlyMap<string, string>,
+): string {
+  const listed = [...models.values()].filter((facts) => facts.listed).map(({ slug }) => slug);
+  const names = [...listed, ...aliases.keys()];
+  const close = nearest(asked, names);
+  const meant = close === null ? "" : `; the nearest is ${close}`;
+  return names.length === 0 ? "" : `${meant}; there are ${names.join(", ")}`;
+}
+
 /** Until a list was fetched, and for models that no list names: as they were in the official client's list of 2026-11-21 (wire §3.6). */
 const LITE_BY_NAME = /^gpt-(?:5\.6|6(?:\.\d+)?|daybreak)-|^codex-auto-review$/;
-
-/** By model, what the list says of it; null when it cannot be read. */
-function liteModels(body: Uint8Array): ReadonlyMap<string, boolean> | null {
-  let list: unknown;
-  try {
-    list = (JSON.parse(new TextDecoder().decode(body)) as { models?: unknown }).models;
-  } catch {
-    return null;
-  }
-  if (!Array.isArray(list)) return null;
-  const entries = list as readonly ({ slug?: unknown; use_responses_lite?: unknown } | null)[];
-  return new Map(entries.map((entry) => [String(entry?.slug), entry?.use_responses_lite === true]));
-}

@@ -6,7 +6,7 @@ import type { Dice } from "../base/id.ts";
 import type { Log } from "../base/log.ts";
 import { underIssuer } from "../domain/account.ts";
 import type { ZoneOffset } from "../domain/schedule.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, StoredPool } from "../store/store.ts";
 import type { LoginIssuer } from "../upstream/oauth-login.ts";
 import type { Issuer, Upstream } from "../upstream/upstream.ts";
 import { createAccountDesk } from "./account-desk.ts";
@@ -25,6 +25,8 @@ import type { FilePort } from "./file-port.ts";
 import { createKeeper } from "./keeper.ts";
 import { createLeaseDesk } from "./lease-desk.ts";
 import { createLoginDesk } from "./login-desk.ts";
+import { createModelFetch } from "./model-fetch.ts";
+import { createModelShelf } from "./model-shelf.ts";
 import { createUsageDesk } from "./pooled-usage.ts";
 import { createRedeemDesk } from "./redeem-desk.ts";
 import { createResendPacer } from "./resend-pacer.ts";
@@ -91,15 +93,16 @@ export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
   const logins = createLoginDesk({ ...deps, ...intake, workspaces, scheduler });
   const counters = { exchanges: 0, served: 0, failovers: 0, clientsGone: 0 };
   const pacer = createResendPacer();
-  const serving = { leases, upstream, affinity, rulebook, book, settings, log, counters, pacer };
-  const exchangeDeps = { ...intake, ...spending, ...serving };
+  const shared = { ...intake, leases, upstream, settings, log };
+  const { shelf, catalogue } = createModelRoom(stored, shared);
+  const serving = { affinity, rulebook, book, counters, pacer, models: catalogue };
+  const exchangeDeps = { ...shared, ...spending, ...serving };
   const run: Engine["exchanges"]["run"] = (request) => {
     poller.noteInterest();
     return runExchange(exchangeDeps, request);
   };
   const selection = createSelectionDesk({ keeper, leases, rulebook, audit, log, settings, nowMs: () => clock.nowMs() });
   const history = createWindowHistory({ keeper, store, selection, settings, clock, scheduler, log });
-  const catalogue = createCatalogue({ clock, run });
   const reader = createUsageReader(exchangeDeps);
   const poller = createUsagePoller({
     keeper,
@@ -140,6 +143,7 @@ export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
       await poller.close();
       await logins.close();
       await ended(book, clock);
+      await shelf.close();
       await watch.close();
       await credentials.close();
       scheduler.close();
@@ -161,6 +165,16 @@ function noticed(
   };
   const watch: SelectionDesk["watch"] = (onChange) => poller.whileWatched(selection.watch(onChange));
   return { accounts: { ...accounts, list }, selection: { ...selection, watch } };
+}
+
+function createModelRoom(
+  stored: Pick<StoredPool, "modelAliases" | "modelLists">,
+  deps: Omit<Parameters<typeof createCatalogue>[0], "stored" | "shelf"> &
+    Parameters<typeof createModelFetch>[0] &
+    Pick<Parameters<typeof createModelShelf>[0], "store" | "log">,
+) {
+  const shelf = createModelShelf({ ...deps, stored: stored.modelLists, fetch: createModelFetch(deps) });
+  return { shelf, catalogue: createCatalogue({ ...deps, stored: stored.modelAliases, shelf }) };
 }
 
 /** An exchange whose door was closed on it ends a few turns of the event loop later. */

@@ -14,6 +14,7 @@ import type { FileNotice } from "../domain/file-verdict.ts";
 import type { PoolForecast } from "../domain/forecast.ts";
 import type { Hold } from "../domain/hold.ts";
 import type { Login, LoginMethod } from "../domain/login.ts";
+import type { ModelMapping } from "../domain/model-choice.ts";
 import type { Pin } from "../domain/pin.ts";
 import type { Plan } from "../domain/plan.ts";
 import type { SettingKey, SettingState, SettingValue } from "../domain/setting.ts";
@@ -25,6 +26,7 @@ import type { HistoryStep, WindowSeries } from "../domain/window-history.ts";
 import type { ExchangeQuery, StoreCheck } from "../store/store.ts";
 import type { AuditDesk } from "./audit-book.ts";
 import type { BudgetDesk } from "./budget-desk.ts";
+import type { CatalogueDesk } from "./catalogue.ts";
 import type { Choice, Question } from "./choice.ts";
 import type { KeyDesk } from "./key-desk.ts";
 import type { LedgerDesk } from "./ledger.ts";
@@ -157,6 +159,8 @@ export interface ExchangeRequest {
   /** Plain bytes of `body` when that is compressed, else `body` itself; what may be edited when a retry needs it. */
   readonly plainBody: BodyBytes | null;
   readonly model: string | null;
+  /** How the request differs from what its client asked; null = not at all. `model` is the one that is sent. */
+  readonly mapping: ModelMapping | null;
   /** Makes the filter that an opened stream's bytes go through; null passes them as they are. */
   readonly filter: (() => ByteFilter) | null;
   /** Undo a `content-encoding` that upstream chose unasked: for a door that reads or edits the bytes. */
@@ -278,17 +282,6 @@ export interface SettingDesk {
   reset(key: string | null, dryRun: boolean): Promise<readonly SettingChange[]>;
   applyPreset(preset: PresetName, dryRun: boolean): Promise<readonly SettingChange[]>;
 }
-
-export interface CatalogueDesk {
-  /** Upstream's model list in its own bytes, a few minutes old at most, or the error of the exchange that tried to fetch it. */
-  models(request: Pick<ExchangeRequest, "headers" | "keyId" | "signal" | "surface" | "path">): Promise<CatalogueAnswer>;
-  /** Does upstream want requests for this model in its "responses-lite" form? From the list as last fetched; asks nobody. */
-  isLite(model: string): boolean;
-}
-
-export type CatalogueAnswer =
-  | { readonly kind: "models"; readonly body: Uint8Array; readonly etag: string | null }
-  | { readonly kind: "refused"; readonly error: AppError };
 
 export interface Counters {
   readonly exchanges: number;

@@ -49,6 +49,7 @@ export class ExchangeRecord {
       method: request.method,
       path: request.path,
       model: request.model,
+      mapping: request.mapping,
       keyId: request.keyId,
       conversation: request.conversation === null ? null : sha256Hex(request.conversation).slice(0, 12),
       attempts: [],

@@ -12,6 +12,7 @@ import { NOTHING_OBSERVED, type Observation, type Outcome } from "../domain/outc
 import type { AttemptEnd, FailedAttempt, OpenedAttempt, Upstream } from "../upstream/upstream.ts";
 import { AccountChoice, type ChoiceDeps } from "./account-choice.ts";
 import { AttemptForm } from "./attempt-form.ts";
+import type { ModelWatch } from "./catalogue.ts";
 import type { Access, CredentialKeeper, RefreshEnd } from "./credential-keeper.ts";
 import type { ExchangeAnswer, ExchangeRequest } from "./engine.ts";
 import { ExchangeRecord, type RecordDeps } from "./exchange-record.ts";
@@ -23,6 +24,7 @@ export interface ExchangeDeps extends ChoiceDeps, RecordDeps {
   readonly credentials: CredentialKeeper;
   readonly upstream: Upstream;
   readonly pacer: ResendPacer;
+  readonly models: ModelWatch;
   readonly log: Log;
   readonly counters: { exchanges: number; served: number; failovers: number; clientsGone: number };
 }
@@ -189,6 +191,7 @@ class ExchangeRun {
     // Figures in the opening are worth knowing now: the stream may run for minutes.
     keeper.apply(lease.accountId, { kind: "observed", atMs: clock.nowMs(), observation: opened.observation });
     this.#record.opened(tried.account, opened.status);
+    this.#deps.models.answered(lease.accountId, opened.headers);
     void opened.end.then((end) => {
       lease.release();
       this.#close(tried, end);
@@ -238,7 +241,7 @@ class ExchangeRun {
 
   /** Why there is no answer: upstream's own trouble first, else what the accounts' holds say. */
   #reason(last: Outcome | null): AppError {
-    const { keeper, clock } = this.#deps;
+    const { keeper, clock, models } = this.#deps;
     const upstreams = last === null ? null : outcomeError(last, clock);
     if (upstreams !== null) return upstreams;
     const retryAtMs = keeper.pauseUntilMs();
@@ -247,7 +250,7 @@ class ExchangeRun {
         retryAtMs,
       });
     }
-    return refusalError(this.#choice.refusal(), clock.nowMs());
+    return models.refusal(last, this.#request.model) ?? refusalError(this.#choice.refusal(), clock.nowMs());
   }
 
   /** Upstream itself was the trouble: waiting for this pool's accounts would not mend it. */

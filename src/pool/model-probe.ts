@@ -7,7 +7,8 @@ import type { HeaderList } from "../base/header-list.ts";
 import type { Account } from "../domain/account.ts";
 import { holdText } from "../domain/explain.ts";
 import type { Hold } from "../domain/hold.ts";
-import type { CatalogueDesk, ExchangeDesk, ExchangeRequest } from "./engine.ts";
+import type { CatalogueDesk } from "./catalogue.ts";
+import type { ExchangeDesk, ExchangeRequest } from "./engine.ts";
 import type { ModelWish } from "./login-step.ts";
 
 export interface ModelProbeDeps {
@@ -52,6 +53,7 @@ function requestFor(account: Account, wish: ModelWish, lite: boolean): ExchangeR
     body,
     plainBody: body,
     model: wish.model,
+    mapping: null,
     filter: null,
     unpack: true,
     socket: null,

@@ -27,6 +27,7 @@ export async function answerChat(visit: Visit): Promise<Response> {
     nowMs,
     delivery,
     pooled: engine.usage.told(),
+    mapping: exchange.mapping,
   });
 }
 

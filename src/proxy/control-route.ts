@@ -30,6 +30,7 @@ export async function answerControl(visit: Visit): Promise<Response> {
     body,
     plainBody: facts.plain,
     model: facts.model,
+    mapping: null,
     stream: false,
     filter: null,
     unpack: false,

@@ -4,6 +4,7 @@
 import { AppError } from "../base/errors.ts";
 import { type HeaderList, headerValue, withoutHeaders } from "../base/header-list.ts";
 import type { Surface } from "../domain/exchange.ts";
+import { type ModelMapping, mappingText } from "../domain/model-choice.ts";
 import type { PooledUsage } from "../domain/pooled-usage.ts";
 import type { ExchangeAnswer } from "../pool/engine.ts";
 import { type AnswerContext, exchangeHeader, finalAnswer } from "./final-answer.ts";
@@ -25,7 +26,7 @@ export interface Delivery {
 /** For who gets upstream's own bytes, streamed or not. */
 export const AS_IT_COMES: Delivery = { fold: null, refusal: null };
 
-export interface AnswerOptions {
+export interface AnswerOptions extends ToldOfModels {
   readonly surface: Surface;
   readonly stream: boolean;
   readonly delivery: Delivery;
@@ -35,10 +36,17 @@ export interface AnswerOptions {
   readonly pooled: PooledUsage | null;
 }
 
+export interface ToldOfModels {
+  /** How the request was sent, when not as it was asked. */
+  readonly mapping?: ModelMapping | null;
+  /** Tag of the model list that clients are given: one account's own would make them fetch it again and again (wire §7). */
+  readonly modelsEtag?: string | null;
+}
+
 export function answerExchange(answer: ExchangeAnswer, options: AnswerOptions): Response | Promise<Response> {
   const context = (): AnswerContext => ({ ...options, exchangeId: answer.exchangeId, nowMs: options.nowMs() });
-  if (answer.kind === "refused") return ownAnswer(answer.error, context());
-  const passed = forClient(answer.headers);
+  if (answer.kind === "refused") return ownAnswer(answer.error, context(), withModels([], options));
+  const passed = withModels(forClient(answer.headers), options);
   const { pooled } = options;
   const limits = pooled === null ? passed : withPooledLimits(passed, pooled, options.nowMs());
   const headers = [...limits, ...exchangeHeader(answer.exchangeId)];
@@ -53,6 +61,18 @@ export function answerExchange(answer: ExchangeAnswer, options: AnswerOptions): 
   return foldedAnswer(answer.body, withoutHeaders(headers, STREAM_ONLY), options.signal, fold, context);
 }
 
+/**
+ * A Codex client takes `openai-model` with another name than it asked for a rerouting and warns of it (wire §0.3): after a mapping that was
+ * asked for it is left out.
+ */
+export function withModels(headers: HeaderList, { mapping, modelsEtag }: ToldOfModels): HeaderList {
+  const said: HeaderList = mapping ? [["x-rotor-model", mappingText(mapping)]] : [];
+  const own = mapping ? [...withoutHeaders(headers, MODEL_NAME), ...said] : headers;
+  if (!modelsEtag) return own;
+  return own.map(([name, value]) => [name, name === "x-models-etag" ? modelsEtag : value] as const);
+}
+
+const MODEL_NAME: ReadonlySet<string> = new Set(["openai-model"]);
 const STREAM_ONLY: ReadonlySet<string> = new Set(["cache-control", "content-type"]);
 const BODY_ONLY: ReadonlySet<string> = new Set(["content-encoding", "content-type"]);
 const JSON_TYPE: HeaderList = [["content-type", "application/json"]];
@@ -101,9 +121,9 @@ function rejectedAnswer(status: number, headers: HeaderList, body: Uint8Array, {
 /** Said with every passing failure: without it OpenCode comes back ever slower, and SDKs at once (wire §4.4). */
 const RETRY_AFTER: readonly [string, string] = ["retry-after", "5"];
 
-function ownAnswer(error: AppError, context: AnswerContext): Response {
+function ownAnswer(error: AppError, context: AnswerContext, more: HeaderList = []): Response {
   const { status, headers, body } = finalAnswer(error, context);
-  return respond(status, headers, body);
+  return respond(status, [...headers, ...more], body);
 }
 
 function respond(status: number, headers: HeaderList, body: Uint8Array | ReadableStream<Uint8Array> | null): Response {

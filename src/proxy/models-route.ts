@@ -1,72 +1,65 @@
 /**
- * The model list: upstream's own bytes for Codex, and for SDKs the same with OpenAI's list beside it, since one client reads `models`
- * and the other `data` (wire §3.6).
+ * The model list: as Codex reads it, in upstream's own bytes where accounts do not differ, and for SDKs the same with OpenAI's list beside
+ * it, since one client reads `models` and the other `data` (wire §3.6).
  */
-import { AppError } from "../base/errors.ts";
-import { forUpstream } from "./header-hygiene.ts";
+import { headerValue } from "../base/header-list.ts";
+import type { ModelAlias, ModelFacts } from "../domain/model.ts";
 import type { Visit } from "./visit.ts";
 
-/** Codex's routes: as upstream has it. */
+/** Codex's routes: as upstream has it. A client that names the list it has is told whether that is still the one. */
 export async function answerCodexModels(visit: Visit): Promise<Response> {
   const { body, etag } = await fetchModels(visit);
+  if (etag !== null && headerValue(visit.headers, "if-none-match") === etag) {
+    return new Response(null, { status: 304, headers: { etag } });
+  }
   return jsonAnswer(body, etag);
 }
 
-/** `GET /v1/models`. */
+/** `GET /v1/models`. No tag: the aliases in it are not upstream's. */
 export async function answerModels(visit: Visit): Promise<Response> {
-  const { body, etag } = await fetchModels(visit);
-  const models = readModels(body);
-  const data = models.filter(isListed).map(describe);
-  return jsonAnswer(Buffer.from(JSON.stringify({ object: "list", data, models })), etag);
+  const { body, models } = await fetchModels(visit);
+  const { aliases } = visit.engine.catalogue;
+  const data = [...models.filter(({ listed }) => listed).map(describe), ...aliases().map(describeAlias)];
+  const listed = JSON.parse(new TextDecoder().decode(body)) as { readonly models: unknown };
+  return jsonAnswer(Buffer.from(JSON.stringify({ object: "list", data, models: listed.models })), null);
 }
 
-/** `GET /v1/models/:id`; hidden ones too, if one knows their name. */
+/** `GET /v1/models/:id`; hidden ones too, if one knows their name, and aliases. */
 export async function answerModel(visit: Visit): Promise<Response> {
   const id = decodeName(visit.path.slice("/v1/models/".length));
-  const { body } = await fetchModels(visit);
-  const model = readModels(body).find((entry) => entry.slug === id);
-  if (model === undefined) {
-    throw new AppError("route_not_found", `there is no model ${JSON.stringify(id)}`, { facts: { param: "model" } });
-  }
-  return jsonAnswer(Buffer.from(JSON.stringify(describe(model))), null);
+  const { models } = await fetchModels(visit);
+  const { catalogue } = visit.engine;
+  const alias = catalogue.aliases().find(({ name }) => name === id);
+  const facts = models.find(({ slug }) => slug === id);
+  const found = alias !== undefined ? describeAlias(alias) : describe(facts ?? catalogue.get(id).facts);
+  return jsonAnswer(Buffer.from(JSON.stringify(found)), null);
 }
 
-interface UpstreamModel {
-  readonly slug: string;
-  readonly visibility?: unknown;
-}
-
-async function fetchModels({ engine, headers, keyId, path, request, surface }: Visit) {
-  const answer = await engine.catalogue.models({
-    headers: forUpstream(headers),
-    keyId,
-    signal: request.signal,
-    path,
-    surface,
-  });
+async function fetchModels({ engine, query }: Visit) {
+  const answer = await engine.catalogue.models(new URLSearchParams(query).get("client_version"));
   if (answer.kind === "refused") throw answer.error;
   return answer;
 }
 
-function readModels(body: Uint8Array): UpstreamModel[] {
-  let list: unknown;
-  try {
-    list = (JSON.parse(new TextDecoder().decode(body)) as { models?: unknown } | null)?.models;
-  } catch (thrown) {
-    throw new AppError("upstream_malformed", "upstream's model list is not JSON", { cause: thrown });
-  }
-  if (!Array.isArray(list)) throw new AppError("upstream_malformed", "upstream's answer has no list of models");
-  return list.filter((entry) => typeof entry?.slug === "string");
+/** OpenAI's form. `created` is required there and unknown here. The limits are what other providers' lists say, under the same names. */
+function describe(model: ModelFacts) {
+  const { contextTokens, maxOutputTokens } = model;
+  return {
+    id: model.slug,
+    object: "model",
+    created: 0,
+    owned_by: "openai",
+    name: model.name,
+    ...(contextTokens === null ? {} : { context_window: contextTokens }),
+    ...(maxOutputTokens === null ? {} : { max_output_tokens: maxOutputTokens }),
+    reasoning_efforts: model.efforts,
+    service_tiers: model.serviceTiers,
+    input_modalities: model.inputModalities,
+  };
 }
 
-/** Upstream marks what its own pickers leave out. */
-function isListed(model: UpstreamModel): boolean {
-  return model.visibility === undefined || model.visibility === "list";
-}
-
-/** OpenAI's form. `created` is required there and unknown here. */
-function describe(model: UpstreamModel) {
-  return { id: model.slug, object: "model", created: 0, owned_by: "openai" };
+function describeAlias({ name, createdAtMs, target }: ModelAlias) {
+  return { id: name, object: "model", created: Math.floor(createdAtMs / 1_000), owned_by: "rotor", alias_of: target };
 }
 
 function jsonAnswer(body: Uint8Array, etag: string | null): Response {

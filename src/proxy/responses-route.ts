@@ -4,9 +4,7 @@
  */
 import type { ExchangeRequest } from "../pool/engine.ts";
 import { AS_IT_COMES, answerExchange, type Delivery } from "./exchange-answer.ts";
-import { forUpstream } from "./header-hygiene.ts";
-import { textOf } from "./request-facts.ts";
-import { commonOf, pooledEvents, type ReceivedTurn, receiveTurn, sdkTurn } from "./turn.ts";
+import { codexTurn, commonOf, pooledEvents, type ReceivedTurn, receiveTurn, sdkTurn } from "./turn.ts";
 import { createVendorEventFilter } from "./vendor-events.ts";
 import type { Visit } from "./visit.ts";
 
@@ -15,6 +13,8 @@ export async function answerResponses(visit: Visit): Promise<Response> {
   const turn = await receiveTurn(visit);
   const { exchange, delivery } = surface === "codex" ? ofCodex(visit, turn) : ofSdk(visit, turn);
   const answer = await engine.exchanges.run(exchange);
+  const { mapping } = exchange;
+  const modelsEtag = engine.catalogue.etag();
   return answerExchange(answer, {
     surface,
     stream: true,
@@ -22,6 +22,8 @@ export async function answerResponses(visit: Visit): Promise<Response> {
     nowMs,
     delivery,
     pooled: engine.usage.told(),
+    mapping,
+    modelsEtag,
   });
 }
 
@@ -33,15 +35,9 @@ interface Turn {
 const FOLDED: Delivery = { fold: (response) => response, refusal: null };
 
 function ofCodex(visit: Visit, { body, scanned }: ReceivedTurn): Turn {
-  const exchange: ExchangeRequest = {
-    ...commonOf(visit, scanned),
-    headers: forUpstream(visit.headers),
-    body: body.bytes,
-    plainBody: body.plain,
-    model: textOf(scanned, "model"),
-    filter: pooledEvents(visit),
-    unpack: false,
-  };
+  const mapped = codexTurn(visit, body, scanned);
+  const filter = pooledEvents(visit);
+  const exchange: ExchangeRequest = { ...commonOf(visit, scanned), ...mapped, filter, unpack: false };
   return { exchange, delivery: AS_IT_COMES };
 }
 

@@ -43,7 +43,13 @@ export function withStatus(data: Buffer): string {
 }
 
 /** Fields that Codex takes from the head of an answer over HTTP, and from this event otherwise (wire §3.5, §3.7). */
-const METADATA: readonly string[] = ["x-codex-turn-state", "openai-model", "x-models-etag", "x-reasoning-included"];
+const METADATA: readonly string[] = [
+  "x-codex-turn-state",
+  "openai-model",
+  "x-models-etag",
+  "x-reasoning-included",
+  "x-rotor-model",
+];
 
 /** What the head of the answer says, as the events that say it on a WebSocket. */
 export function openingFrames(headers: HeaderList, exchangeId: string): string[] {

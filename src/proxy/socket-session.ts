@@ -8,6 +8,7 @@ import { AppError, fromUnknown } from "../base/errors.ts";
 import type { HeaderList } from "../base/header-list.ts";
 import type { Surface } from "../domain/exchange.ts";
 import type { Engine, ExchangeAnswer } from "../pool/engine.ts";
+import { withModels } from "./exchange-answer.ts";
 import { finalAnswer } from "./final-answer.ts";
 import { forClient } from "./header-hygiene.ts";
 import { findMember, scanMembers } from "./json-members.ts";
@@ -158,11 +159,14 @@ export class SocketSession {
   async #serve(engine: Engine, ask: Asked, signal: AbortSignal): Promise<void> {
     const { clock, bodyMaxBytes } = this.#deps;
     const visit = { ...this.#visit, engine, signal, bodyMaxBytes, nowMs: clock.nowMs };
-    const answer = await engine.exchanges.run(exchangeOf(visit, ask));
+    await engine.catalogue.prepare(ask.model);
+    const exchange = exchangeOf(visit, ask);
+    const answer = await engine.exchanges.run(exchange);
     if (answer.kind === "refused") this.#refuse(answer.error, answer.exchangeId);
     else {
       const pooled = engine.usage.told();
-      const headers = pooled === null ? answer.headers : withPooledLimits(answer.headers, pooled, clock.nowMs());
+      const limited = pooled === null ? answer.headers : withPooledLimits(answer.headers, pooled, clock.nowMs());
+      const headers = withModels(limited, { mapping: exchange.mapping, modelsEtag: engine.catalogue.etag() });
       if (answer.kind === "opened") await this.#deliver({ ...answer, headers }, ask);
       else this.#send(frameOfRefusal(answer.status, forClient(headers), answer.body, answer.exchangeId));
     }

@@ -6,13 +6,12 @@ import { AppError } from "../base/errors.ts";
 import { type HeaderList, withoutHeaders } from "../base/header-list.ts";
 import type { ExchangeRequest } from "../pool/engine.ts";
 import type { SocketAsk } from "../pool/socket-ask.ts";
-import { forUpstream } from "./header-hygiene.ts";
 import { findMember, isArray, isNull, readFlag, readText, scanMembers } from "./json-members.ts";
 import { type Edit, jsonBytes, spliceMembers } from "./json-splice.ts";
 import { viewObject } from "./json-view.ts";
 import { type ScannedBody, scanBody, textOf } from "./request-facts.ts";
 import type { Items, SocketChain } from "./socket-chain.ts";
-import { commonOf, pooledEvents, sdkTurn, type TurnVisit } from "./turn.ts";
+import { codexTurn, commonOf, pooledEvents, sdkTurn, type TurnVisit } from "./turn.ts";
 import { createVendorEventFilter } from "./vendor-events.ts";
 
 export interface Asked {
@@ -85,20 +84,21 @@ function arrayOf(items: Items): Uint8Array {
   return Buffer.concat([OPEN, ...items.flatMap((item, index) => (index === 0 ? [item] : [COMMA, item])), CLOSE]);
 }
 
-export function exchangeOf(visit: TurnVisit, { body, model, socket }: Asked): ExchangeRequest {
+export function exchangeOf(visit: TurnVisit, { body, socket }: Asked): ExchangeRequest {
   if (visit.surface === "sdk") {
     const { bytes } = body;
     const { exchange } = sdkTurn(visit, { bytes, plain: bytes }, body, createVendorEventFilter);
     // Its items were brought into another form: what is sent is always the whole.
     return { ...exchange, socket: { ...socket, since: null } };
   }
+  const { engine } = visit;
+  const { bytes } = body;
+  const turn = codexTurn({ engine, headers: withTurnHeaders(visit.headers, body) }, { bytes, plain: bytes }, body);
   return {
     ...commonOf(visit, body),
-    socket,
-    headers: forUpstream(withTurnHeaders(visit.headers, body)),
-    body: body.bytes,
-    plainBody: body.bytes,
-    model,
+    // What is new alone says what its client asked: a request whose model stands for another goes whole.
+    socket: turn.mapping === null || socket === null ? socket : { ...socket, since: null },
+    ...turn,
     filter: pooledEvents(visit),
     // The events are read here, to be made frames of.
     unpack: true,

@@ -2,13 +2,16 @@
  * What every door to a turn does alike: reads the request, says whose conversation it is, and hands an SDK's request to the pool in the
  * form that upstream takes.
  */
+import { bodyOf } from "../base/body-bytes.ts";
 import type { ByteFilter } from "../base/byte-filter.ts";
-import { headerValue } from "../base/header-list.ts";
+import { headerValue, withoutHeaders } from "../base/header-list.ts";
 import { conversationKeyOf } from "../domain/affinity.ts";
 import type { ExchangeRequest } from "../pool/engine.ts";
-import { forUpstreamRewritten } from "./header-hygiene.ts";
+import { forUpstream, forUpstreamRewritten } from "./header-hygiene.ts";
+import { type Edit, memberPieces } from "./json-splice.ts";
+import { mapModel, withDefaultEffort } from "./model-splice.ts";
 import { normaliseRequest } from "./normalise.ts";
-import { LITE_HEADER } from "./normalise-lite.ts";
+import { editForLite, LITE_HEADER } from "./normalise-lite.ts";
 import { PooledEventFilter } from "./pooled-event-filter.ts";
 import { pooledEvent } from "./pooled-words.ts";
 import { decodeBody, type RequestBody, readBytes } from "./request-body.ts";
@@ -22,17 +25,19 @@ export interface ReceivedTurn {
   readonly scanned: ScannedBody;
 }
 
-export async function receiveTurn({ request, headers, bodyMaxBytes }: Visit): Promise<ReceivedTurn> {
+export async function receiveTurn({ request, headers, bodyMaxBytes, engine }: Visit): Promise<ReceivedTurn> {
   const bytes = await readBytes(request, bodyMaxBytes);
   const encoding = headerValue(headers, "content-encoding");
   const body = encoding === null ? { bytes, plain: bytes } : await decodeBody(bytes, encoding, bodyMaxBytes);
-  return { body, scanned: scanBody(body.plain) };
+  const scanned = scanBody(body.plain);
+  await engine.catalogue.prepare(textOf(scanned, "model"));
+  return { body, scanned };
 }
 
 /** A turn may come in a request of its own, or inside a connection. */
 export type TurnVisit = Omit<Visit, "request">;
 
-type Common = Omit<ExchangeRequest, "headers" | "body" | "plainBody" | "model" | "filter" | "unpack">;
+type Common = Omit<ExchangeRequest, "headers" | "body" | "plainBody" | "model" | "mapping" | "filter" | "unpack">;
 
 export function commonOf(visit: TurnVisit, scanned: ScannedBody): Common {
   const { surface, path, query, keyId, signal, headers } = visit;
@@ -63,6 +68,41 @@ export function pooledEvents({ engine, nowMs }: TurnVisit): ExchangeRequest["fil
     });
 }
 
+/**
+ * A Codex client's own bytes, still compressed if they came so; only a name that stands for something else costs a splice. A model in
+ * another form than the client thinks gets the request in its form.
+ */
+export function codexTurn(
+  visit: Pick<TurnVisit, "engine" | "headers">,
+  body: RequestBody,
+  scanned: ScannedBody,
+): Pick<ExchangeRequest, "headers" | "body" | "plainBody" | "model" | "mapping"> {
+  const { catalogue } = visit.engine;
+  const headers = forUpstream(visit.headers);
+  const { body: mapped, mapping } = mapModel(scanned, catalogue);
+  if (mapping === null) {
+    return { headers, body: body.bytes, plainBody: body.plain, model: textOf(scanned, "model"), mapping };
+  }
+  const { sent } = mapping;
+  const becomesLite = catalogue.isLite(sent) && headerValue(headers, LITE_HEADER[0]) === null;
+  const edits = new Map<string, Edit>();
+  if (becomesLite) editForLite(mapped, edits);
+  const bytes = edits.size === 0 ? mapped.bytes : bodyOf(memberPieces(mapped.bytes, mapped.members, edits));
+  const said = [...withoutHeaders(headers, OF_THE_BYTES), ...(becomesLite ? [LITE_HEADER] : [])];
+  const facts = turnFacts(headerValue(visit.headers, "x-rotor-project"), mapped);
+  const sentHeaders = said.map((header) => hinted(header, sent));
+  return { ...facts, headers: sentHeaders, body: bytes, plainBody: bytes, model: sent, mapping };
+}
+
+const OF_THE_BYTES: ReadonlySet<string> = new Set(["content-encoding"]);
+
+/** The official client names the model in a header, too (wire §3.2). */
+function hinted([name, value]: readonly [string, string], model: string): readonly [string, string] {
+  return name === "x-codex-routing-hint"
+    ? [name, value.replace(/(^|[;,]\s*)model=[^;,]*/, `$1model=${model}`)]
+    : [name, value];
+}
+
 export interface SdkTurn {
   readonly exchange: ExchangeRequest;
   readonly wantsStream: boolean;
@@ -70,14 +110,17 @@ export interface SdkTurn {
 
 /** `asked` is the Responses request: the client's own, or what was made of it. `filter` is for a client that streams. */
 export function sdkTurn(visit: TurnVisit, body: RequestBody, asked: ScannedBody, filter: () => ByteFilter): SdkTurn {
-  const { bytes, model, lite, wantsStream } = normaliseRequest(asked, visit.engine.catalogue.isLite);
+  const { catalogue } = visit.engine;
+  const { body: mapped, mapping } = mapModel(asked, catalogue);
+  const { bytes, model, lite, wantsStream } = normaliseRequest(withDefaultEffort(mapped, catalogue), catalogue.isLite);
   const unedited = bytes === body.plain;
   const exchange: ExchangeRequest = {
-    ...commonOf(visit, asked),
+    ...commonOf(visit, mapped),
     headers: [...forUpstreamRewritten(visit.headers, unedited), ...(lite ? [LITE_HEADER] : [])],
     body: unedited ? body.bytes : bytes,
     plainBody: bytes,
     model,
+    mapping,
     filter: wantsStream ? filter : null,
     unpack: true,
   };

@@ -7,6 +7,7 @@ import { availableResetCredits, usageBody } from "./allowance-wire.ts";
 import { type Answer, detailAnswer, jsonAnswer } from "./answer.ts";
 import { identify } from "./backend-identity.ts";
 import type { FaultPlace } from "./faults.ts";
+import { headerOf } from "./http-request.ts";
 import { asText, type JsonObject } from "./json.ts";
 import { titleOf } from "./jwt.ts";
 import { modelsBody } from "./models.ts";
@@ -23,7 +24,7 @@ interface AccountRoute {
 
 /** `METHOD path`, below `/backend-api` (or `/api/codex` for the few that exist there). */
 export const ACCOUNT_ROUTES: Readonly<Record<string, AccountRoute>> = {
-  "GET /codex/models": { at: "models", answer: (_call, account) => models(account) },
+  "GET /codex/models": { at: "models", answer: models },
   "GET /wham/accounts/check": { at: "accounts_check", answer: accountsCheck },
   "GET /wham/usage": {
     at: "usage",
@@ -48,8 +49,11 @@ export async function handleAccountRoute(call: Call, route: AccountRoute): Promi
   });
 }
 
-function models(account: SimAccount): Answer {
+/** What the account may use; nothing when the client names the list that it has. */
+function models(call: Call, account: SimAccount): Answer {
   const { text, etag } = modelsBody(account);
+  if (headerOf(call.exchange.request.headers, "if-none-match") === etag)
+    return { status: 304, headers: [["etag", etag]], body: "" };
   return {
     status: 200,
     headers: [

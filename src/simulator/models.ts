@@ -53,7 +53,6 @@ const MODELS: readonly SimModel[] = [
   model("gpt-5.6-sol", UP_TO_ULTRA, "low"),
   model("gpt-5.6-terra", UP_TO_ULTRA, "medium"),
   model("gpt-5.5", UP_TO_XHIGH, "medium", { lite: false, maxContextTokens: 272_000 }),
-  model("gpt-5.4-nano", UP_TO_XHIGH, "low", { lite: false, maxContextTokens: 272_000, listed: false }),
   model("gpt-daybreak-blue-latest", UP_TO_XHIGH, "medium", { maxContextTokens: 372_000, listed: false }),
   model("gpt-daybreak-red-latest", UP_TO_XHIGH, "medium", { maxContextTokens: 372_000, listed: false }),
   model("codex-auto-review", UP_TO_XHIGH, "low", { maxContextTokens: 272_000, listed: false }),

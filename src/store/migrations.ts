@@ -181,6 +181,19 @@ CREATE TABLE profile (
   record TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE model_alias (
+  name TEXT PRIMARY KEY,
+  target TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE model_list (
+  account_id TEXT PRIMARY KEY REFERENCES account (id) ON DELETE CASCADE,
+  models TEXT NOT NULL,
+  etag TEXT,
+  fetched_at_ms INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE exchange (
   id TEXT PRIMARY KEY,
   started_at_ms INTEGER NOT NULL,

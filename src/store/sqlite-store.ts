@@ -19,6 +19,7 @@ import { createExchangeTable, type ExchangeTable } from "./exchange-table.ts";
 import { chooseGuard, createGuards, type GuardOptions } from "./guards.ts";
 import { refuseDamage, wholeIntegrityOf } from "./integrity.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
+import * as models from "./model-table.ts";
 import { NO_PASSPHRASE } from "./passphrase-guard.ts";
 import { applyBatch } from "./pool-batch.ts";
 import * as pool from "./pool-table.ts";
@@ -132,6 +133,8 @@ function accountPart(room: Room) {
         watchedFiles: pool.readWatchedFiles(relaxed),
         rules: choice.readRules(relaxed),
         profiles: choice.readProfiles(relaxed, log),
+        modelAliases: models.readModelAliases(relaxed),
+        modelLists: models.readModelLists(relaxed, log),
       };
     },
     async addAccounts(batch) {
@@ -256,6 +259,15 @@ function poolPart({ db }: Room) {
     },
     async removeProfile(name) {
       durable.transaction(() => choice.deleteProfile(durable, name));
+    },
+    async saveModelAlias(alias) {
+      durable.transaction(() => models.writeModelAlias(durable, alias));
+    },
+    async removeModelAlias(name) {
+      durable.transaction(() => models.deleteModelAlias(durable, name));
+    },
+    async saveModelList(list) {
+      relaxed.transaction(() => models.writeModelList(relaxed, list));
     },
     async saveSettings(changes) {
       durable.transaction(() => {

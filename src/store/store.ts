@@ -14,6 +14,7 @@ import type { Credentials } from "../domain/credentials.ts";
 import type { Exchange, ExchangeId } from "../domain/exchange.ts";
 import type { LedgerRow, UsageBucket, UsageQuery } from "../domain/ledger.ts";
 import type { Spend } from "../domain/limit.ts";
+import type { ModelAlias, ModelList } from "../domain/model.ts";
 import type { Pin } from "../domain/pin.ts";
 import type { SavedPrice } from "../domain/price.ts";
 import type { Profile } from "../domain/profile.ts";
@@ -41,6 +42,10 @@ export interface StoredPool {
   readonly rules: readonly string[];
   /** In the order in which they were added. */
   readonly profiles: readonly Profile[];
+  /** In the order of their names. */
+  readonly modelAliases: readonly ModelAlias[];
+  /** What upstream last told each account; none of an account that was removed. */
+  readonly modelLists: readonly ModelList[];
 }
 
 /** From when on the ledger is kept: single rows, and sums by the hour. */
@@ -204,6 +209,12 @@ export interface Store {
   saveProfiles(profiles: readonly Profile[]): Promise<void>;
   /** No such profile is no error. Durable. */
   removeProfile(name: string): Promise<void>;
+  /** Upserts by name. Durable. */
+  saveModelAlias(alias: ModelAlias): Promise<void>;
+  /** No such name is no error. Durable. */
+  removeModelAlias(name: string): Promise<void>;
+  /** In place of the account's last one; written behind. One of an account that was removed meanwhile is passed over. */
+  saveModelList(list: ModelList): Promise<void>;
   /** null takes the saved value away. All or none. Durable. */
   saveSettings(changes: ReadonlyMap<SettingKey, SettingValue | null>): Promise<void>;
 

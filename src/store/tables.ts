@@ -32,6 +32,8 @@ const TABLES: readonly Table[] = [
   { name: "setting", role: "vital" },
   { name: "rule", role: "vital" },
   { name: "profile", role: "vital" },
+  { name: "model_alias", role: "vital" },
+  { name: "model_list", role: "passing" },
   { name: "exchange", role: "history" },
   { name: "exchange_tried", role: "history" },
   { name: "audit", role: "history" },

@@ -15,6 +15,8 @@ const names: Names = {
   keys: async () => [{ word: "laptop", about: "" }],
   backups: async () => [{ word: "20261121T101500Z-daily.rotor-backup", about: "daily" }],
   profiles: async () => [{ word: "night", about: "every account" }],
+  models: async () => [{ word: "gpt-5.5", about: "GPT-5.5" }],
+  modelAliases: async () => [{ word: "quick", about: "gpt-5.5-low" }],
   settings: async () => [{ word: "wait_seconds", about: "20" }],
 };
 const at = async (...words: string[]) => (await candidates(words, COMMANDS, names)).map(({ word }) => word);
@@ -38,6 +40,8 @@ test("nouns, verbs, options, values and names, each where it belongs", async () 
   expect(await at("exchange", "list", "--account", "s")).toEqual(["spare"]);
   expect(await at("key", "revoke", "")).toEqual(["laptop"]);
   expect(await at("setting", "set", "w")).toEqual(["wait_seconds"]);
+  expect(await at("model", "show", "")).toEqual(["gpt-5.5", "quick"]);
+  expect(await at("model", "alias", "remove", "")).toEqual(["quick"]);
   expect(await at("connect", "c")).toEqual(["codex"]);
   expect(await at("log", "--level", "w")).toEqual(["warn"]);
   expect(await at("import", "")).toEqual(["leftovers"]);

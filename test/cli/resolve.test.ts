@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { AppError } from "../../src/base/errors.ts";
-import { editDistance, nearest } from "../../src/cli/nearest.ts";
+import { editDistance, nearest } from "../../src/base/nearest.ts";
 import { exchangeNumber, resolveAccount, resolveKey, shortIds } from "../../src/cli/resolve.ts";
 import { AccountSchema } from "../../src/gen/rotor/v1/account_pb.ts";
 import { ExchangeSchema } from "../../src/gen/rotor/v1/exchange_pb.ts";

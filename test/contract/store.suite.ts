@@ -19,6 +19,7 @@ import { audit } from "./audit.suite.ts";
 import { batches } from "./batch.suite.ts";
 import { choice } from "./choice.suite.ts";
 import { ledger } from "./ledger.suite.ts";
+import { models } from "./models.suite.ts";
 import { orders } from "./orders.suite.ts";
 import { redeems } from "./redeem.suite.ts";
 import { watchedFiles } from "./watched-file.suite.ts";
@@ -50,6 +51,7 @@ export function storeContract(name: string, makeStore: () => Promise<{ store: St
     audit(current);
     ledger(current);
     windowHistory(current);
+    models(current);
     orders(current);
     redeems(current);
     choice(current);
@@ -88,6 +90,8 @@ function adding(store: Current): void {
       watchedFiles: [],
       rules: [],
       profiles: [],
+      modelAliases: [],
+      modelLists: [],
     });
   });
 

@@ -2,12 +2,12 @@
 import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { wholeOf } from "../../src/base/body-bytes.ts";
 import { AppError } from "../../src/base/errors.ts";
-import { headerValue } from "../../src/base/header-list.ts";
 import { createHttpGuard } from "../../src/base/http-guard.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { createProxyApp, type ProxyAppDeps } from "../../src/proxy/app.ts";
 import { listenProxy } from "../../src/proxy/listen.ts";
 import { createSocketDoor } from "../../src/proxy/socket-door.ts";
+import { readModelList } from "../../src/upstream/model-list.ts";
 import { CLIENT_KEY, COMPLETED, EXCHANGE_ID, KEY_ID, opened, refused, sse } from "../support/fake-exchange-engine.ts";
 import { createManualClock } from "../support/manual-clock.ts";
 import { openDoor, sendRaw, TURN } from "./door.ts";
@@ -362,40 +362,53 @@ describe("control calls", () => {
 });
 
 describe("models", () => {
-  const list = {
-    models: [
-      { slug: "gpt-5.5", visibility: "list", display_name: "GPT-5.5" },
-      { slug: "codex-auto-review", visibility: "hide" },
-    ],
+  const entry = { slug: "gpt-5.5", visibility: "list", display_name: "GPT-5.5", context_window: 272_000 };
+  const list = { models: [entry, { slug: "codex-auto-review", visibility: "hide" }] };
+  const body = new TextEncoder().encode(JSON.stringify(list, null, 1));
+  const models = readModelList(body)!.map(({ facts }) => facts);
+  const seen = {
+    id: "gpt-5.5",
+    object: "model",
+    created: 0,
+    owned_by: "openai",
+    name: "GPT-5.5",
+    context_window: 272_000,
+    reasoning_efforts: [],
+    service_tiers: [],
+    input_modalities: [],
   };
-  const bytes = new TextEncoder().encode(JSON.stringify(list, null, 1));
 
-  test("Codex gets upstream's bytes, SDKs both lists", async () => {
-    door.fake.models = { kind: "models", body: bytes, etag: '"e1"' };
-    const codex = await door.ask("/backend-api/codex/models?client_version=0.169.0");
-    expect(await codex.bytes()).toEqual(bytes);
+  test("Codex gets upstream's bytes, and nothing when it has them", async () => {
+    door.fake.models = { kind: "models", body, etag: '"e1"', models };
+    const path = "/backend-api/codex/models?client_version=0.169.0";
+    const codex = await door.ask(path);
+    expect(await codex.bytes()).toEqual(body);
     expect(codex.headers.get("etag")).toBe('"e1"');
+    expect(door.fake.modelRequests).toEqual(["0.169.0"]);
+    expect((await door.ask(path, { headers: { "if-none-match": '"e1"' } })).status).toBe(304);
+    expect((await door.ask(path, { headers: { "if-none-match": '"e0"' } })).status).toBe(200);
+  });
+
+  test("SDKs get OpenAI's list with limits and aliases beside Codex's", async () => {
+    door.fake.models = { kind: "models", body, etag: '"e1"', models };
+    door.fake.aliases = [{ name: "fast", target: "gpt-5.5-low", createdAtMs: 5_000 }];
+    const alias = { id: "fast", object: "model", created: 5, owned_by: "rotor", alias_of: "gpt-5.5-low" };
     const sdk = await door.ask("/v1/models");
-    expect(await sdk.json()).toEqual({
-      object: "list",
-      data: [{ id: "gpt-5.5", object: "model", created: 0, owned_by: "openai" }],
-      models: list.models,
-    });
-    expect(headerValue(door.fake.modelRequests[0]!.headers, "authorization")).toBeNull();
+    expect(await sdk.json()).toEqual({ object: "list", data: [seen, alias], models: list.models });
+    expect(await (await door.ask("/v1/models/fast")).json()).toEqual(alias);
   });
 
-  test("one model by its name", async () => {
-    door.fake.models = { kind: "models", body: bytes, etag: null };
+  test("one model by its name, hidden or not; an unknown one is 404 with its code", async () => {
+    door.fake.models = { kind: "models", body, etag: null, models };
+    expect(await (await door.ask("/v1/models/gpt-5.5")).json()).toEqual(seen);
     expect(await (await door.ask("/v1/models/codex-auto-review")).json()).toMatchObject({ id: "codex-auto-review" });
-    expect((await door.ask("/v1/models/nope")).status).toBe(404);
+    const none = await door.ask("/v1/models/nope");
+    expect([none.status, await codeOf(none)]).toEqual([404, "model_not_found"]);
   });
 
-  test("a list that cannot be had or read is an error with a code", async () => {
+  test("a list that cannot be had is an error with a code", async () => {
     door.fake.models = { kind: "refused", error: new AppError("no_accounts", "there are no accounts yet") };
     expect((await door.ask("/v1/models")).status).toBe(400);
-    door.fake.models = { kind: "models", body: new TextEncoder().encode("<html>"), etag: null };
-    const response = await door.ask("/v1/models");
-    expect([response.status, await codeOf(response)]).toEqual([502, "upstream_malformed"]);
   });
 });
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import type { JsonObject } from "../../src/simulator/json.ts";
-import { eventsOf, itemsOf, jsonOf, requestBody, startBench, textOf, typesOf } from "./support.ts";
+import { type Auth, eventsOf, itemsOf, jsonOf, requestBody, startBench, textOf, typesOf } from "./support.ts";
 
 const shellTool = (name: string, properties: JsonObject, required: string[]) => ({
   type: "function",
@@ -374,6 +374,26 @@ describe("account calls", () => {
     expect(response.status).toBe(200);
     expect(typeof (await response.json())).toBe("object");
     expect((await fetch(`${bench.sim.url}${path}`)).status).toBe(401);
+  });
+
+  test("the catalogue goes with the plan, and is not sent again to who has it", async () => {
+    await using bench = await startBench({ accounts: [{ plan: "pro" }, { plan: "free" }] });
+    const slugs = async (index: number) => {
+      const { models } = (await jsonOf(await bench.get("/codex/models", bench.auth(index)))) as {
+        models: JsonObject[];
+      };
+      return models.map(({ slug }) => slug);
+    };
+    expect(await slugs(0)).toContain("gpt-6-astra");
+    expect(await slugs(1)).not.toContain("gpt-6-astra");
+    const etag = (await bench.get("/codex/models")).headers.get("etag")!;
+    const ask = (auth: Auth) =>
+      fetch(`${bench.sim.url}/codex/models`, { headers: { ...bench.headers(auth), "if-none-match": etag } });
+    const same = await ask(bench.auth(0));
+    expect([same.status, await same.text()]).toEqual([304, ""]);
+    expect((await ask(bench.auth(1))).status).toBe(200);
+    bench.fault({ at: "models", kind: "html_instead_of_json", times: 1 });
+    expect(await (await ask(bench.auth(0))).text()).toContain("<html");
   });
 
   test("the catalogue has the shape that Codex reads", async () => {

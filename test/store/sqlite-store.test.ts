@@ -283,6 +283,8 @@ describe("what another version or hand wrote", () => {
       watchedFiles: [],
       rules: [],
       profiles: [],
+      modelAliases: [],
+      modelLists: [],
     });
     expect(lines.map((line) => JSON.parse(line).event).filter((event) => event.endsWith("dropped"))).toEqual([
       "pool.strategy_dropped",

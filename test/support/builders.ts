@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { type Account, type AccountId, NO_ORDERS, OWNED_HERE } from "../../src/domain/account.ts";
 import type { Ask } from "../../src/domain/ask.ts";
+import type { ModelFacts } from "../../src/domain/model.ts";
 import { resolveSettings, type Settings, settingsFrom, THRESHOLD_ACTIONS } from "../../src/domain/setting.ts";
 import { STRATEGY_NAMES } from "../../src/domain/strategy.ts";
 import type { Window } from "../../src/domain/window.ts";
@@ -15,6 +16,29 @@ export const ISSUER = "https://issuer.test";
 /** A ULID-shaped id that sorts like its number. */
 export function accountId(n: number): AccountId {
   return `01JD${String(n).padStart(22, "0")}` as AccountId;
+}
+
+/** A model as upstream would list it. */
+export function modelOf(slug: string, changes: Partial<ModelFacts> = {}): ModelFacts {
+  return {
+    slug,
+    name: slug.toUpperCase(),
+    listed: true,
+    contextTokens: 272_000,
+    maxContextTokens: 272_000,
+    maxOutputTokens: null,
+    efforts: ["low", "medium", "high", "xhigh"],
+    defaultEffort: "medium",
+    serviceTiers: ["priority"],
+    verbosity: true,
+    defaultVerbosity: "low",
+    inputModalities: ["text", "image"],
+    lite: false,
+    upgradeTo: null,
+    plans: null,
+    minimalClientVersion: null,
+    ...changes,
+  };
 }
 
 export function anAccount(change: Partial<Account> & { n?: number } = {}): Account {

@@ -34,6 +34,7 @@ import { anAsk } from "./builders.ts";
 import { createFakeChoice } from "./fake-choice.ts";
 import { createFakeFiles, type FakeFiles } from "./fake-files.ts";
 import { createFakeLogins, type FakeLogins } from "./fake-logins.ts";
+import { createModels } from "./fake-models.ts";
 import { createFakeSpend, type FakeSpend } from "./fake-spend.ts";
 import { T0 } from "./manual-clock.ts";
 import { createMemoryStore } from "./memory-store.ts";
@@ -98,6 +99,7 @@ export function exchangeOf(number: number, changes: Partial<Exchange> = {}): Exc
     method: "POST",
     path: "/backend-api/codex/responses",
     model: "gpt-5.4",
+    mapping: null,
     keyId: null,
     conversation: null,
     attempts: [],
@@ -299,7 +301,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
     spend,
     settings,
     usage: { isPooled: () => false, told: () => null },
-    catalogue: { isLite: () => false, models: () => Promise.reject(new Error("the fake engine has no models")) },
+    catalogue: createModels(nowMs, () => [...accounts.values()]),
     audit: createAudit(nowMs, settings),
     ...createFakeChoice({ of: () => fake, nowMs }),
     counters: () => COUNTERS,

@@ -8,13 +8,14 @@ import { sha256Hex } from "../../src/base/id.ts";
 import type { Account } from "../../src/domain/account.ts";
 import { type ClientKey, NO_TERMS, parseClientKey } from "../../src/domain/client-key.ts";
 import type { ExchangeId } from "../../src/domain/exchange.ts";
+import type { ModelAlias } from "../../src/domain/model.ts";
+import type { ModelMapping } from "../../src/domain/model-choice.ts";
 import type { PooledUsage } from "../../src/domain/pooled-usage.ts";
 import type { AuditDesk } from "../../src/pool/audit-book.ts";
 import type { BudgetDesk } from "../../src/pool/budget-desk.ts";
+import type { CatalogueAnswer, CatalogueDesk } from "../../src/pool/catalogue.ts";
 import type {
   AccountDesk,
-  CatalogueAnswer,
-  CatalogueDesk,
   Engine,
   ExchangeAnswer,
   ExchangeDesk,
@@ -48,6 +49,9 @@ export interface FakeEngine {
   readonly modelRequests: Parameters<Engine["catalogue"]["models"]>[0][];
   reply: Reply;
   models: CatalogueAnswer;
+  aliases: ModelAlias[];
+  /** By the name that is asked. */
+  readonly mappings: Map<string, ModelMapping>;
   accounts: readonly Account[];
 }
 
@@ -90,9 +94,17 @@ export function createFakeEngine(): FakeEngine {
       profiles: only<Engine["profiles"]>({}),
       catalogue: only<CatalogueDesk>({
         isLite: (model: string) => model.endsWith("-lite"),
-        models: async (request: FakeEngine["modelRequests"][number]) => {
-          fake.modelRequests.push(request);
+        models: async (clientVersion: string | null) => {
+          fake.modelRequests.push(clientVersion);
           return fake.models;
+        },
+        etag: () => (fake.models.kind === "models" ? fake.models.etag : null),
+        defaultEffort: () => "medium",
+        choose: (asked: string) => fake.mappings.get(asked) ?? null,
+        prepare: async () => {},
+        aliases: () => fake.aliases,
+        get: (name: string) => {
+          throw new AppError("model_not_found", `there is no model ${name}`);
         },
       }),
       counters: () => unasked("counters"),
@@ -105,6 +117,8 @@ export function createFakeEngine(): FakeEngine {
       return request;
     },
     modelRequests: [],
+    aliases: [],
+    mappings: new Map(),
     reply: () => opened(sse(COMPLETED)),
     models: { kind: "refused", error: new AppError("no_accounts", "there are no accounts yet") },
     accounts: [],

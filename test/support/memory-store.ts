@@ -7,6 +7,7 @@ import { type Account, type AccountId, isSameIdentity } from "../../src/domain/a
 import type { AuditEntry } from "../../src/domain/audit.ts";
 import type { ClientKey } from "../../src/domain/client-key.ts";
 import type { Exchange, ExchangeId } from "../../src/domain/exchange.ts";
+import type { ModelAlias, ModelList } from "../../src/domain/model.ts";
 import type { Pin } from "../../src/domain/pin.ts";
 import type { Profile } from "../../src/domain/profile.ts";
 import type { SettingKey, SettingValue } from "../../src/domain/setting.ts";
@@ -27,6 +28,8 @@ interface State extends SpendState {
   readonly watchedFiles: Map<string, WatchedFile>;
   rules: readonly string[];
   readonly profiles: Map<string, Profile>;
+  readonly modelAliases: Map<string, ModelAlias>;
+  readonly modelLists: Map<AccountId, ModelList>;
   readonly exchanges: Map<ExchangeId, Exchange>;
   audit: AuditEntry[];
   /** By step, then by window and step of time. */
@@ -48,6 +51,8 @@ export function createMemoryStore(): Store {
     watchedFiles: new Map(),
     rules: [],
     profiles: new Map(),
+    modelAliases: new Map(),
+    modelLists: new Map(),
     exchanges: new Map(),
     audit: [],
     samples: { fine: new Map(), hour: new Map(), day: new Map() },
@@ -61,6 +66,7 @@ export function createMemoryStore(): Store {
     ...credentialPart(state),
     ...poolPart(state),
     ...choicePart(state),
+    ...modelPart(state),
     ...exchangePart(state),
     ...auditPart(state),
     ...historyPart(state),
@@ -286,6 +292,10 @@ function poolPart(state: State) {
         watchedFiles: [...state.watchedFiles.values()],
         rules: state.rules,
         profiles: [...state.profiles.values()],
+        modelAliases: [...state.modelAliases.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+        modelLists: [...state.modelLists.values()]
+          .filter(({ accountId }) => state.accounts.has(accountId))
+          .sort((a, b) => (a.accountId < b.accountId ? -1 : 1)),
       });
     },
     async savePool({ strategy, pin }) {
@@ -344,6 +354,23 @@ function choicePart(state: State) {
     async removeProfile(name) {
       open(state);
       state.profiles.delete(name);
+    },
+  } satisfies Partial<Store>;
+}
+
+function modelPart(state: State) {
+  return {
+    async saveModelAlias(alias) {
+      open(state);
+      state.modelAliases.set(alias.name, structuredClone(alias));
+    },
+    async removeModelAlias(name) {
+      open(state);
+      state.modelAliases.delete(name);
+    },
+    async saveModelList(list) {
+      open(state);
+      if (state.accounts.has(list.accountId)) state.modelLists.set(list.accountId, structuredClone(list));
     },
   } satisfies Partial<Store>;
 }

@@ -65,6 +65,8 @@ export interface RoomOptions {
   readonly accounts?: readonly Account[];
   /** By workspace id, else for all. */
   readonly upstream?: (request: AttemptRequest, nth: number) => Script | Promise<Script>;
+  /** What the model list of an account is; null answers that it is still the one that was named. */
+  readonly models?: (request: AttemptRequest) => { body: string; etag: string | null } | null;
   readonly observe?: (request: AttemptRequest) => Observation;
   /** What an opened answer says; nothing when absent. */
   readonly body?: (request: AttemptRequest) => string;
@@ -155,6 +157,7 @@ export function aRequest(change: Partial<ExchangeRequest> = {}): ExchangeRequest
     body,
     plainBody: body,
     model: "gpt-5.5",
+    mapping: null,
     stream: true,
     filter: null,
     unpack: false,
@@ -185,6 +188,7 @@ function scriptedUpstream(options: RoomOptions, seen: SeenAttempt[]): Upstream {
       }
       if (script === "serve") finish();
       request.signal.addEventListener("abort", () => finish({ kind: "client_gone" }), { once: true });
+      if (request.path.startsWith("/codex/models")) return openedList(options.models?.(request), end);
       const body = new ReadableStream<Uint8Array>({
         pull(c) {
           const text = options.body?.(request) ?? "";
@@ -196,6 +200,17 @@ function scriptedUpstream(options: RoomOptions, seen: SeenAttempt[]): Upstream {
       return { kind: "opened", status: 200, headers: [], body, observation, end };
     },
   };
+}
+
+const ONE_MODEL = { body: JSON.stringify({ models: [{ slug: "gpt-5.5" }] }), etag: '"m1"' };
+
+function openedList(
+  list: { body: string; etag: string | null } | null = ONE_MODEL,
+  end: OpenedAttempt["end"],
+): OpenedAttempt {
+  const headers: [string, string][] = list?.etag ? [["etag", list.etag]] : [];
+  const body = new Response(list?.body ?? "").body!;
+  return { kind: "opened", status: list === null ? 304 : 200, headers, body, observation: NOTHING_OBSERVED, end };
 }
 
 function scriptedIssuer(options: RoomOptions, refreshed: string[], revoked: string[]): Issuer {

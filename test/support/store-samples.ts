@@ -94,6 +94,7 @@ export function exchangeLike(n: number, changes: Partial<Exchange> & { tried?: r
     method: "POST",
     path: "/backend-api/codex/responses",
     model: "some-model",
+    mapping: null,
     keyId: "KEY0000001",
     conversation: null,
     attempts: tried.map(attemptOn),

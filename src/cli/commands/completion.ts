@@ -86,6 +86,16 @@ function namesOf(context: Context): Names {
           about: printable(value),
         })),
       ),
+    models: () =>
+      ask(async (link) =>
+        (await link.models.listModels({})).models
+          .filter(({ listed }) => listed)
+          .map(({ name, displayName }) => ({ word: name, about: printable(displayName) })),
+      ),
+    modelAliases: () =>
+      ask(async (link) =>
+        (await link.models.listModels({})).aliases.map(({ name, target }) => ({ word: name, about: target })),
+      ),
     backups: () =>
       ask(async (link) => [
         { word: "latest", about: "the newest one" },

@@ -11,6 +11,7 @@ import type {
   ExchangeSpendSchema,
   UsageSchema,
 } from "../../gen/rotor/v1/exchange_pb.ts";
+import { mappingMessage } from "./models.ts";
 import { type AliasOf, planMessage } from "./pool.ts";
 import { duration, instant, int64 } from "./values.ts";
 
@@ -23,6 +24,7 @@ export function exchangeMessage(exchange: Exchange, aliasOf: AliasOf): MessageIn
     method: exchange.method,
     path: exchange.path,
     model: exchange.model ?? "",
+    modelMapping: mappingMessage(exchange.mapping),
     keyId: exchange.keyId ?? "",
     conversation: exchange.conversation ?? "",
     attempts: exchange.attempts.map(attemptMessage),

@@ -30,6 +30,7 @@ export function settingMessage(state: setting.SettingState): MessageInitShape<ty
 
 function acceptedText(spec: setting.SettingSpec): string {
   if (spec.type === "boolean") return "on or off";
+  if (spec.type === "text") return spec.accepts;
   return spec.type === "choice" ? spec.values.join(", ") : `${spec.min}–${spec.max} ${spec.unit}`;
 }
 

@@ -6,6 +6,8 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { ModelMapping } from "./model_service_pb.ts";
+import { file_rotor_v1_model_service } from "./model_service_pb.ts";
 import type { Plan } from "./pool_pb.ts";
 import { file_rotor_v1_pool } from "./pool_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/exchange.proto.
  */
 export const file_rotor_v1_exchange: GenFile = /*@__PURE__*/
-  fileDesc("Chdyb3Rvci92MS9leGNoYW5nZS5wcm90bxIIcm90b3IudjEinAQKCEV4Y2hhbmdlEgoKAmlkGAEgASgJEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdzdXJmYWNlGAQgASgJEg4KBm1ldGhvZBgFIAEoCRIMCgRwYXRoGAYgASgJEg0KBW1vZGVsGAcgASgJEg4KBmtleV9pZBgIIAEoCRIUCgxjb252ZXJzYXRpb24YCSABKAkSIwoIYXR0ZW1wdHMYCiADKAsyES5yb3Rvci52MS5BdHRlbXB0EhwKBHBsYW4YCyABKAsyDi5yb3Rvci52MS5QbGFuEhIKCmFjY291bnRfaWQYDCABKAkSFQoNYWNjb3VudF9hbGlhcxgNIAEoCRIOCgZzdGF0dXMYDiABKAUSEgoKZXJyb3JfY29kZRgPIAEoCRIeCgV1c2FnZRgQIAEoCzIPLnJvdG9yLnYxLlVzYWdlEjYKE2ZpcnN0X2J5dGVfZHVyYXRpb24YESABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNd2FpdF9kdXJhdGlvbhgSIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgVzcGVuZBgTIAEoCzIXLnJvdG9yLnYxLkV4Y2hhbmdlU3BlbmQikQEKDUV4Y2hhbmdlU3BlbmQSDwoHcHJvamVjdBgBIAEoCRIOCgZlZmZvcnQYAiABKAkSDAoEdGllchgDIAEoCRIbCg5jb3N0X21pY3JvX3VzZBgEIAEoA0gAiAEBEiEKBG1vdmUYBSABKAsyEy5yb3Rvci52MS5DYWNoZU1vdmVCEQoPX2Nvc3RfbWljcm9fdXNkIqsBCglDYWNoZU1vdmUSFwoPZnJvbV9hY2NvdW50X2lkGAEgASgJEhoKEmZyb21fYWNjb3VudF9hbGlhcxgCIAEoCRIcChRjYWNoZWRfYmVmb3JlX3Rva2VucxgDIAEoAxIbChNjYWNoZWRfYWZ0ZXJfdG9rZW5zGAQgASgDEhsKDmNvc3RfbWljcm9fdXNkGAUgASgDSACIAQFCEQoPX2Nvc3RfbWljcm9fdXNkItIBCgdBdHRlbXB0EhIKCmFjY291bnRfaWQYASABKAkSFQoNYWNjb3VudF9hbGlhcxgCIAEoCRIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHb3V0Y29tZRgFIAEoCRIOCgZzdGF0dXMYBiABKAUSDwoHbWVzc2FnZRgHIAEoCRIMCgRuZXh0GAggASgJImsKBVVzYWdlEhQKDGlucHV0X3Rva2VucxgBIAEoAxIbChNjYWNoZWRfaW5wdXRfdG9rZW5zGAIgASgDEhUKDW91dHB1dF90b2tlbnMYAyABKAMSGAoQcmVhc29uaW5nX3Rva2VucxgEIAEoA2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_rotor_v1_pool]);
+  fileDesc("Chdyb3Rvci92MS9leGNoYW5nZS5wcm90bxIIcm90b3IudjEiywQKCEV4Y2hhbmdlEgoKAmlkGAEgASgJEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdzdXJmYWNlGAQgASgJEg4KBm1ldGhvZBgFIAEoCRIMCgRwYXRoGAYgASgJEg0KBW1vZGVsGAcgASgJEg4KBmtleV9pZBgIIAEoCRIUCgxjb252ZXJzYXRpb24YCSABKAkSIwoIYXR0ZW1wdHMYCiADKAsyES5yb3Rvci52MS5BdHRlbXB0EhwKBHBsYW4YCyABKAsyDi5yb3Rvci52MS5QbGFuEhIKCmFjY291bnRfaWQYDCABKAkSFQoNYWNjb3VudF9hbGlhcxgNIAEoCRIOCgZzdGF0dXMYDiABKAUSEgoKZXJyb3JfY29kZRgPIAEoCRIeCgV1c2FnZRgQIAEoCzIPLnJvdG9yLnYxLlVzYWdlEjYKE2ZpcnN0X2J5dGVfZHVyYXRpb24YESABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMAoNd2FpdF9kdXJhdGlvbhgSIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhImCgVzcGVuZBgTIAEoCzIXLnJvdG9yLnYxLkV4Y2hhbmdlU3BlbmQSLQoNbW9kZWxfbWFwcGluZxgUIAEoCzIWLnJvdG9yLnYxLk1vZGVsTWFwcGluZyKRAQoNRXhjaGFuZ2VTcGVuZBIPCgdwcm9qZWN0GAEgASgJEg4KBmVmZm9ydBgCIAEoCRIMCgR0aWVyGAMgASgJEhsKDmNvc3RfbWljcm9fdXNkGAQgASgDSACIAQESIQoEbW92ZRgFIAEoCzITLnJvdG9yLnYxLkNhY2hlTW92ZUIRCg9fY29zdF9taWNyb191c2QiqwEKCUNhY2hlTW92ZRIXCg9mcm9tX2FjY291bnRfaWQYASABKAkSGgoSZnJvbV9hY2NvdW50X2FsaWFzGAIgASgJEhwKFGNhY2hlZF9iZWZvcmVfdG9rZW5zGAMgASgDEhsKE2NhY2hlZF9hZnRlcl90b2tlbnMYBCABKAMSGwoOY29zdF9taWNyb191c2QYBSABKANIAIgBAUIRCg9fY29zdF9taWNyb191c2Qi0gEKB0F0dGVtcHQSEgoKYWNjb3VudF9pZBgBIAEoCRIVCg1hY2NvdW50X2FsaWFzGAIgASgJEi4KCnN0YXJ0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdvdXRjb21lGAUgASgJEg4KBnN0YXR1cxgGIAEoBRIPCgdtZXNzYWdlGAcgASgJEgwKBG5leHQYCCABKAkiawoFVXNhZ2USFAoMaW5wdXRfdG9rZW5zGAEgASgDEhsKE2NhY2hlZF9pbnB1dF90b2tlbnMYAiABKAMSFQoNb3V0cHV0X3Rva2VucxgDIAEoAxIYChByZWFzb25pbmdfdG9rZW5zGAQgASgDYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_rotor_v1_model_service, file_rotor_v1_pool]);
 
 /**
  * One client request from start to end.
@@ -65,7 +67,7 @@ export type Exchange = Message<"rotor.v1.Exchange"> & {
   path: string;
 
   /**
-   * Model as asked; empty when there was none.
+   * Model as it was sent; empty when there was none.
    *
    * @generated from field: string model = 7;
    */
@@ -154,6 +156,13 @@ export type Exchange = Message<"rotor.v1.Exchange"> & {
    * @generated from field: rotor.v1.ExchangeSpend spend = 19;
    */
   spend?: ExchangeSpend | undefined;
+
+  /**
+   * How it was sent when not as it was asked; absent otherwise.
+   *
+   * @generated from field: rotor.v1.ModelMapping model_mapping = 20;
+   */
+  modelMapping?: ModelMapping | undefined;
 };
 
 /**
