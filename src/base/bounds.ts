@@ -4,6 +4,9 @@
 
 /** Decoded request bodies and WebSocket frames: Codex sends whole histories; contracts §7. */
 export const BODY_MAX_BYTES = 128 * 1024 * 1024;
+/** A request body has this long to arrive, and a second more for every so many bytes of it: slow lines are served, a client that stops is not waited for. */
+export const BODY_PATIENCE_MS = 30_000;
+export const BODY_SLOWEST_BYTES_PER_SECOND = 256 * 1024;
 /** A compressed body may not unfold to more than the limit above; checked while unfolding. */
 export const CONTROL_MESSAGE_MAX_BYTES = 64 * 1024 * 1024;
 /** Error bodies are read whole to be classified; a page longer than this is cut, never buffered on. */
@@ -46,6 +49,17 @@ export const SOCKET_PATH_MAX_BYTES = 100;
 
 /** Conversations whose account is remembered at once; the least recently used is forgotten first. */
 export const AFFINITY_MAX_CONVERSATIONS = 10_000;
+
+/** Background responses under way at once: each is an exchange with nobody waiting for it. */
+export const BACKGROUND_MAX_RUNNING = 32;
+/** All that are kept, ended ones too; who ended first goes first. */
+export const BACKGROUND_MAX_KEPT = 256;
+/** Events of one of them: a long answer with its reasoning is some hundred kilobytes. */
+export const BACKGROUND_ONE_MAX_BYTES = 32 * 1024 * 1024;
+/** Requests under way, events and answers of all of them. */
+export const BACKGROUND_ALL_MAX_BYTES = 256 * 1024 * 1024;
+/** After its end: who polls comes back within minutes. */
+export const BACKGROUND_KEEP_MS = 60 * 60_000;
 
 /** Accounts that metrics name one by one; what counts over all of them goes on counting them all. */
 export const METRICS_MAX_ACCOUNTS = 1_000;

@@ -58,6 +58,7 @@ export const ERROR_TABLE = {
     "client",
     "send the body plain, gzip, deflate, br or zstd",
   ),
+  request_timeout: row("deadline_exceeded", 408, "invalid_request_error", 1, "client"),
   body_too_large: row("invalid_argument", 413, "invalid_request_error", 2, "client"),
   missing_client_key: row("unauthenticated", 401, "authentication_error", 5, "client", "rotor key create NAME"),
   invalid_client_key: row("unauthenticated", 401, "authentication_error", 5, "client", "rotor key create NAME"),
@@ -69,6 +70,16 @@ export const ERROR_TABLE = {
   foreign_login: row("unauthenticated", 400, "invalid_request_error", 5, "client", "rotor connect codex"),
   /** OpenAI's own code for it: clients that know it send their whole history again. */
   previous_response_not_found: row("not_found", 400, "invalid_request_error", 2, "client"),
+  response_not_found: row("not_found", 404, "invalid_request_error", 4, "client"),
+  background_off: row(
+    "failed_precondition",
+    400,
+    "invalid_request_error",
+    5,
+    "client",
+    "rotor setting set background_responses on",
+  ),
+  background_full: row("resource_exhausted", 429, "rate_limit_error", 1, "client"),
   route_not_found: row("not_found", 404, "invalid_request_error", 4, "client"),
   upgrade_required: row("failed_precondition", 426, "invalid_request_error", 5, "client"),
   forbidden_host: row(

@@ -23,5 +23,9 @@ With curl:
       -H "content-type: application/json" \\
       -d '{"model":"gpt-5.5","input":"Say hello.","stream":true}'
 
-Every answer names its exchange in x-rotor-exchange; rotor exchange show ID
+Background responses ("background": true) are off until somebody says
+rotor setting set background_responses on; they are fetched, streamed, canceled
+and deleted by id, and kept in memory for an hour.
+
+Every exchange's answer names it in x-rotor-exchange; rotor exchange show ID
 tells which account served it and why.`;

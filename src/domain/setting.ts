@@ -153,6 +153,11 @@ export const SETTINGS = {
     values: ["pool", "account"],
     why: "a client that sees one account stops itself while another could serve",
   },
+  background_responses: {
+    type: "boolean",
+    default: false,
+    why: "they go on, and use up an account, with nobody there who would see it; kept in memory for an hour, lost by a restart",
+  },
   exchanges_kept: {
     type: "integer",
     default: 10_000,

@@ -12,6 +12,7 @@ import type { Issuer, Upstream } from "../upstream/upstream.ts";
 import { createAccountDesk } from "./account-desk.ts";
 import { createAffinityTable } from "./affinity-table.ts";
 import { createAuditBook } from "./audit-book.ts";
+import { type BackgroundDesk, createBackgroundDesk } from "./background-desk.ts";
 import type { OpenCallbackListener } from "./callback-listener.ts";
 import { createCatalogue } from "./catalogue.ts";
 import { createChoice } from "./create-choice.ts";
@@ -104,19 +105,13 @@ export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
   const selection = createSelectionDesk({ keeper, leases, rulebook, audit, log, settings, nowMs: () => clock.nowMs() });
   const history = createWindowHistory({ keeper, store, selection, settings, clock, scheduler, log });
   const reader = createUsageReader(exchangeDeps);
-  const poller = createUsagePoller({
-    keeper,
-    reader: workspaces.inPassing(reader),
-    settings,
-    clock,
-    scheduler,
-    dice,
-    log,
-  });
+  const passing = workspaces.inPassing(reader);
+  const poller = createUsagePoller({ keeper, reader: passing, settings, clock, scheduler, dice, log });
   const redeems = createRedeemDesk({ ...exchangeDeps, store, audit, reader });
   const exchanges: ExchangeDesk = { run, open: book.open, list: book.list, get: book.get, watch: book.watch };
   const asking = { reader, redeems, exchanges, catalogue, holdsOn: selection.holdsOn };
   const desk = createAccountDesk({ ...intake, issuer: deps.issuer, leases, affinity, log, asking });
+  const background = createBackgroundDesk({ clock, dice, scheduler, settings, log });
   await credentials.start();
   watch.start();
 
@@ -133,6 +128,7 @@ export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
     catalogue,
     audit,
     ...createChoice({ rulebook, keeper, settings, store, audit, clock, log, keys: spending.keys, exchanges: book }),
+    background,
     counters() {
       const { refreshes, failures } = credentials.counters();
       return { ...counters, refreshes, refreshFailures: failures };
@@ -142,7 +138,7 @@ export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
     async close() {
       await poller.close();
       await logins.close();
-      await ended(book, clock);
+      await ended(book, background, clock);
       await shelf.close();
       await watch.close();
       await credentials.close();
@@ -182,6 +178,7 @@ const END_LOOKS = 50;
 const END_LOOK_EVERY_MS = 10;
 
 /** What a closing door has cut short is recorded too; one that hangs even then is not waited for. */
-async function ended(book: Pick<ExchangeBook, "open">, clock: Clock): Promise<void> {
+async function ended(book: Pick<ExchangeBook, "open">, background: BackgroundDesk, clock: Clock): Promise<void> {
+  background.close();
   for (let look = 0; book.open().length > 0 && look < END_LOOKS; look++) await clock.sleep(END_LOOK_EVERY_MS);
 }

@@ -17,14 +17,13 @@ import type { Login, LoginMethod } from "../domain/login.ts";
 import type { ModelMapping } from "../domain/model-choice.ts";
 import type { Pin } from "../domain/pin.ts";
 import type { Plan } from "../domain/plan.ts";
-import type { SettingKey, SettingState, SettingValue } from "../domain/setting.ts";
-import type { PresetName } from "../domain/setting-preset.ts";
 import type { StrategyName } from "../domain/strategy.ts";
 import type { Scarcity } from "../domain/threshold.ts";
 import type { Window } from "../domain/window.ts";
 import type { HistoryStep, WindowSeries } from "../domain/window-history.ts";
 import type { ExchangeQuery, StoreCheck } from "../store/store.ts";
 import type { AuditDesk } from "./audit-book.ts";
+import type { BackgroundDesk } from "./background-desk.ts";
 import type { BudgetDesk } from "./budget-desk.ts";
 import type { CatalogueDesk } from "./catalogue.ts";
 import type { Choice, Question } from "./choice.ts";
@@ -34,6 +33,7 @@ import type { EditOptions, LoginStep, ProbeOptions, QueueOptions } from "./login
 import type { UsageDesk } from "./pooled-usage.ts";
 import type { PriceDesk } from "./price-desk.ts";
 import type { Redeemed } from "./redeem-desk.ts";
+import type { SettingDesk } from "./setting-desk.ts";
 import type { SocketAsk } from "./socket-ask.ts";
 import type { TransferDesk } from "./transfer-desk.ts";
 
@@ -53,6 +53,7 @@ export interface Engine extends Choice {
   readonly catalogue: CatalogueDesk;
   readonly usage: UsageDesk;
   readonly audit: AuditDesk;
+  readonly background: BackgroundDesk;
   counters(): Counters;
   checkStore(): Promise<StoreCheck>;
 }
@@ -148,6 +149,8 @@ export interface HistoryDesk {
 
 /** What a door hands in: one client request, decoded and judged as far as the door can. */
 export interface ExchangeRequest {
+  /** Of the exchange, where a client was told before it began; absent: a new one. */
+  readonly id?: ExchangeId;
   readonly surface: Surface;
   readonly method: string;
   /** As the client asked, without a path-scoped key: for the record. */
@@ -266,21 +269,6 @@ export interface FileDesk {
   switchTo(id: AccountId, path: string, dryRun: boolean): Promise<SwitchReport>;
   /** Rotor renews this login from now on. */
   take(id: AccountId): Promise<Account>;
-}
-
-export interface SettingChange {
-  readonly key: SettingKey;
-  readonly before: SettingValue;
-  readonly after: SettingValue;
-}
-
-export interface SettingDesk {
-  list(): readonly SettingState[];
-  /** Entries of env and config file that could not be read. */
-  problems(): readonly string[];
-  set(key: string, text: string): Promise<SettingState>;
-  reset(key: string | null, dryRun: boolean): Promise<readonly SettingChange[]>;
-  applyPreset(preset: PresetName, dryRun: boolean): Promise<readonly SettingChange[]>;
 }
 
 export interface Counters {

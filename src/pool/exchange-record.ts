@@ -42,7 +42,7 @@ export class ExchangeRecord {
     this.#clock = deps.clock;
     const nowMs = deps.clock.nowMs();
     this.#exchange = {
-      id: createUlid(nowMs, deps.dice) as ExchangeId,
+      id: request.id ?? (createUlid(nowMs, deps.dice) as ExchangeId),
       startedAtMs: nowMs,
       endedAtMs: null,
       surface: request.surface,

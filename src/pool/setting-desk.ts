@@ -13,10 +13,24 @@ import {
   type SettingValue,
   settingsFrom,
 } from "../domain/setting.ts";
-import { PRESETS } from "../domain/setting-preset.ts";
+import { PRESETS, type PresetName } from "../domain/setting-preset.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditNotes } from "./audit-book.ts";
-import type { SettingChange, SettingDesk } from "./engine.ts";
+
+export interface SettingChange {
+  readonly key: SettingKey;
+  readonly before: SettingValue;
+  readonly after: SettingValue;
+}
+
+export interface SettingDesk {
+  list(): readonly SettingState[];
+  /** Entries of env and config file that could not be read. */
+  problems(): readonly string[];
+  set(key: string, text: string): Promise<SettingState>;
+  reset(key: string | null, dryRun: boolean): Promise<readonly SettingChange[]>;
+  applyPreset(preset: PresetName, dryRun: boolean): Promise<readonly SettingChange[]>;
+}
 
 export interface SettingDeskWithNow extends SettingDesk {
   /** The values in force; a new object after every change. */

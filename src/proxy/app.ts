@@ -10,6 +10,7 @@ import { AppError, fromUnknown } from "../base/errors.ts";
 import type { HttpGuard } from "../base/http-guard.ts";
 import type { Log } from "../base/log.ts";
 import type { Engine } from "../pool/engine.ts";
+import { answerKept } from "./background-route.ts";
 import { answerChat } from "./chat-route.ts";
 import { splitPathKey } from "./client-auth.ts";
 import { answerControl } from "./control-route.ts";
@@ -59,6 +60,10 @@ export function createProxyApp(options: ProxyAppDeps) {
     app.head(path, () => new Response(null), RAW);
     // Only an upgrade gets this far with GET; without one there is nothing here.
     app.get(path, ({ request }) => receive(deps, request, false, nothingHere), RAW);
+  }
+  // Codex never asks for these; on its own paths they stay upstream's to answer.
+  for (const path of ["/v1/responses/*", "/responses/*"]) {
+    app.all(path, ({ request }) => receive(deps, request, false, answerKept), RAW);
   }
   for (const path of CHAT_PATHS) app.post(path, ({ request }) => receive(deps, request, true, answerChat), RAW);
   app.get("/v1/models", ({ request }) => receive(deps, request, false, answerModels), RAW);

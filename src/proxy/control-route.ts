@@ -19,7 +19,7 @@ export async function answerControl(visit: Visit): Promise<Response> {
   const { request, engine, headers, surface, keyId, nowMs } = visit;
   const own = engine.usage.isPooled() ? pooledAnswer(visit, `${request.method} ${upstreamPath}`) : null;
   if (own !== null) return own;
-  const body = hasBody(request.method) ? await readBytes(request, visit.bodyMaxBytes) : null;
+  const body = hasBody(request.method) ? await readBytes(request, visit.bodyMaxBytes, visit.clock) : null;
   const facts = await factsOf(visit, upstreamPath, body);
   const answer = await engine.exchanges.run({
     surface,

@@ -61,6 +61,7 @@ const SHAPES: Partial<Record<ErrorCode, Shape | Readonly<Record<Surface, Shape>>
   upstream_malformed: "later",
   attempts_exhausted: "again",
   at_capacity: "again",
+  background_full: "again",
   internal: { codex: "stop", sdk: "plain" },
 };
 
@@ -95,8 +96,11 @@ export function finalAnswer(error: AppError, context: AnswerContext): FinalAnswe
 function plain(error: AppError, context: AnswerContext): FinalAnswer {
   const status = error.row.http;
   const challenge: HeaderList = status === 401 ? [["www-authenticate", 'Bearer realm="rotor"']] : [];
+  const wait: HeaderList = status === 429 || status === 503 ? [retryAfter(error, context)] : [];
+  // The rest of what it sends nobody will read.
+  const end: HeaderList = status === 408 ? [["connection", "close"]] : [];
   const message = status === 400 ? withoutRetryWords(sentence(error, context)) : sentence(error, context);
-  return json(status, errorBody(error, message), context, challenge);
+  return json(status, errorBody(error, message), context, [...challenge, ...wait, ...end]);
 }
 
 function limit(error: AppError, retryAtMs: number, context: AnswerContext): FinalAnswer {

@@ -4,7 +4,11 @@
  */
 import { promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate, inflateRaw, zstdDecompress } from "node:zlib";
+import { BODY_PATIENCE_MS, BODY_SLOWEST_BYTES_PER_SECOND } from "../base/bounds.ts";
+import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
+
+type BodyClock = Pick<Clock, "after" | "monotonicMs">;
 
 export interface RequestBody {
   /** As received. */
@@ -13,15 +17,18 @@ export interface RequestBody {
   readonly plain: Uint8Array;
 }
 
-/** The bytes as they come, at most `maxBytes` of them. Rejects with `body_too_large`, or `client_gone` when the client stopped sending. */
-export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
+/**
+ * The bytes as they come, at most `maxBytes` of them. Rejects with `body_too_large`, `request_timeout` when they come too slowly (the server
+ * itself bounds only the time for the head: 12 s, Bun 1.4.5), or `client_gone` when the client hung up while it sent them.
+ */
+export async function readBytes(request: Request, maxBytes: number, clock: BodyClock): Promise<Uint8Array> {
   const stated = request.headers.get("content-length");
   if (stated !== null && Number(stated) > maxBytes) throw tooLarge(maxBytes);
   try {
     // With a stated length the server itself stops at that length, and reads it in one native call (`bytes` takes three times as long,
     // Bun 1.4.5). A Buffer from here on: every scan of it would have to make that view again.
-    if (stated !== null) return Buffer.from(await request.arrayBuffer());
-    return request.body === null ? Buffer.alloc(0) : await collect(request.body, maxBytes);
+    if (stated !== null) return Buffer.from(await inTime(request.arrayBuffer(), patienceMs(Number(stated)), clock));
+    return request.body === null ? Buffer.alloc(0) : await collect(request.body, maxBytes, clock);
   } catch (thrown) {
     if (thrown instanceof AppError) throw thrown;
     throw new AppError("client_gone", "the client hung up while it sent the request", { cause: thrown });
@@ -79,20 +86,38 @@ function hasZlibHeader(bytes: Uint8Array): boolean {
   return (first & 0x0f) === 8 && ((first << 8) | (bytes[1] ?? 0)) % 31 === 0;
 }
 
-async function collect(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<Buffer> {
+async function collect(body: ReadableStream<Uint8Array>, maxBytes: number, clock: BodyClock): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
+  const startMs = clock.monotonicMs();
   const reader = body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return Buffer.concat(chunks, size);
-    size += value.byteLength;
-    if (size > maxBytes) {
-      void reader.cancel().catch(() => {});
-      throw tooLarge(maxBytes);
+  try {
+    for (;;) {
+      const leftMs = startMs + patienceMs(size) - clock.monotonicMs();
+      const { done, value } = await inTime(reader.read(), leftMs, clock);
+      if (done) return Buffer.concat(chunks, size);
+      size += value.byteLength;
+      if (size > maxBytes) throw tooLarge(maxBytes);
+      chunks.push(value);
     }
-    chunks.push(value);
+  } catch (thrown) {
+    void reader.cancel().catch(() => {});
+    throw thrown;
   }
+}
+
+/** A body of so many bytes may take this long. */
+function patienceMs(bytes: number): number {
+  return BODY_PATIENCE_MS + (bytes / BODY_SLOWEST_BYTES_PER_SECOND) * 1_000;
+}
+
+function inTime<T>(work: Promise<T>, limitMs: number, clock: BodyClock): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(limitMs, () =>
+      reject(new AppError("request_timeout", "the request body did not arrive in time")),
+    );
+    work.then(resolve, reject).finally(() => timer.cancel());
+  });
 }
 
 function tooLarge(maxBytes: number): AppError {

@@ -3,6 +3,7 @@
  * an SDK's are normalised.
  */
 import type { ExchangeRequest } from "../pool/engine.ts";
+import { answerInBackground, wantsBackground } from "./background-route.ts";
 import { AS_IT_COMES, answerExchange, type Delivery } from "./exchange-answer.ts";
 import { codexTurn, commonOf, pooledEvents, type ReceivedTurn, receiveTurn, sdkTurn } from "./turn.ts";
 import { createVendorEventFilter } from "./vendor-events.ts";
@@ -11,6 +12,7 @@ import type { Visit } from "./visit.ts";
 export async function answerResponses(visit: Visit): Promise<Response> {
   const { request, surface, nowMs, engine } = visit;
   const turn = await receiveTurn(visit);
+  if (surface === "sdk" && wantsBackground(turn.scanned)) return answerInBackground(visit, turn);
   const { exchange, delivery } = surface === "codex" ? ofCodex(visit, turn) : ofSdk(visit, turn);
   const answer = await engine.exchanges.run(exchange);
   const { mapping } = exchange;

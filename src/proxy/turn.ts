@@ -25,8 +25,8 @@ export interface ReceivedTurn {
   readonly scanned: ScannedBody;
 }
 
-export async function receiveTurn({ request, headers, bodyMaxBytes, engine }: Visit): Promise<ReceivedTurn> {
-  const bytes = await readBytes(request, bodyMaxBytes);
+export async function receiveTurn({ request, headers, bodyMaxBytes, engine, clock }: Visit): Promise<ReceivedTurn> {
+  const bytes = await readBytes(request, bodyMaxBytes, clock);
   const encoding = headerValue(headers, "content-encoding");
   const body = encoding === null ? { bytes, plain: bytes } : await decodeBody(bytes, encoding, bodyMaxBytes);
   const scanned = scanBody(body.plain);
@@ -35,7 +35,7 @@ export async function receiveTurn({ request, headers, bodyMaxBytes, engine }: Vi
 }
 
 /** A turn may come in a request of its own, or inside a connection. */
-export type TurnVisit = Omit<Visit, "request">;
+export type TurnVisit = Omit<Visit, "request" | "clock">;
 
 type Common = Omit<ExchangeRequest, "headers" | "body" | "plainBody" | "model" | "mapping" | "filter" | "unpack">;
 

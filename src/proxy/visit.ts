@@ -37,6 +37,7 @@ export interface Visit {
   /** Aborted when the client hangs up. */
   readonly signal: AbortSignal;
   readonly bodyMaxBytes: number;
+  readonly clock: Clock;
   readonly nowMs: () => number;
 }
 
@@ -68,6 +69,7 @@ export async function receive(
       keyId,
       signal: request.signal,
       bodyMaxBytes,
+      clock: deps.clock,
       nowMs: deps.clock.nowMs,
     });
   } catch (thrown) {

@@ -51,6 +51,24 @@ for (const [name, runtime] of RUNTIMES) {
       });
     });
 
+    test("background responses: created, retrieved, streamed again, canceled, deleted; off unless the setting says so", async () => {
+      await withSdk(runtime, async (world, steps) => {
+        const [off] = await steps("backgroundOff");
+        expect(off).toMatchObject({ name: "BadRequestError", status: 400, code: "background_off" });
+        await world.ctl("setting", "set", "background_responses", "on");
+        const first = await nextAccount(world);
+        const [whole] = await steps("background");
+        expect(whole).toMatchObject({
+          ...{ first: "queued", status: "completed", last: "response.completed", canceled: "completed" },
+          text: `SIM ${first} says: say hello`,
+          gone: { name: "NotFoundError", status: 404, code: "response_not_found" },
+        });
+        for (const _ of ACCOUNTS) await world.upstream.fault({ at: "responses", kind: "stall_before_headers" });
+        const [canceled] = await steps("canceled");
+        expect(canceled).toMatchObject({ status: "cancelled", later: "cancelled" });
+      });
+    });
+
     test("a stream meets a 429 and a limit inside a 200 on its first two accounts and never notices", async () => {
       await withSdk(runtime, async (world, steps) => {
         const first = await nextAccount(world);

@@ -147,6 +147,9 @@ describe("of every code", () => {
       for (const surface of surfaces) {
         const answer = give(new AppError(code, "m", { facts: { param: "p" }, cause: new Error("inside") }), surface);
         expect(answer.body).not.toContain("inside");
+        if (answer.status === 429 || answer.status === 503) {
+          expect([code, Number(answer.headers["retry-after"]) > 0]).toEqual([code, true]);
+        }
         if (answer.status === 200) {
           expect(answer.body).toMatch(/^event: response\.failed\ndata: \{.*\}\n\n$/);
           continue;

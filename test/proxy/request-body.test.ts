@@ -3,9 +3,12 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { wholeOf } from "../../src/base/body-bytes.ts";
+import { BODY_PATIENCE_MS, BODY_SLOWEST_BYTES_PER_SECOND } from "../../src/base/bounds.ts";
 import { headerValue } from "../../src/base/header-list.ts";
 import { decodeBody, readBytes } from "../../src/proxy/request-body.ts";
+import { until } from "../daemon/support/until.ts";
 import { CLIENT_KEY } from "../support/fake-exchange-engine.ts";
+import { createManualClock } from "../support/manual-clock.ts";
 import { openDoor, sendRaw, TURN } from "./door.ts";
 
 const ENCODERS: Record<string, (data: Uint8Array) => Uint8Array> = {
@@ -88,12 +91,54 @@ describe("read", () => {
       },
       { highWaterMark: 0 },
     );
-    expect(await codeOf(readBytes(request(endless), 1_000))).toBe("body_too_large");
+    expect(await codeOf(readBytes(request(endless), 1_000, createManualClock()))).toBe("body_too_large");
     expect([pulls, cancelled]).toEqual([11, true]);
   });
 
   test("a stated length that is too long is refused unread", async () => {
-    expect(await codeOf(readBytes(request("x", { "content-length": "1001" }), 1_000))).toBe("body_too_large");
+    expect(await codeOf(readBytes(request("x", { "content-length": "1001" }), 1_000, createManualClock()))).toBe(
+      "body_too_large",
+    );
+  });
+});
+
+describe("a body that comes too slowly", () => {
+  const door = openDoor();
+  afterAll(() => door.close());
+  const head = `POST /v1/responses HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${CLIENT_KEY}\r\n`;
+
+  for (const [name, rest] of [
+    ["of a stated length", "content-length: 100\r\n\r\n{"],
+    ["in chunks", "transfer-encoding: chunked\r\n\r\n1\r\n{\r\n"],
+  ] as const) {
+    test(`${name}: 408 with a code, and the connection is closed`, async () => {
+      const quiet = door.clock.pending();
+      const answered = sendRaw(door.port, head + rest);
+      await until(() => door.clock.pending() > quiet, "the wait for the body");
+      await door.clock.advance(BODY_PATIENCE_MS + 1_000);
+      const answer = await answered;
+      expect(answer).toStartWith("HTTP/1.1 408 ");
+      expect(answer).toContain('"code":"request_timeout"');
+      expect(door.clock.pending()).toBe(quiet);
+    });
+  }
+
+  test("so much as comes buys time: who sends steadily is read to the end", async () => {
+    const clock = createManualClock();
+    let left = 8;
+    const steady = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          await clock.advance(20_000);
+          if (left-- === 0) controller.close();
+          else controller.enqueue(new Uint8Array(20 * BODY_SLOWEST_BYTES_PER_SECOND));
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const request = new Request("http://localhost/", { method: "POST", body: steady });
+    const bytes = await readBytes(request, 1024 * BODY_SLOWEST_BYTES_PER_SECOND, clock);
+    expect(bytes.length).toBe(160 * BODY_SLOWEST_BYTES_PER_SECOND);
   });
 });
 

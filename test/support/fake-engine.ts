@@ -29,7 +29,8 @@ import { scarcityOf } from "../../src/domain/threshold.ts";
 import { seriesFrom, stepFor, type WindowSample } from "../../src/domain/window-history.ts";
 import { createAuditBook } from "../../src/pool/audit-book.ts";
 import type { Question } from "../../src/pool/choice.ts";
-import type { Counters, Engine, SettingChange } from "../../src/pool/engine.ts";
+import type { Counters, Engine } from "../../src/pool/engine.ts";
+import type { SettingChange } from "../../src/pool/setting-desk.ts";
 import { anAsk } from "./builders.ts";
 import { createFakeChoice } from "./fake-choice.ts";
 import { createFakeFiles, type FakeFiles } from "./fake-files.ts";
@@ -304,6 +305,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
     catalogue: createModels(nowMs, () => [...accounts.values()]),
     audit: createAudit(nowMs, settings),
     ...createFakeChoice({ of: () => fake, nowMs }),
+    background: createFakeBackground(),
     counters: () => COUNTERS,
     checkStore: async () => ({
       schemaVersion: 1,
@@ -314,6 +316,14 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
     }),
   };
   return fake;
+}
+
+/** Not a matter of the control API. */
+function createFakeBackground(): Engine["background"] {
+  const refuse = () => {
+    throw new Error("the fake engine has no background responses");
+  };
+  return { start: refuse, get: refuse, cancel: refuse, remove: refuse, close() {} };
 }
 
 function createKeys(nowMs: () => number): Engine["keys"] {

@@ -12,6 +12,7 @@ import type { ModelAlias } from "../../src/domain/model.ts";
 import type { ModelMapping } from "../../src/domain/model-choice.ts";
 import type { PooledUsage } from "../../src/domain/pooled-usage.ts";
 import type { AuditDesk } from "../../src/pool/audit-book.ts";
+import type { BackgroundDesk } from "../../src/pool/background-desk.ts";
 import type { BudgetDesk } from "../../src/pool/budget-desk.ts";
 import type { CatalogueAnswer, CatalogueDesk } from "../../src/pool/catalogue.ts";
 import type {
@@ -24,11 +25,11 @@ import type {
   HistoryDesk,
   LoginDesk,
   SelectionDesk,
-  SettingDesk,
 } from "../../src/pool/engine.ts";
 import type { KeyDesk } from "../../src/pool/key-desk.ts";
 import type { LedgerDesk } from "../../src/pool/ledger.ts";
 import type { PriceDesk } from "../../src/pool/price-desk.ts";
+import type { SettingDesk } from "../../src/pool/setting-desk.ts";
 import type { TransferDesk } from "../../src/pool/transfer-desk.ts";
 
 export const EXCHANGE_ID = "01JTESTEXCHANGE00000000000" as ExchangeId;
@@ -89,6 +90,7 @@ export function createFakeEngine(): FakeEngine {
       }),
       settings: only<SettingDesk>({}),
       audit: only<AuditDesk>({}),
+      background: only<BackgroundDesk>({}),
       usage: { isPooled: () => fake.pooled !== null, told: () => fake.pooled },
       rules: only<Engine["rules"]>({}),
       profiles: only<Engine["profiles"]>({}),

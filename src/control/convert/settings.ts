@@ -7,7 +7,7 @@ import { AppError } from "../../base/errors.ts";
 import * as setting from "../../domain/setting.ts";
 import * as preset from "../../domain/setting-preset.ts";
 import * as settingPb from "../../gen/rotor/v1/setting_service_pb.ts";
-import type { SettingChange } from "../../pool/engine.ts";
+import type { SettingChange } from "../../pool/setting-desk.ts";
 
 const SETTING_SOURCES: Readonly<Record<setting.SettingSource, settingPb.SettingSource>> = {
   env: settingPb.SettingSource.ENV,

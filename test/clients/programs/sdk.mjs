@@ -77,6 +77,35 @@ const steps = {
     return failure(client.responses.create({ model: "gpt-5.5", input: "say hello", stream: true }, { maxRetries: 0 }));
   },
 
+  async background(client) {
+    const input = "say hello";
+    let response = await client.responses.create({ model: "gpt-5.5", input, background: true, store: true });
+    const first = response.status;
+    while (response.status === "queued" || response.status === "in_progress") {
+      response = await client.responses.retrieve(response.id);
+    }
+    const types = [];
+    for await (const event of await client.responses.retrieve(response.id, { stream: true, starting_after: 1 })) {
+      types.push(event.type);
+    }
+    const canceled = await client.responses.cancel(response.id);
+    await client.responses.delete(response.id);
+    const gone = await failure(client.responses.retrieve(response.id));
+    const { status, output_text: text } = response;
+    return { first, status, text, last: types.at(-1), canceled: canceled.status, gone };
+  },
+
+  // Canceled while upstream says nothing.
+  async canceled(client) {
+    const { id } = await client.responses.create({ model: "gpt-5.5", input: "hi", background: true, store: true });
+    const { status } = await client.responses.cancel(id);
+    return { status, later: (await client.responses.retrieve(id)).status };
+  },
+
+  async backgroundOff(client) {
+    return failure(client.responses.create({ model: "gpt-5.5", input: "hi", background: true, store: true }));
+  },
+
   async aborted(client) {
     const stream = await client.responses.create({ model: "gpt-5.5", input: "say hello", stream: true });
     for await (const event of stream) if (event.type === "response.output_text.delta") break;
