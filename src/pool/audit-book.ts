@@ -95,7 +95,7 @@ export function createAuditBook(deps: {
         throw thrown;
       } finally {
         page.open = false;
-        add(page.actor, wholeOf(given.action, page.said), errorCode);
+        add(page.actor, wholeOf(given.action, page.said, errorCode === null), errorCode);
         await flush();
       }
     },
@@ -115,10 +115,13 @@ export function createAuditBook(deps: {
   };
 }
 
-/** One entry for all that was said: an order to many accounts names them all. */
-function wholeOf(action: string, said: readonly AuditChange[]): AuditChange {
-  const [first] = said;
-  if (first === undefined) return { action, subjects: [], text: "" };
+/**
+ * One entry for all that was said: an order to many accounts names them all. The last word names the order; what was said on the way
+ * (a file that is watched from now on) belongs to it. One that failed is called what it was to be.
+ */
+function wholeOf(action: string, said: readonly AuditChange[], isDone: boolean): AuditChange {
+  const last = said.at(-1);
+  if (last === undefined) return { action, subjects: [], text: "" };
   const subjects = [
     ...new Map(said.flatMap((change) => change.subjects).map((subject) => [subject.id, subject])).values(),
   ];
@@ -129,5 +132,5 @@ function wholeOf(action: string, said: readonly AuditChange[]): AuditChange {
       const names = of.map(({ name }) => name).join(", ");
       return several && names !== "" ? `${names}: ${text}` : text;
     });
-  return { action: first.action, subjects, text: texts.join("; ") };
+  return { action: isDone ? last.action : action, subjects, text: texts.join("; ") };
 }

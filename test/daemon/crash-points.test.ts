@@ -25,10 +25,13 @@ import { until, within } from "./support/until.ts";
 
 const POINTS = Number(process.env.ROTOR_TEST_POINTS ?? (IS_DEEP ? 500 : 15));
 /** A point takes about a second with its restarts; this only says "hangs". */
-const TEST_MS = IS_DEEP || POINTS > 20 ? 3_600_000 : 170_000;
+const TEST_MS = POINTS > 20 ? 3_600_000 : 170_000;
 const GRACE_SECONDS = 3_600;
-/** How many points an act has nobody knows before it ran once. */
+const IS_LONG = IS_DEEP || POINTS > 20;
+/** How many points an act has nobody knows before it ran once: a short run guesses, a long one lets it end once and counts. */
 const POINTS_AT_FIRST = 8;
+/** In a long run no act may be cut off less often than this share of its turn. */
+const LEAST_SHARE = 0.25;
 /** A start that has nothing to mend has fewer. */
 const POINTS_OF_A_START = 12;
 /** Never reached: only counted. */
@@ -118,6 +121,8 @@ async function lookAtPool(room: CrashRoom, act: Act, answered: boolean): Promise
   const known = new Set([...room.keys.keys()].filter((name) => name !== act.addsKey));
   agree("key", known, new Set(names), answered, list(act.addsKey), list(act.removesKey));
   for (const name of room.keys.keys()) if (!names.includes(name)) room.keys.delete(name);
+  // Made, and cut off before its secret was told.
+  for (const name of names) if (!room.keys.has(name)) room.keys.set(name, "");
   return accounts;
 }
 
@@ -158,7 +163,7 @@ async function lookAtLogins(room: CrashRoom, act: Act, accounts: readonly Accoun
       await control.importLogin(room.stage.sim.login(simAlias));
     }
   }
-  const given = [...room.keys.values()];
+  const given = [...room.keys.values()].filter((secret) => secret !== "");
   const { status } = await createProxyClient(proxyUrl, room.chance.pick(given)).ask("codex");
   note(status === 200, `a request with a key that was given gets ${status}`);
 }
@@ -252,7 +257,8 @@ test(
         const newest = await newestEntry(room);
         stage.sim.oauth.graceSeconds = act.grace ? GRACE_SECONDS : 0;
         // One beyond the last is the instant after the answer.
-        const at = chance.between(1, (pointsOf.get(name) ?? POINTS_AT_FIRST) + 1);
+        const most = pointsOf.get(name);
+        const at = most === undefined && IS_LONG ? ENDLESS : chance.between(1, (most ?? POINTS_AT_FIRST) + 1);
         death.arm(at);
         const answered = await within(
           act.run().then(
@@ -286,12 +292,19 @@ test(
           );
       }
       const lines = [...tally].toSorted().map(([what, times]) => `${String(times).padStart(5)}  ${what}`);
-      if (IS_DEEP || POINTS > 20) console.log(`seed ${SEED}, ${POINTS} points:\n${lines.join("\n")}`);
+      if (IS_LONG) console.log(`seed ${SEED}, ${POINTS} points:\n${lines.join("\n")}`);
       // The test has teeth only when acts were cut off inside.
       const inside = [...tally]
         .filter(([what]) => !what.endsWith("after its answer"))
         .reduce((sum, [, times]) => sum + times, 0);
       expect(inside).toBeGreaterThan(POINTS / 3);
+      if (POINTS < 20 * ACT_NAMES.length) return;
+      for (const name of ACT_NAMES) {
+        const times = lines
+          .filter((line) => line.includes(`  ${name}: `))
+          .reduce((sum, line) => sum + parseInt(line, 10), 0);
+        expect([name, times > (LEAST_SHARE * POINTS) / ACT_NAMES.length]).toEqual([name, true]);
+      }
     });
   },
   TEST_MS,

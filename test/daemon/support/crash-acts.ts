@@ -114,10 +114,19 @@ const restore: Make = async ({ daemon, chance, accounts: known }, accounts) => {
   return { run, adds: [gone.email!], action: "backup.restore", grace: true };
 };
 
+/** Whose login the file holds; nothing when there is none. It may have no account any more: then a switch takes it in before it goes. */
+function inFile(file: string): readonly string[] {
+  if (!existsSync(file)) return [];
+  const { tokens } = JSON.parse(readFileSync(file, "utf8")) as { tokens: { id_token: string } };
+  const [, payload] = tokens.id_token.split(".");
+  return [(JSON.parse(Buffer.from(payload!, "base64url").toString()) as { email: string }).email];
+}
+
 const switchTo: Make = ({ daemon, chance, authFile }, accounts) => {
   const request = { accountId: chance.pick(accounts).id, path: authFile };
   return {
     run: () => daemon.control.call("TransferService/SwitchAccount", request),
+    adds: inFile(authFile),
     action: "transfer.switch_account",
     grace: true,
   };
