@@ -10,7 +10,9 @@ import {
   fchmodSync,
   fstatSync,
   fsyncSync,
+  lstatSync,
   openSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   realpathSync,
@@ -33,6 +35,8 @@ import type { FilePort, FileReading } from "../pool/file-port.ts";
 const FOLDER_AGAIN_MS = 5_000;
 /** More links than any sane set of dotfiles has; a loop ends here. */
 const LINKS_MAX = 16;
+/** What stands after the name of the file: a copy's own end, and eight characters of chance. */
+const TEMPORARY = /^(rotor-[\w-]+\.bak\.)?[\w-]{8}\.tmp$/;
 const COPY_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 export function createLoginFilePort(deps: { uid: number; clock: Clock; dice: Dice }): FilePort {
@@ -135,8 +139,26 @@ export function createLoginFilePort(deps: { uid: number; clock: Clock; dice: Dic
       }
       return copy;
     },
-    watch: (path, onChange) => watchFile(path, onChange, clock),
+    watch(path, onChange) {
+      sweep(targetOf(path), uid);
+      return watchFile(path, onChange, clock);
+    },
   };
+}
+
+/** Takes away what a process that died while it wrote has left: whole logins under names that only we give. */
+function sweep(target: string, uid: number): void {
+  const folder = dirname(target);
+  const start = `.${basename(target)}.`;
+  try {
+    for (const name of readdirSync(folder)) {
+      if (!name.startsWith(start) || !TEMPORARY.test(name.slice(start.length))) continue;
+      const stat = lstatSync(join(folder, name));
+      if (stat.isFile() && stat.uid === uid) unlinkSync(join(folder, name));
+    }
+  } catch {
+    // A folder that cannot be read now is looked at again at the next start; watching says what is wrong with it.
+  }
 }
 
 /** Where the links of a file lead; the folder of each is its own. */

@@ -79,6 +79,7 @@ export async function startDaemon(given: DaemonOptions): Promise<RunningDaemon> 
     const control = await listenControl({ path: paths.socket, routes, ownUid: options.host.uid, clock, log });
     undo.push(() => control.close(CONTROL_GRACE_MS));
     undo.push(() => room.close());
+    care.sweep();
     await room.open();
     const calendar = backups.startCalendar();
     daemon.calendar = calendar;

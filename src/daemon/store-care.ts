@@ -19,7 +19,7 @@ import {
 } from "../store/backup-folder.ts";
 import { type KeyRing, migrationsAhead } from "../store/backup-key.ts";
 import type { RestorePlan } from "../store/backup-merge.ts";
-import { finishSwap, swapIn, syncFolder } from "../store/database.ts";
+import { finishSwap, swapIn, sweepDrafts, syncFolder } from "../store/database.ts";
 import type { OpenKey } from "../store/seal.ts";
 import type { RunJob } from "./worker.ts";
 
@@ -45,6 +45,12 @@ export class StoreCare {
     this.#log = given.log;
     this.#run = given.run;
     this.keys = given.keys;
+  }
+
+  /** Once, at the start: nobody works beside the store yet. */
+  sweep(): void {
+    const swept = sweepDrafts(this.#paths.database);
+    if (swept.length > 0) this.#log.warn("store.drafts_swept", { files: swept.join(" ") });
   }
 
   /** Before the store is opened: ends a swap that was cut short, and migrates with a backup of what was before. */

@@ -11,11 +11,12 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
 } from "node:fs";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { AppError } from "../base/errors.ts";
 
 export type SqlValue = string | number | null | Uint8Array;
@@ -144,6 +145,14 @@ export function finishSwap(path: string): boolean {
   renameSync(nextOf(path), path);
   syncFolder(dirname(path));
   return true;
+}
+
+/** Removes what a dead process had begun beside the store at `path`: drafts and previews of restores. For a start, before anybody works there. */
+export function sweepDrafts(path: string): readonly string[] {
+  const begun = ["draft", "preview"].map((end) => `${basename(path)}.${end}`);
+  const drafts = readdirSync(dirname(path)).filter((name) => begun.some((start) => name.startsWith(start)));
+  for (const name of drafts) rmSync(join(dirname(path), name), { force: true });
+  return drafts;
 }
 
 /** Puts a closed, whole `draft` in the place of the store at `path`, which must be closed. Whole or not at all. */

@@ -115,6 +115,15 @@ describe("writing", () => {
   });
 });
 
+test("what a dead process left of its writing goes when the file is watched; what others call theirs stays", () => {
+  const ours = [".auth.json.a1B2-_c3.tmp", ".auth.json.rotor-2026-11-21T10-00-00-000Z-ab12.bak.a1B2c3D4.tmp"];
+  const others = [".auth.json.tmp", ".auth.json.a1B2c3D4.bak", "auth.json.a1B2c3D4.tmp", ".other.json.a1B2c3D4.tmp"];
+  for (const name of [...ours, ...others]) writeFileSync(join(folder, name), "{}", { mode: 0o600 });
+  mkdirSync(join(folder, ".auth.json.folder12.tmp"));
+  port.watch(path, () => {})();
+  expect(readdirSync(folder).sort()).toEqual([...others, ".auth.json.folder12.tmp"].sort());
+});
+
 test("notices come after writes in place, renames over it, deletion and re-creation, also behind a link", async () => {
   const target = join(folder, "far", "dotfiles.json");
   mkdirSync(join(folder, "far"));
