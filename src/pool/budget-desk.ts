@@ -53,6 +53,8 @@ export interface SpendDesk extends BudgetDesk {
   admit(request: SpendAsk, atMs: number): Reservation;
   /** Once for each reservation, whatever became of it; null: nothing was used. */
   settle(reservation: Reservation, spent: Spend | null): void;
+  /** Takes over budgets that the store has accepted. */
+  adopt(budgets: readonly Budget[]): void;
 }
 
 /** JSON of code and prose takes about four bytes a token; what is much larger holds images, which take fewer. */
@@ -147,6 +149,9 @@ export async function createBudgetDesk(deps: {
       const refused = refusal(request, key, atMs);
       if (refused !== null) throw refused;
       return book.reserve(request.keyId, request.project, estimate(request, prices), atMs);
+    },
+    adopt(added) {
+      for (const budget of added) budgets.set(budget.name, budget);
     },
     settle(reservation, spent) {
       book.settle(reservation, spent);

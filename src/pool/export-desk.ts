@@ -143,7 +143,7 @@ async function poolFile(
             source === "saved" ? [{ key, value: String(value), from: "rotor" }] : [],
           )
       : [],
-    // Profiles, budgets and the ledger go in here when Rotor has them (see `uncarried` in import-facts.ts).
+    // Profiles, budgets and the ledger go in here when a pool file has room for them.
     profiles: [],
     budgets: [],
     ledger: [],

@@ -64,6 +64,7 @@ export function createFirstIdentity(deps: {
       keys: [],
       settings: new Map(),
       profiles: [],
+      budgets: [],
     });
     if (end === "stale") return "stale";
     const account = named(keeper.get(target.id) ?? target, expectedGeneration + 1);

@@ -6,25 +6,30 @@ import { AppError } from "../base/errors.ts";
 import { sha256Hex } from "../base/id.ts";
 import type { Log } from "../base/log.ts";
 import { type AccountId, OWNED_HERE, type RefreshOwner } from "../domain/account.ts";
+import { DAY_MS } from "../domain/limit.ts";
 import type { ForeignStore } from "../transfer/foreign-store.ts";
 import { readForeign } from "../transfer/read-foreign.ts";
 import { type IntakeDeps, REPLACE_TRIES } from "./account-intake.ts";
-import { type FactPlan, planFacts, uncarried } from "./import-facts.ts";
+import type { SpendDesk } from "./budget-desk.ts";
+import { type FactPlan, planFacts } from "./import-facts.ts";
 import { decideLogins, type ImportDecision, type TokenHolders } from "./import-plan.ts";
+import { turnIds } from "./import-spending.ts";
 import { withLogin } from "./incoming-login.ts";
 import type { KeyDeskWithFlush } from "./key-desk.ts";
+import type { Ledger } from "./ledger.ts";
 import type { Rulebook } from "./rulebook.ts";
 import type { SettingDeskWithNow } from "./setting-desk.ts";
 import type { ImportDecisionView, ImportReport, TransferDesk } from "./transfer-desk.ts";
 import type { WatchDesk } from "./watch-desk.ts";
 
 export interface ImportDeskDeps extends IntakeDeps {
-  /** Makes a way back before much is changed; a failure of it is said and changes nothing here. */
-  /** Makes a backup; its name, or null when it could not be made. */
+  /** Makes a backup before much is changed: its name, or null when it could not be made, which changes nothing here. */
   readonly safeguard: () => Promise<string | null>;
   readonly keys: KeyDeskWithFlush;
   readonly settings: SettingDeskWithNow;
   readonly rulebook: Pick<Rulebook, "profiles" | "adoptProfiles">;
+  readonly budgets: Pick<SpendDesk, "list" | "adopt">;
+  readonly ledger: Pick<Ledger, "adopt">;
   readonly files: Pick<WatchDesk, "accept" | "watch" | "look">;
   readonly log: Log;
 }
@@ -88,6 +93,11 @@ async function planFor(
     settings: settings.list(),
     keys: keys.list(),
     profiles: deps.rulebook.profiles(),
+    budgets: deps.budgets.list().map(({ budget }) => budget),
+    ledger: {
+      known: await deps.store.knownTurns(turnIds(store.ledger)),
+      keptSinceMs: clock.nowMs() - settings.now().ledger_days_kept * DAY_MS,
+    },
   };
   const facts = planFacts(store, here, (index) => decisions[index]?.account ?? null, { nowMs: clock.nowMs(), dice });
   return { decisions, facts };
@@ -122,9 +132,13 @@ async function carryOut(deps: ImportDeskDeps, { decisions, facts }: Plan, owner:
       credentials: decision.login.credentials,
     };
   });
-  const pieces = facts.keys.length + facts.settings.size + facts.profiles.length;
+  const pieces = facts.keys.length + facts.settings.size + facts.profiles.length + facts.budgets.length;
   const isNothing = added.length + swaps.length + pieces === 0 && facts.pool === null;
-  if (isNothing) return true;
+  // Turns that are here already count once, and the source has them still: they need not stand or fall with the rest.
+  if (isNothing) {
+    await deps.ledger.adopt(facts.ledger);
+    return true;
+  }
   const end = await store.applyBatch({
     added: added.map(({ account, login }) => ({ account, credentials: login.credentials })),
     replaced: swaps,
@@ -133,14 +147,17 @@ async function carryOut(deps: ImportDeskDeps, { decisions, facts }: Plan, owner:
     keys: facts.keys,
     settings: facts.settings,
     profiles: facts.profiles,
+    budgets: facts.budgets,
   });
   if (end === "stale") return false;
+  await deps.ledger.adopt(facts.ledger);
   // What was learnt or ordered while the disk was busy is not undone.
   const current = swaps.filter(({ account }) => keeper.get(account.id) !== null);
   const after = current.map(({ decision, expectedGeneration }) => renewed(decision, expectedGeneration + 1));
   keeper.adopt([...after, ...added.map(({ account }) => account)]);
   if (facts.pool !== null) keeper.adoptPool(facts.pool);
   keys.adopt(facts.keys);
+  deps.budgets.adopt(facts.budgets);
   settings.adopt(facts.settings);
   deps.rulebook.adoptProfiles([...deps.rulebook.profiles(), ...facts.profiles]);
   for (const { account } of [...current, ...added]) credentials.replaced(account.id);
@@ -169,7 +186,7 @@ function reportOf(
       };
     }),
     facts: facts.facts,
-    remarks: [...store.remarks, ...uncarried(store)],
+    remarks: store.remarks,
   };
 }
 

@@ -1,21 +1,24 @@
 /**
- * What an import brings beside logins: pin, strategy, settings, client keys and profiles. Taken only where nothing was decided here yet, and every
- * piece says what became of it. What Rotor has no home for is named in `uncarried`: whoever builds that home takes it from there.
+ * What an import brings beside logins: pin, strategy, settings, client keys, profiles, budgets and the ledger. Taken only where nothing was decided
+ * here yet, and every piece says what became of it.
  */
 import { formatInstant } from "../base/clock.ts";
 import { createUlid, type Dice } from "../base/id.ts";
 import { type AccountId, isAlias } from "../domain/account.ts";
+import type { Budget } from "../domain/budget.ts";
 import { type ClientKey, NO_TERMS } from "../domain/client-key.ts";
+import type { LedgerRow } from "../domain/ledger.ts";
 import type { Pin } from "../domain/pin.ts";
 import type { Profile } from "../domain/profile.ts";
 import { isSettingKey, readSetting, type SettingKey, type SettingState, type SettingValue } from "../domain/setting.ts";
 import { DEFAULT_STRATEGY, isStrategyName, type StrategyName } from "../domain/strategy.ts";
 import type { ForeignKey, ForeignStore } from "../transfer/foreign-store.ts";
 import { planProfiles } from "./import-profiles.ts";
+import { type LedgerHere, planBudgets, planLedger } from "./import-spending.ts";
 
 /** One piece, with what becomes of it. */
 export interface ImportedFact {
-  readonly kind: "pin" | "strategy" | "setting" | "key" | "profile";
+  readonly kind: "pin" | "strategy" | "setting" | "key" | "profile" | "budget" | "ledger";
   readonly name: string;
   readonly isTaken: boolean;
   readonly text: string;
@@ -28,6 +31,8 @@ export interface Here {
   readonly settings: readonly SettingState[];
   readonly keys: readonly ClientKey[];
   readonly profiles: readonly Profile[];
+  readonly budgets: readonly Budget[];
+  readonly ledger: LedgerHere;
 }
 
 export interface FactPlan {
@@ -36,6 +41,8 @@ export interface FactPlan {
   readonly keys: readonly ClientKey[];
   readonly settings: ReadonlyMap<SettingKey, SettingValue>;
   readonly profiles: readonly Profile[];
+  readonly budgets: readonly Budget[];
+  readonly ledger: readonly LedgerRow[];
 }
 
 /** `accountOf`: index in the store → the account that it becomes or belongs to, with its alias. */
@@ -54,6 +61,8 @@ export function planFacts(
     settings: planSettings(store, here, facts),
     keys: planKeys(store.keys, here.keys, nowMs, dice, facts),
     profiles: planProfiles(store.profiles, here.profiles, facts),
+    budgets: planBudgets(store.budgets, here.budgets, nowMs, facts),
+    ledger: planLedger(store.ledger, here.ledger, accountOf, facts),
     facts,
   };
 }
@@ -156,16 +165,4 @@ function freeName(wish: string, taken: ReadonlySet<string>): string {
     const name = n === 1 ? base : `${base}-${n}`;
     if (!taken.has(name)) return name;
   }
-}
-
-/** What stays behind, in words. Each line goes when Rotor has a home for it, which then joins the batch in `import-desk.ts`. */
-export function uncarried({ budgets, ledger }: ForeignStore): readonly string[] {
-  const left = (count: number, noun: string) =>
-    count === 0 ? [] : [`${count} ${noun}${count === 1 ? " is" : "s are"} not carried over; the source keeps them`];
-  return [
-    ...left(budgets.length, "budget"),
-    ...left(ledger.length, "ledger entr").map((text) =>
-      text.replace(/entrs? /, ledger.length === 1 ? "entry " : "entries "),
-    ),
-  ];
 }

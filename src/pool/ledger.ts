@@ -29,12 +29,16 @@ export interface Ledger extends LedgerDesk {
     usage: Usage | null,
   ): CacheMove | null;
   add(exchange: Exchange, isServed: boolean): void;
+  /** Turns that were counted elsewhere; one that is here already counts no second time. */
+  adopt(rows: readonly LedgerRow[]): Promise<void>;
   flush(): Promise<void>;
 }
 
 /** A write a second, or for so many rows: as with exchanges, a larger batch would hold up the streams. */
 const FLUSH_AFTER_MS = 1_000;
 const FLUSH_AT_COUNT = 128;
+/** A write of so many takes some milliseconds. */
+const ADOPT_AT_ONCE = 512;
 
 const NO_TOKENS: Usage = { inputTokens: 0, cachedInputTokens: 0, outputTokens: 0, reasoningTokens: 0 };
 
@@ -72,6 +76,14 @@ export function createLedger(deps: {
   };
 
   return {
+    async adopt(rows) {
+      for (let from = 0; from < rows.length; from += ADOPT_AT_ONCE) {
+        waiting.push(...rows.slice(from, from + ADOPT_AT_ONCE));
+        await flush();
+        // The streams have their turn.
+        if (from + ADOPT_AT_ONCE < rows.length) await clock.sleep(0);
+      }
+    },
     moveOf({ conversation, servedBy, servedByAlias, model }, tier, usage) {
       if (conversation === null || servedBy === null || usage === null) return null;
       const before = lastTurns.get(conversation);

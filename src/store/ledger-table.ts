@@ -3,6 +3,7 @@
  * the other. Reports read the sums (usage-report.ts); the rows are for what the sums leave out. Ids are ULIDs: their order is that of time.
  */
 import { ulidAt } from "../base/id.ts";
+import type { ExchangeId } from "../domain/exchange.ts";
 import type { LedgerRow } from "../domain/ledger.ts";
 import { HOUR_MS } from "../domain/limit.ts";
 import type { Connection } from "./database.ts";
@@ -96,6 +97,10 @@ function addToHour(db: Connection, row: LedgerRow): void {
 }
 
 /** What was used since the beginning of an hour, by key and project: what limits count. */
+export function knownTurns(db: Connection, ids: readonly ExchangeId[]): ReadonlySet<ExchangeId> {
+  return new Set(ids.filter((id) => db.first("SELECT 1 FROM ledger WHERE id = ?", id) !== null));
+}
+
 export function readSpent(db: Connection, sinceMs: number): SpentRow[] {
   const sql = `SELECT key_id, project, sum(served) AS requests, sum(input_tokens + output_tokens) AS tokens,
     sum(cost_micro_usd) AS cost FROM usage_hour WHERE hour_ms >= ? GROUP BY key_id, project`;

@@ -3,7 +3,7 @@ import type { Log } from "../base/log.ts";
 import type { UsageBucket, UsageQuery } from "../domain/ledger.ts";
 import { deleteBudget, deletePrice, readBudgets, readPrices, writeBudget, writePrice } from "./budget-table.ts";
 import type { Connection, StoreDatabase } from "./database.ts";
-import { appendLedger, readSpent } from "./ledger-table.ts";
+import { appendLedger, knownTurns, readSpent } from "./ledger-table.ts";
 import type { Store } from "./store.ts";
 import { readUsage } from "./usage-report.ts";
 
@@ -27,6 +27,7 @@ export function createSpendTables({ path, durable, relaxed }: StoreDatabase, rep
     async appendLedger(batch, kept) {
       appendLedger(relaxed, batch, kept);
     },
+    knownTurns: async (ids) => knownTurns(relaxed, ids),
     spentSince: async (sinceMs) => readSpent(relaxed, sinceMs),
     queryUsage: async (query) => (report === undefined ? readUsage(relaxed, query) : report(path, query)),
   } satisfies Partial<Store>;

@@ -96,6 +96,8 @@ export interface PoolBatch {
   readonly settings: ReadonlyMap<SettingKey, SettingValue>;
   /** Added, or replaced by name. */
   readonly profiles: readonly Profile[];
+  /** Added, or replaced by name. */
+  readonly budgets: readonly Budget[];
 }
 
 export interface ExchangeQuery {
@@ -229,6 +231,8 @@ export interface Store {
 
   /** Adds rows and sums them up by the hour, both or neither; a row that is there already counts no second time. Written behind. */
   appendLedger(batch: readonly LedgerRow[], kept: LedgerKept): Promise<void>;
+  /** Which of these turns are in the ledger. */
+  knownTurns(ids: readonly ExchangeId[]): Promise<ReadonlySet<ExchangeId>>;
   /** What counts against limits since the beginning of an hour. */
   spentSince(sinceMs: number): Promise<readonly SpentRow[]>;
   /** Sums of the ledger, by bucket. May take its time, but not that of a stream. */

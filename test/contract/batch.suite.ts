@@ -1,6 +1,7 @@
 /** The contract of a store about changes that belong together: all of them, or none. Knows no implementation. */
 import { expect, test } from "bun:test";
 import { AppError, type ErrorCode } from "../../src/base/errors.ts";
+import type { Budget } from "../../src/domain/budget.ts";
 import type { PoolBatch, Store } from "../../src/store/store.ts";
 import { accountLike, credentialsLike, keyLike, nextGeneration } from "../support/store-samples.ts";
 import { profileLike } from "./choice.suite.ts";
@@ -13,6 +14,14 @@ const NOTHING: PoolBatch = {
   keys: [],
   settings: new Map(),
   profiles: [],
+  budgets: [],
+};
+const BUDGET: Budget = {
+  name: "team",
+  scope: { kind: "all" },
+  limit: { measure: "requests", amount: 5, period: "day" },
+  warnPercent: null,
+  createdAtMs: 7,
 };
 const newAccount = (n: number, changes = {}) => ({ account: accountLike(n, changes), credentials: credentialsLike(n) });
 const renewed = (n: number, token = n + 100) => ({
@@ -44,13 +53,14 @@ export function batches(store: () => Store): void {
       keys,
       settings: new Map([["account_max_leases", 3]]),
       profiles: [profileLike("work")],
+      budgets: [BUDGET],
     });
     expect(end).toBe("committed");
     const after = await everything();
     expect(after.accounts).toEqual([renewed(1).account, third!.account]);
     expect(after.credentials.map(({ credentials }) => credentials)).toEqual([credentialsLike(101), credentialsLike(3)]);
     expect(after).toMatchObject({ strategy: "random", pin, keys, settings: { account_max_leases: 3 }, intents: [] });
-    expect((await store().loadPool()).profiles).toEqual([profileLike("work")]);
+    expect(await store().loadPool()).toMatchObject({ profiles: [profileLike("work")], budgets: [BUDGET] });
   });
 
   test("an account takes the identity and alias of one that goes in the same batch", async () => {
@@ -73,6 +83,7 @@ export function batches(store: () => Store): void {
       keys: [keyLike(1)],
       settings: new Map([["account_max_leases", 3]]),
       profiles: [profileLike("work")],
+      budgets: [BUDGET],
     };
     expect(await store().applyBatch(batch)).toBe("stale");
     expect(await everything()).toEqual(before);

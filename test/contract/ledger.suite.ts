@@ -58,6 +58,12 @@ export function ledger(store: () => Store): void {
   const add = (...rows: LedgerRow[]) => store().appendLedger(rows, EVER);
 
   describe("the ledger", () => {
+    test("says which turns it has", async () => {
+      const [here, gone] = [rowLike(START), rowLike(START)];
+      await add(here);
+      expect(await store().knownTurns([here.id, gone.id])).toEqual(new Set([here.id]));
+    });
+
     test("rows are summed up by whatever is asked for", async () => {
       const [a, b] = [accountLike(1).id, accountLike(2).id];
       await add(

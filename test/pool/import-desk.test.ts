@@ -130,10 +130,35 @@ describe("what comes along", () => {
     expect((await room.store.loadPool()).profiles).toHaveLength(1);
   });
 
-  test("what Rotor has no home for is named", async () => {
-    const { remarks } = await importInto(await emptyRoom(), codexMultiBundle());
-    for (const what of ["1 budget is not", "2 ledger entries are not"])
-      expect(remarks.some((remark) => remark.startsWith(what))).toBe(true);
+  test("budgets and the ledger come along once, and never in place of what was decided here", async () => {
+    const room = await emptyRoom();
+    await room.engine.budgets.set({
+      name: "mine",
+      scope: { kind: "all" },
+      limit: { measure: "tokens", amount: 7, period: "day" },
+      warnPercent: null,
+    });
+    const { facts, remarks } = await importInto(room, codexMultiBundle());
+    const of = (kind: string) => facts.filter((fact) => fact.kind === kind).map(({ name, isTaken }) => [name, isTaken]);
+    expect(of("budget")).toEqual([
+      ["imported-day-requests", true],
+      ["mine", false],
+      ["imported-day-cost", true],
+    ]);
+    expect(of("ledger")).toEqual([["usage", true]]);
+    expect(remarks.filter((remark) => remark.includes("not carried over; the source keeps"))).toEqual([]);
+    const budgets = room.engine.budgets.list().map(({ budget }) => [budget.name, budget.limit.amount]);
+    expect(budgets).toEqual([
+      ["imported-day-cost", 10_000_000],
+      ["imported-day-requests", 100],
+      ["mine", 7],
+    ]);
+    expect((await room.store.loadPool()).budgets).toHaveLength(3);
+    const used = () => room.engine.ledger.query({ sinceMs: 0, untilMs: T0 + DAY_MS, groupBy: "model" });
+    const before = await used();
+    expect(JSON.stringify(before)).toContain('"outputTokens":40');
+    await importInto(room, codexMultiBundle());
+    expect(await used()).toEqual(before);
   });
 });
 

@@ -42,6 +42,10 @@ export function spendPart(state: SpendState, open: () => void) {
 export function ledgerPart(state: SpendState, open: () => void) {
   const hourOf = (row: LedgerRow) => row.atMs - (row.atMs % HOUR_MS);
   return {
+    async knownTurns(ids) {
+      open();
+      return new Set(ids.filter((id) => state.ledger.has(id)));
+    },
     async appendLedger(batch, { rowsSinceMs, sumsSinceMs }) {
       open();
       for (const row of structuredClone(batch)) {

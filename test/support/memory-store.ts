@@ -207,6 +207,7 @@ function batchPart(state: State) {
       for (const key of batch.keys) state.keys.set(key.id, structuredClone(key));
       for (const [key, value] of batch.settings) state.settings.set(key, value);
       for (const profile of batch.profiles) state.profiles.set(profile.name, structuredClone(profile));
+      for (const budget of batch.budgets) state.budgets.set(budget.name, structuredClone(budget));
       return "committed";
     },
   } satisfies Partial<Store>;

@@ -16,7 +16,7 @@ const importAll: Command = {
   summary: "take over the accounts of another program, or of a file",
   details: [
     `A source is a file, a folder, - for standard input, or a product: ${productNames().join(", ")}. A product is looked for where it keeps its files on this system, and where its own variables point. Without a source every product is looked for and you choose; auto takes them all. codex-lb exports and pool files of Rotor are files.`,
-    "Tags, notes, weights, pauses, windows, pin, strategy, settings and client keys come along; what is decided here already stays. A known account takes fresher credentials and never older ones. All or nothing: a bad file is named with its place and nothing is changed. Nothing is sent anywhere, and no file of the other program is written.",
+    "Tags, notes, weights, pauses, windows, pin, strategy, settings, client keys, profiles, budgets and the ledger come along; what is decided here already stays. A known account takes fresher credentials and never older ones. All or nothing: a bad file is named with its place and nothing is changed. Nothing is sent anywhere, and no file of the other program is written.",
     "Whether Rotor renews the logins, or the program whose file it is: as with rotor account add. An encrypted store asks for its passphrase, or takes CODEX_SOFT_STORE_PASSPHRASE. More: rotor help moving.",
   ],
   args: [

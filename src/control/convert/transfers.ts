@@ -26,6 +26,8 @@ const KINDS: Readonly<Record<ImportReport["facts"][number]["kind"], transferPb.I
   setting: transferPb.ImportedFactKind.SETTING,
   key: transferPb.ImportedFactKind.KEY,
   profile: transferPb.ImportedFactKind.PROFILE,
+  budget: transferPb.ImportedFactKind.BUDGET,
+  ledger: transferPb.ImportedFactKind.LEDGER,
 };
 
 export function importMessage(
