@@ -8,7 +8,7 @@ import { closeSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSyn
 const [file, upstream, issuer, clientId, manner] = process.argv.slice(2) as [string, string, string, string, string];
 
 interface Held {
-  tokens: { access_token: string; refresh_token: string; id_token: string };
+  tokens: { access_token: string; refresh_token: string; id_token: string; account_id: string };
   last_refresh: string;
 }
 
@@ -23,8 +23,10 @@ async function held(): Promise<Held> {
   }
 }
 
-async function isAccepted(token: string): Promise<boolean> {
-  const answer = await fetch(`${upstream}/wham/usage`, { headers: { authorization: `Bearer ${token}` } });
+/** With the account beside the token, as the Codex CLI does: upstream refuses one without the other. */
+async function isAccepted({ access_token, account_id }: Held["tokens"]): Promise<boolean> {
+  const headers = { authorization: `Bearer ${access_token}`, "chatgpt-account-id": account_id };
+  const answer = await fetch(`${upstream}/wham/usage`, { headers });
   await answer.text();
   return answer.status !== 401;
 }
@@ -57,7 +59,7 @@ function put(next: Held): void {
 
 async function request(): Promise<string> {
   const before = await held();
-  if (await isAccepted(before.tokens.access_token)) return "served";
+  if (await isAccepted(before.tokens)) return "served";
   return inTurn(async () => {
     const now = await held();
     if (now.tokens.refresh_token !== before.tokens.refresh_token) return "adopted";
