@@ -13,6 +13,7 @@ import { AuditService } from "../gen/rotor/v1/audit_service_pb.ts";
 import { BackupService } from "../gen/rotor/v1/backup_service_pb.ts";
 import { BudgetService } from "../gen/rotor/v1/budget_service_pb.ts";
 import { type Daemon, DaemonService, DaemonState } from "../gen/rotor/v1/daemon_service_pb.ts";
+import { ErrorDetailSchema } from "../gen/rotor/v1/error_pb.ts";
 import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
 import { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
 import { LoginService } from "../gen/rotor/v1/login_service_pb.ts";
@@ -24,7 +25,6 @@ import { SealService } from "../gen/rotor/v1/seal_service_pb.ts";
 import { SettingService } from "../gen/rotor/v1/setting_service_pb.ts";
 import { TransferService } from "../gen/rotor/v1/transfer_service_pb.ts";
 import { UsageService } from "../gen/rotor/v1/usage_service_pb.ts";
-import { failureOf } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 
 /** A call that only reads or writes the store answers in milliseconds; a login refresh waits for upstream for up to a minute. */
@@ -130,9 +130,16 @@ async function openSettled(socket: string, io: CliIo): Promise<DaemonLink | null
   return null;
 }
 
-/** The connection broke; a daemon that is there but does not answer in time is another matter. */
+/**
+ * The connection broke before an answer came, in whatever words: a process that ends resets its streams (canceled, refused) or only closes
+ * (unavailable, internal). What the daemon itself said carries a detail, and it says "canceled" of a call only when the connection went;
+ * one that is there but does not answer in time is another matter.
+ */
 function isLost(cause: unknown): boolean {
-  return failureOf(cause).code === "daemon_unreachable" && ConnectError.from(cause).code !== Code.DeadlineExceeded;
+  if (!(cause instanceof ConnectError)) return false;
+  const detail = cause.findDetails(ErrorDetailSchema)[0];
+  if (detail !== undefined) return detail.code === "canceled";
+  return ![Code.DeadlineExceeded, Code.Unimplemented, Code.PermissionDenied].includes(cause.code);
 }
 
 /** The proxy is the last thing that a start opens and the first that an end closes. */

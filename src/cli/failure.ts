@@ -56,6 +56,7 @@ function fromConnect(error: ConnectError): Failure {
 function withoutDetail(error: ConnectError): AppError {
   switch (error.code) {
     case Code.Canceled:
+      if (CUT_OFF.test(error.rawMessage)) return connectionLost(error);
       return new AppError("canceled", "stopped before it was done", { cause: error });
     case Code.DeadlineExceeded:
       return new AppError("daemon_unreachable", "the daemon did not answer in time", {
@@ -71,13 +72,17 @@ function withoutDetail(error: ConnectError): AppError {
     case Code.Internal:
     case Code.Aborted:
     case Code.Unknown:
-      return new AppError("daemon_unreachable", "the connection to the daemon was lost", {
-        hint: "rotor status",
-        cause: error,
-      });
+      return connectionLost(error);
     default:
       return new AppError("internal", error.rawMessage, { cause: error });
   }
+}
+
+/** What connect-node 2.2 says when the other process ends in the middle of a call (Bun 1.4.5): the code is that of our own cancel. */
+const CUT_OFF = /^http\/2 stream closed/;
+
+function connectionLost(cause: ConnectError): AppError {
+  return new AppError("daemon_unreachable", "the connection to the daemon was lost", { hint: "rotor status", cause });
 }
 
 /** Exit code for a code that only a newer daemon knows. */

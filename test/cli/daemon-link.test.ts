@@ -1,6 +1,7 @@
 /** Which daemon is found, and what is said when none is. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import http2 from "node:http2";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { lastWords } from "../../src/cli/daemon-start.ts";
@@ -112,6 +113,25 @@ test("something else on the socket is no daemon", async () => {
   const { exit } = await list({ ROTOR_SOCKET: path });
   server.close();
   expect(exit).toBe(3);
+});
+
+test("a daemon that ends while it is asked was never there, however its connection ends", async () => {
+  for (const end of ["destroy", "end"] as const) {
+    const path = join(home, `${end}.sock`);
+    const h2 = http2.createServer();
+    h2.on("session", (session) => session.on("error", () => {}));
+    const server: Server = createServer((socket) => {
+      h2.on("stream", (stream) => {
+        stream.on("error", () => {});
+        server.close();
+        socket[end]();
+      });
+      h2.emit("connection", socket);
+    });
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    const { exit, err } = await list({ ROTOR_SOCKET: path });
+    expect({ end, exit, err }).toMatchObject({ end, exit: 3, err: expect.stringContaining("no daemon runs") });
+  }
 });
 
 test("a start that fails says the daemon's own reason", async () => {
