@@ -24,5 +24,9 @@ function chosenStages(only: string | undefined): readonly StageName[] {
 const { values } = parseArgs({
   options: { only: { type: "string" }, deep: { type: "boolean" }, "test-name-pattern": { type: "string", short: "t" } },
 });
-const options = { deep: values.deep ?? false, pattern: values["test-name-pattern"] ?? null };
+const options = {
+  deep: values.deep ?? false,
+  pattern: values["test-name-pattern"] ?? null,
+  again: process.env.CI === "true",
+};
 await main(async () => summarize(await runStages(chosenStages(values.only), options)));
