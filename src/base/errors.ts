@@ -187,6 +187,9 @@ export const ERROR_TABLE = {
   invalid_login_file: row("invalid_argument", 400, "invalid_request_error", 5, "operator"),
   login_file_broken: row("failed_precondition", 409, "invalid_request_error", 5, "operator", "rotor file list"),
   key_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor key list"),
+  /** A client's requests are counted under the key of its name; that one is not good any more. */
+  key_expired: row("failed_precondition", 400, "invalid_request_error", 5, "operator", "rotor key show KEY"),
+  client_not_found: row("not_found", 404, "invalid_request_error", 4, "client", "rotor client list"),
   key_exists: row("already_exists", 409, "invalid_request_error", 5, "operator", "rotor key list"),
   budget_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor budget list"),
   invalid_limit: row("invalid_argument", 400, "invalid_request_error", 2, "operator", "rotor help limits"),

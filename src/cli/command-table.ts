@@ -10,6 +10,7 @@ import { accountRedeemCommands } from "./commands/account-redeem.ts";
 import { auditCommands } from "./commands/audit.ts";
 import { backupCommands } from "./commands/backup.ts";
 import { budgetCommands } from "./commands/budget.ts";
+import { clientCommands } from "./commands/client.ts";
 import { completionCommands } from "./commands/completion.ts";
 import { connectCommands } from "./commands/connect.ts";
 import { daemonCommands } from "./commands/daemon.ts";
@@ -49,6 +50,7 @@ export const COMMANDS: readonly Command[] = [
   ...switchCommands,
   ...fileCommands,
   ...keyCommands,
+  ...clientCommands,
   ...budgetCommands,
   ...modelCommands,
   ...poolCommands,

@@ -12,6 +12,7 @@ import { AccountService } from "../gen/rotor/v1/account_service_pb.ts";
 import { AuditService } from "../gen/rotor/v1/audit_service_pb.ts";
 import { BackupService } from "../gen/rotor/v1/backup_service_pb.ts";
 import { BudgetService } from "../gen/rotor/v1/budget_service_pb.ts";
+import { ClientService } from "../gen/rotor/v1/client_service_pb.ts";
 import { type Daemon, DaemonService, DaemonState } from "../gen/rotor/v1/daemon_service_pb.ts";
 import { ErrorDetailSchema } from "../gen/rotor/v1/error_pb.ts";
 import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
@@ -41,6 +42,7 @@ export interface DaemonLink {
   readonly exchanges: Client<typeof ExchangeService>;
   readonly keys: Client<typeof KeyService>;
   readonly budgets: Client<typeof BudgetService>;
+  readonly clients: Client<typeof ClientService>;
   readonly logins: Client<typeof LoginService>;
   readonly models: Client<typeof ModelService>;
   readonly settings: Client<typeof SettingService>;
@@ -213,6 +215,7 @@ async function openLink(socket: string, io: CliIo): Promise<DaemonLink> {
       exchanges: createClient(ExchangeService, unary),
       keys: createClient(KeyService, unary),
       budgets: createClient(BudgetService, unary),
+      clients: createClient(ClientService, unary),
       logins: createClient(LoginService, unary),
       models: createClient(ModelService, unary),
       settings: createClient(SettingService, unary),

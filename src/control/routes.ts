@@ -14,6 +14,7 @@ import { AccountService } from "../gen/rotor/v1/account_service_pb.ts";
 import { AuditService } from "../gen/rotor/v1/audit_service_pb.ts";
 import { BackupService } from "../gen/rotor/v1/backup_service_pb.ts";
 import { BudgetService } from "../gen/rotor/v1/budget_service_pb.ts";
+import { ClientService } from "../gen/rotor/v1/client_service_pb.ts";
 import { DaemonService } from "../gen/rotor/v1/daemon_service_pb.ts";
 import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
 import { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
@@ -33,6 +34,7 @@ import { createAuditService } from "./audit-service.ts";
 import type { BackupDesk } from "./backup-desk.ts";
 import { createBackupService } from "./backup-service.ts";
 import { createBudgetService } from "./budget-service.ts";
+import { createClientService } from "./client-service.ts";
 import type { DaemonFacts } from "./daemon-facts.ts";
 import { createDaemonService } from "./daemon-service.ts";
 import { createErrorInterceptor } from "./error-mapping.ts";
@@ -68,6 +70,7 @@ const ENGINE_SERVICES: readonly DescService[] = [
   AccountService,
   AuditService,
   BudgetService,
+  ClientService,
   ExchangeService,
   KeyService,
   LoginService,
@@ -112,6 +115,7 @@ export function createControlRoutes(deps: ControlDeps): (router: ConnectRouter) 
       .service(AccountService, createAccountService(engine, clock), gated)
       .service(AuditService, createAuditService(engine), gated)
       .service(BudgetService, createBudgetService(engine), gated)
+      .service(ClientService, createClientService(engine, facts), gated)
       .service(ExchangeService, createExchangeService(engine, clock), gated)
       .service(KeyService, createKeyService(engine), gated)
       .service(LoginService, createLoginService(engine, clock), gated)

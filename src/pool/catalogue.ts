@@ -51,6 +51,8 @@ export interface CatalogueDesk {
   choose(asked: string): ModelMapping | null;
   /** Waits, for a moment, for a first list when the name cannot be understood without one. */
   prepare(asked: string | null): Promise<void>;
+  /** What is known now; newer is looked for behind the answer. */
+  known(): readonly PoolModel[];
   /** `fresh`: after a look at what is old, else `all`. */
   view(refresh: "old" | "all"): Promise<CatalogueView>;
   /** The facts of a model of this very name; throws `model_not_found`, with what there is. */
@@ -155,6 +157,10 @@ export function createCatalogue(deps: {
       throw new AppError("model_not_found", `there is no model ${name}${whatThereIs(name, models(), targets)}`, {
         facts: { param: "model" },
       });
+    },
+    known() {
+      void shelf.refresh("old").catch(() => {});
+      return shelf.models();
     },
     async view(refresh) {
       await shelf.refresh(refresh);

@@ -15,6 +15,7 @@ import { createAuditBook } from "./audit-book.ts";
 import { type BackgroundDesk, createBackgroundDesk } from "./background-desk.ts";
 import type { OpenCallbackListener } from "./callback-listener.ts";
 import { createCatalogue } from "./catalogue.ts";
+import { createClientDesk } from "./client-desk.ts";
 import { createChoice } from "./create-choice.ts";
 import { createCustody } from "./create-custody.ts";
 import { createSpending } from "./create-spending.ts";
@@ -124,6 +125,7 @@ export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
     usage: createUsageDesk({ keeper, holdsOn: selection.holdsOn, settings, nowMs: () => clock.nowMs() }),
     exchanges,
     ...spending,
+    clients: createClientDesk({ ...spending, keeper, rulebook, catalogue, audit, clock, dice, log }),
     settings: settingDesk,
     catalogue,
     audit,

@@ -27,6 +27,7 @@ import type { BackgroundDesk } from "./background-desk.ts";
 import type { BudgetDesk } from "./budget-desk.ts";
 import type { CatalogueDesk } from "./catalogue.ts";
 import type { Choice, Question } from "./choice.ts";
+import type { ClientDesk } from "./client-desk.ts";
 import type { KeyDesk } from "./key-desk.ts";
 import type { LedgerDesk } from "./ledger.ts";
 import type { EditOptions, LoginStep, ProbeOptions, QueueOptions } from "./login-step.ts";
@@ -44,6 +45,7 @@ export interface Engine extends Choice {
   readonly history: HistoryDesk;
   readonly exchanges: ExchangeDesk;
   readonly keys: KeyDesk;
+  readonly clients: ClientDesk;
   readonly budgets: BudgetDesk;
   readonly ledger: LedgerDesk;
   readonly prices: Omit<PriceDesk, "costOf">;

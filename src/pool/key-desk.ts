@@ -30,6 +30,8 @@ export interface KeyDesk {
   revoke(id: string): Promise<ClientKey>;
   /** The key that a client showed, if it is one of ours and valid. No disk, no slow hash. */
   verify(text: string): ClientKey | null;
+  /** The key of this id, noted as used now; null when it is not valid. For who has shown that it may use it. */
+  use(id: string): ClientKey | null;
 }
 
 export interface KeyDeskWithFlush extends KeyDesk {
@@ -65,6 +67,13 @@ export function createKeyDesk(deps: {
     if (touched.size === 1) scheduler.at("keys.flush", nowMs + TOUCH_AFTER_MS, () => void flush());
   };
 
+  const use = (id: string): ClientKey | null => {
+    const key = keys.get(id);
+    if (key === undefined || key.revokedAtMs !== null) return null;
+    if (key.terms.expiresAtMs !== null && clock.nowMs() >= key.terms.expiresAtMs) return null;
+    touch(key);
+    return keys.get(id) ?? null;
+  };
   const valid = (id: string): ClientKey => {
     const key = keys.get(id);
     if (key === undefined || key.revokedAtMs !== null) throw new AppError("key_not_found", `there is no key ${id}`);
@@ -138,13 +147,10 @@ export function createKeyDesk(deps: {
       return revoked;
     },
     verify(text) {
-      const nowMs = clock.nowMs();
-      const key = keyShown(keys, text, nowMs);
-      if (key === null || key.revokedAtMs !== null) return null;
-      if (key.terms.expiresAtMs !== null && nowMs >= key.terms.expiresAtMs) return null;
-      touch(key);
-      return keys.get(key.id) ?? key;
+      const key = keyShown(keys, text, clock.nowMs());
+      return key === null ? null : use(key.id);
     },
+    use,
     adopt(added) {
       for (const key of added) keys.set(key.id, key);
     },

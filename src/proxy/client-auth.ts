@@ -3,16 +3,19 @@
  * Never logs, echoes or forwards what was shown.
  */
 import { AppError } from "../base/errors.ts";
-import { type HeaderList, headerValue } from "../base/header-list.ts";
+import { type HeaderList, headerValue, withoutHeaders } from "../base/header-list.ts";
 import type { Surface } from "../domain/exchange.ts";
-import type { KeyDesk } from "../pool/key-desk.ts";
+import type { KeyPass } from "../pool/client-desk.ts";
+import type { Engine } from "../pool/engine.ts";
 
-/** Id of the key. Throws `missing_client_key`, `invalid_client_key` or `foreign_login`. */
-export function authenticate(headers: HeaderList, surface: Surface, keys: Pick<KeyDesk, "verify">): string {
+/** What the key stands for. Throws `missing_client_key`, `invalid_client_key` or `foreign_login`. */
+export function authenticate(headers: HeaderList, surface: Surface, engine: Pick<Engine, "keys" | "clients">): KeyPass {
   const shown = shownKey(headers);
   if (shown === null) throw new AppError("missing_client_key", "the request shows no client key of Rotor");
-  const key = keys.verify(shown);
-  if (key !== null) return key.id;
+  const key = engine.keys.verify(shown);
+  if (key !== null) return { keyId: key.id, only: null, profile: null, project: null };
+  const peer = engine.clients.admit(shown);
+  if (peer !== null) return peer;
   if (surface === "codex" && isJwt(shown)) {
     throw new AppError(
       "foreign_login",
@@ -21,6 +24,20 @@ export function authenticate(headers: HeaderList, surface: Surface, keys: Pick<K
   }
   throw new AppError("invalid_client_key", "the client key is not one of Rotor's, or it was revoked or has expired");
 }
+
+/**
+ * The request's header as if it had said itself what its key stands for: a profile of the key goes before the request's, a project only
+ * where it names none.
+ */
+export function withPass(headers: HeaderList, { profile, project }: KeyPass): HeaderList {
+  const own = profile === null ? headers : [...withoutHeaders(headers, PROFILE), [PROFILE_NAME, profile] as const];
+  if (project === null || headerValue(own, PROJECT_NAME) !== null) return own;
+  return [...own, [PROJECT_NAME, project]];
+}
+
+const PROJECT_NAME = "x-rotor-project";
+const PROFILE_NAME = "x-rotor-profile";
+const PROFILE: ReadonlySet<string> = new Set([PROFILE_NAME]);
 
 /** As OpenAI's SDKs send it, or in the header that Azure-style clients use. */
 function shownKey(headers: HeaderList): string | null {

@@ -16,7 +16,7 @@ export async function answerControl(visit: Visit): Promise<Response> {
   const upstreamPath = upstreamPathOf(visit.path);
   if (upstreamPath === null) throw new AppError("route_not_found", "there is nothing at this path");
   if (upstreamPath === "/wham/accounts/check" && visit.request.method === "GET") return accountsCheck(visit);
-  const { request, engine, headers, surface, keyId, nowMs } = visit;
+  const { request, engine, headers, surface, keyId, only, nowMs } = visit;
   const own = engine.usage.isPooled() ? pooledAnswer(visit, `${request.method} ${upstreamPath}`) : null;
   if (own !== null) return own;
   const body = hasBody(request.method) ? await readBytes(request, visit.bodyMaxBytes, visit.clock) : null;
@@ -39,6 +39,7 @@ export async function answerControl(visit: Visit): Promise<Response> {
     keyId,
     ...facts.turn,
     profile: headerValue(headers, "x-rotor-profile"),
+    ...(only === null ? {} : { only }),
     signal: request.signal,
   });
   return answerExchange(answer, {

@@ -8,8 +8,9 @@ import { BODY_MAX_BYTES, CLIENT_SOCKETS_MAX, SOCKET_CHAINS_MAX_BYTES } from "../
 import { AppError, fromUnknown } from "../base/errors.ts";
 import { type HeaderList, withoutHeaders } from "../base/header-list.ts";
 import type { Surface } from "../domain/exchange.ts";
+import type { KeyPass } from "../pool/client-desk.ts";
 import { forbidden, type ProxyAppDeps, RESPONSES_PATHS } from "./app.ts";
-import { authenticate, splitPathKey } from "./client-auth.ts";
+import { authenticate, splitPathKey, withPass } from "./client-auth.ts";
 import { headerListOf } from "./header-hygiene.ts";
 import { ChainBudget } from "./socket-chain.ts";
 import { SocketSession } from "./socket-session.ts";
@@ -43,8 +44,9 @@ export function createSocketDoor(options: ProxyAppDeps): SocketDoor {
       try {
         const refused = options.guard.refuse(request.headers);
         if (refused !== null) throw forbidden(refused);
-        const keyId = admit(deps, headers, surface, sessions.size);
-        const visit = { path, query, headers: requestHeaders(headers), surface, keyId };
+        const pass = admit(deps, headers, surface, sessions.size);
+        const { keyId, only } = pass;
+        const visit = { path, query, headers: requestHeaders(withPass(headers, pass)), surface, keyId, only };
         const session = new SocketSession(deps, visit, budget);
         if (server.upgrade(request, { data: session })) return "taken";
         throw new AppError("upgrade_required", "the request is not a complete WebSocket handshake");
@@ -63,12 +65,12 @@ function withKey(headers: HeaderList, key: string | null): HeaderList {
   return key === null ? headers : [...withoutHeaders(headers, AUTHORIZATION), ["authorization", `Bearer ${key}`]];
 }
 
-/** Id of the client key. 426 is the one refusal after which Codex asks over HTTP at once, and gets its real answer there. */
-function admit(deps: ProxyDeps, headers: HeaderList, surface: Surface, open: number): string {
+/** What the client key stands for. 426 is the one refusal after which Codex asks over HTTP at once, and gets its real answer there. */
+function admit(deps: ProxyDeps, headers: HeaderList, surface: Surface, open: number): KeyPass {
   const engine = deps.engine();
   if (engine === null) throw new AppError("upgrade_required", `${notReady(deps).message}; ask over HTTP`);
-  const keyId = authenticate(headers, surface, engine.keys);
-  if (open < CLIENT_SOCKETS_MAX) return keyId;
+  const pass = authenticate(headers, surface, engine);
+  if (open < CLIENT_SOCKETS_MAX) return pass;
   throw new AppError("upgrade_required", "as many WebSockets as may be are open; ask over HTTP");
 }
 

@@ -6,6 +6,7 @@ import { BODY_MAX_BYTES, CLIENT_SOCKET_IDLE_MS, CLIENT_SOCKET_QUEUE } from "../b
 import type { Timer } from "../base/clock.ts";
 import { AppError, fromUnknown } from "../base/errors.ts";
 import type { HeaderList } from "../base/header-list.ts";
+import type { AccountId } from "../domain/account.ts";
 import type { Surface } from "../domain/exchange.ts";
 import type { Engine, ExchangeAnswer } from "../pool/engine.ts";
 import { withModels } from "./exchange-answer.ts";
@@ -36,6 +37,7 @@ export interface SocketVisit {
   readonly headers: HeaderList;
   readonly surface: Surface;
   readonly keyId: string;
+  readonly only: AccountId | null;
 }
 
 const TERMINAL: ReadonlySet<string> = new Set([

@@ -40,7 +40,7 @@ export type TurnVisit = Omit<Visit, "request" | "clock">;
 type Common = Omit<ExchangeRequest, "headers" | "body" | "plainBody" | "model" | "mapping" | "filter" | "unpack">;
 
 export function commonOf(visit: TurnVisit, scanned: ScannedBody): Common {
-  const { surface, path, query, keyId, signal, headers } = visit;
+  const { surface, path, query, keyId, only, signal, headers } = visit;
   const promptCacheKey = textOf(scanned, "prompt_cache_key");
   const header = (name: string) => headerValue(headers, name);
   return {
@@ -54,6 +54,7 @@ export function commonOf(visit: TurnVisit, scanned: ScannedBody): Common {
     keyId,
     ...turnFacts(header("x-rotor-project"), scanned),
     profile: header("x-rotor-profile"),
+    ...(only === null ? {} : { only }),
     signal,
   };
 }

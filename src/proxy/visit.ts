@@ -6,9 +6,10 @@ import type { Clock } from "../base/clock.ts";
 import { AppError, fromUnknown } from "../base/errors.ts";
 import type { HeaderList } from "../base/header-list.ts";
 import type { Log } from "../base/log.ts";
+import type { AccountId } from "../domain/account.ts";
 import type { Surface } from "../domain/exchange.ts";
 import type { Engine } from "../pool/engine.ts";
-import { authenticate } from "./client-auth.ts";
+import { authenticate, withPass } from "./client-auth.ts";
 import { finalAnswer } from "./final-answer.ts";
 import { headerListOf } from "./header-hygiene.ts";
 import { surfaceOf } from "./surface.ts";
@@ -34,6 +35,8 @@ export interface Visit {
   readonly headers: HeaderList;
   readonly surface: Surface;
   readonly keyId: string;
+  /** Only this account may serve what comes with this key; null = whoever may. */
+  readonly only: AccountId | null;
   /** Aborted when the client hangs up. */
   readonly signal: AbortSignal;
   readonly bodyMaxBytes: number;
@@ -53,20 +56,21 @@ export async function receive(
   const surface = surfaceOf(path, headers);
   try {
     const engine = deps.engine();
-    const keyId = engine === null ? "" : authenticate(headers, surface, engine.keys);
+    const pass = engine === null ? null : authenticate(headers, surface, engine);
     if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
       throw new AppError("upgrade_required", "no WebSocket is served at this path; send the request over HTTP");
     }
-    if (engine === null) throw notReady(deps);
+    if (engine === null || pass === null) throw notReady(deps);
     const { bodyMaxBytes } = deps;
     return await handle({
       request,
       engine,
       path,
       query,
-      headers,
+      headers: withPass(headers, pass),
       surface,
-      keyId,
+      keyId: pass.keyId,
+      only: pass.only,
       signal: request.signal,
       bodyMaxBytes,
       clock: deps.clock,

@@ -12,6 +12,7 @@ const PURE_BASE: Readonly<Record<string, readonly string[] | null>> = {
   "src/base/errors.ts": null,
   "src/base/header-list.ts": null,
   "src/base/secret.ts": null,
+  "src/base/token-shape.ts": null,
   "src/base/clock.ts": ["formatInstant", "parseInstant"],
   "src/base/id.ts": ["isUlid", "sha256Hex"],
 };

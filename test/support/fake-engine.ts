@@ -33,6 +33,7 @@ import type { Counters, Engine } from "../../src/pool/engine.ts";
 import type { SettingChange } from "../../src/pool/setting-desk.ts";
 import { anAsk } from "./builders.ts";
 import { createFakeChoice } from "./fake-choice.ts";
+import { createFakeClients } from "./fake-clients.ts";
 import { createFakeFiles, type FakeFiles } from "./fake-files.ts";
 import { createFakeLogins, type FakeLogins } from "./fake-logins.ts";
 import { createModels } from "./fake-models.ts";
@@ -296,6 +297,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
       },
     },
     keys: createKeys(nowMs),
+    clients: createFakeClients(() => fake, nowMs),
     budgets: spend.budgets,
     ledger: spend.ledger,
     prices: spend.prices,
@@ -367,6 +369,7 @@ function createKeys(nowMs: () => number): Engine["keys"] {
       return { key, secret: secretOf(key) };
     },
     list: () => [...keys.values()],
+    use: (id) => (keys.get(id)?.revokedAtMs === null ? known(id) : null),
     async revoke(id) {
       const revoked = { ...known(id), revokedAtMs: nowMs() };
       keys.set(id, revoked);

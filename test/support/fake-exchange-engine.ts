@@ -15,6 +15,7 @@ import type { AuditDesk } from "../../src/pool/audit-book.ts";
 import type { BackgroundDesk } from "../../src/pool/background-desk.ts";
 import type { BudgetDesk } from "../../src/pool/budget-desk.ts";
 import type { CatalogueAnswer, CatalogueDesk } from "../../src/pool/catalogue.ts";
+import type { ClientDesk } from "../../src/pool/client-desk.ts";
 import type {
   AccountDesk,
   Engine,
@@ -88,6 +89,7 @@ export function createFakeEngine(): FakeEngine {
         list: () => [key],
         verify: (text: string) => (parseClientKey(text) !== null && text === CLIENT_KEY ? key : null),
       }),
+      clients: only<ClientDesk>({ admit: () => null }),
       settings: only<SettingDesk>({}),
       audit: only<AuditDesk>({}),
       background: only<BackgroundDesk>({}),

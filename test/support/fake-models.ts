@@ -36,6 +36,7 @@ export function createModels(nowMs: () => number, accounts: () => readonly Accou
       return found;
     },
     aliases: () => [...aliases.values()],
+    known: models,
     async view() {
       return {
         models: models(),
