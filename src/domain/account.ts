@@ -123,6 +123,11 @@ export function exchangesInLastWeek(account: Account, nowMs: number): number {
   return sum;
 }
 
+/** When the next UTC day begins. */
+export function nextDayMs(nowMs: number): number {
+  return (Math.floor(nowMs / DAY_MS) + 1) * DAY_MS;
+}
+
 /** The day table with one more exchange at `nowMs`. */
 export function countExchange(days: UseFacts["exchangesByDay"], nowMs: number): UseFacts["exchangesByDay"] {
   const today = Math.floor(nowMs / DAY_MS);

@@ -78,3 +78,33 @@ export function balancedValue(account: Account, model: string | null, nowMs: num
   const size = Math.sqrt(capacityOf(account.tier));
   return (account.orders.weight * size * pace * pace * short) / (1 + openLeases / size);
 }
+
+/** Computed ends are held to be this much earlier: a week in milliseconds has more digits than the last bit of a quotient is worth. */
+const ROUNDING_MS = 1;
+
+/**
+ * Until when, from `nowMs` on, the value of an account on which nothing is open stays below `value`, if none of its windows resets: time only
+ * brings their ends nearer, and the tightest window must come up to that pace first.
+ */
+export function reachesValueAtMs(account: Account, model: string | null, nowMs: number, value: number): number {
+  let tightest: Window | null = null;
+  let pace = Number.POSITIVE_INFINITY;
+  let short = 1;
+  for (const window of account.windows) {
+    if (!countsModel(window, model)) continue;
+    const left = leftOf(window, nowMs);
+    if (isShort(window)) short = Math.min(short, left);
+    else if (paceFrom(window, left, nowMs) < pace) {
+      pace = paceFrom(window, left, nowMs);
+      tightest = window;
+    }
+  }
+  // Short windows only: seldom, and not worth a second formula.
+  if (tightest === null) return account.windows.length === 0 ? Number.POSITIVE_INFINITY : nowMs;
+  const { resetsAtMs, lengthMinutes } = tightest;
+  if (resetsAtMs === null || lengthMinutes === null || resetsAtMs <= nowMs) return Number.POSITIVE_INFINITY;
+  const paceThen = Math.sqrt(value / (account.orders.weight * Math.sqrt(capacityOf(account.tier)) * short));
+  const rest = leftOf(tightest, nowMs) / paceThen;
+  if (!(rest >= SHORTEST_REST)) return Number.POSITIVE_INFINITY;
+  return resetsAtMs - rest * lengthMinutes * 60_000 - ROUNDING_MS;
+}

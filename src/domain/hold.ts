@@ -161,3 +161,17 @@ export function lastEndMs(holds: readonly Hold[]): number | null {
   }
   return last;
 }
+
+/** Until when, from `nowMs` on, nothing but rules, leases and somebody's order or answer can change what `holdsOn` says of this account. */
+export function sameHoldsUntilMs({ orders, cooldown, windows, unsupportedModels }: Account, nowMs: number): number {
+  let untilMs = Number.POSITIVE_INFINITY;
+  if (orders.pause !== null) untilMs = firstAfter(nowMs, orders.pause.untilMs, untilMs);
+  if (cooldown !== null) untilMs = firstAfter(nowMs, cooldown.untilMs, untilMs);
+  for (const window of windows) untilMs = firstAfter(nowMs, window.resetsAtMs, untilMs);
+  for (const refused of unsupportedModels) untilMs = firstAfter(nowMs, refused.untilMs, untilMs);
+  return untilMs;
+}
+
+function firstAfter(nowMs: number, endMs: number | null, firstMs: number): number {
+  return endMs !== null && endMs > nowMs && endMs < firstMs ? endMs : firstMs;
+}

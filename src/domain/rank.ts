@@ -4,36 +4,33 @@
  */
 import type { Account, AccountId } from "./account.ts";
 import type { Ask } from "./ask.ts";
-import { holdsOn, lastEndMs } from "./hold.ts";
 import { activePin, type Pin } from "./pin.ts";
 import type { DeferredAccount, HeldAccount, PassedOver, Plan } from "./plan.ts";
-import { isMeant, type RuleRef } from "./rule.ts";
-import { orderingOf, preferenceBy, type RuleSet, rulingOut } from "./rule-set.ts";
+import type { RuleRef } from "./rule.ts";
+import { type Standing, type Standings, standingOf } from "./standing.ts";
 import { STRATEGIES } from "./strategy.ts";
-import { deferringWindow } from "./threshold.ts";
-import { usedPercentNow, type Window } from "./window.ts";
 
 interface Candidate {
-  readonly account: Account;
+  readonly standing: Standing;
   /** The conversation lives there. */
   readonly isHome: boolean;
-  /** Little is left of it, and others are to be preferred. */
-  readonly isDeferred: boolean;
-  /** What rules say: smaller is better. */
-  readonly preference: number;
-  readonly score: number;
   /** What decides between equal scores. */
   readonly tie: number;
 }
 
 /**
  * The plan for `ask`. `limit` bounds how many of the usable accounts are put in order: an exchange tries only a few,
- * and ordering a thousand for it would be work thrown away. The first `limit` are the same whatever the limit is.
+ * and ordering a thousand for it would be work thrown away. The first `limit` are the same whatever the limit is, and so
+ * is the plan whatever `standings` remember: they only spare the looking.
  */
-export function rank(accounts: readonly Account[], ask: Ask, limit = Number.POSITIVE_INFINITY): Plan {
+export function rank(
+  accounts: readonly Account[],
+  ask: Ask,
+  limit = Number.POSITIVE_INFINITY,
+  standings: Standings | null = null,
+): Plan {
   const pin = activePin(ask.pin, ask.nowMs);
-  const strategy = STRATEGIES[ask.strategy];
-  const byList = strategy.ties === "list";
+  const byList = STRATEGIES[ask.strategy].ties === "list";
   const best: Candidate[] = [];
   const held: HeldAccount[] = [];
   const passedOver: PassedOver[] = [];
@@ -41,39 +38,30 @@ export function rank(accounts: readonly Account[], ask: Ask, limit = Number.POSI
   const moved: RuleRef[] = [];
   let usableCount = 0;
   let nextUsableAtMs: number | null = null;
-  const comesBackAt = (endMs: number | null) => {
-    if (endMs !== null && (nextUsableAtMs === null || endMs < nextUsableAtMs)) nextUsableAtMs = endMs;
-  };
+  standings?.open(accounts, ask, pin);
   for (let place = 0; place < accounts.length; place++) {
     const account = accounts[place]!;
-    const barrier = barrierFor(account, ask, pin);
-    const holds = holdsOn(account, ask);
-    if (holds.length > 0) {
-      held.push(barrier === null ? { accountId: account.id, holds } : { accountId: account.id, holds, isBarred: true });
-      comesBackAt(laterOf(lastEndMs(holds), barrier));
-    } else if (barrier !== null) {
-      passedOver.push(passing(account.id, barrier));
-      comesBackAt(barrier.untilMs);
-    } else if (ask.tried.has(account.id)) {
-      passedOver.push({ accountId: account.id, because: "tried" });
-    } else {
+    const standing = standings === null ? standingOf(account, ask, pin) : standings.at(place, account, ask, pin);
+    const { backAtMs } = standing;
+    if (backAtMs !== null && (nextUsableAtMs === null || backAtMs < nextUsableAtMs)) nextUsableAtMs = backAtMs;
+    if (standing.held !== null) held.push(standing.held);
+    else if (standing.passed !== null) passedOver.push(standing.passed);
+    else {
       usableCount++;
-      // A conversation stays at home to the end, and a pin leaves nobody to prefer.
-      const isHome = account.id === ask.affinity;
-      const scarce = pin !== null || isHome ? null : deferringWindow(account, ask);
-      if (scarce !== null) deferred.push(deferral(account, scarce, ask.nowMs));
-      const preference = ask.rules === null ? 0 : preferenceFor(account, ask, ask.rules, moved);
-      const tie = byList ? place : account.use.lastLeaseOrder;
-      insert(best, account, isHome, scarce !== null, preference, strategy.score(account, ask), tie, limit);
+      if (standing.deferred !== null) deferred.push(standing.deferred);
+      // One rule speaks of many, mostly one after the other.
+      const { ordering } = standing;
+      if (ordering !== null && ordering !== moved[moved.length - 1]) moved.push(ordering);
+      insert(best, standing, account.id === ask.affinity, byList ? place : account.use.lastLeaseOrder, limit);
     }
   }
-  const first = best[0]?.account.id ?? null;
+  const first = best[0]?.standing.account.id ?? null;
   return {
     atMs: ask.nowMs,
     strategy: ask.strategy,
     profile: ask.profile?.name ?? null,
     rules: ask.rules === null ? NO_RULES : rulesThatActed(held, passedOver, moved),
-    order: best.map((candidate) => candidate.account.id),
+    order: best.map(({ standing }) => standing.account.id),
     usableCount,
     held,
     passedOver,
@@ -81,6 +69,10 @@ export function rank(accounts: readonly Account[], ask: Ask, limit = Number.POSI
     nextUsableAtMs: usableCount > 0 ? null : nextUsableAtMs,
     reason: reasonOf(best, ask, pin, first),
   };
+}
+
+function isAlike(a: Candidate, b: Candidate): boolean {
+  return (a.standing.deferred === null) === (b.standing.deferred === null);
 }
 
 const NO_RULES: readonly RuleRef[] = Object.freeze([]);
@@ -91,44 +83,8 @@ function reasonOf(best: readonly Candidate[], ask: Ask, pin: Pin | null, first: 
   if (first === ask.affinity) return "affinity";
   const [a, b] = best;
   const isMoved =
-    a !== undefined && a.preference < (b?.preference ?? 0) && a.isDeferred === (b?.isDeferred ?? a.isDeferred);
+    a !== undefined && a.standing.preference < (b?.standing.preference ?? 0) && (b === undefined || isAlike(a, b));
   return isMoved ? "rule" : "strategy";
-}
-
-/** Why this ask may not take an account, whatever condition it is in, and until when; null = it may. */
-interface Barrier {
-  readonly because: Exclude<PassedOver["because"], "tried">;
-  /** null = no known end. */
-  readonly untilMs: number | null;
-  readonly rule: RuleRef | null;
-}
-
-const PINNED_ELSEWHERE: Barrier = { because: "pinned_elsewhere", untilMs: null, rule: null };
-const OUTSIDE_PROFILE: Barrier = { because: "outside_profile", untilMs: null, rule: null };
-
-/** A pin is a newer and plainer order than a rule, and overrides what rules would rather; whom a profile may use it does not widen. */
-function barrierFor(account: Account, ask: Ask, pin: Pin | null): Barrier | null {
-  if (pin !== null && pin.accountId !== account.id) return PINNED_ELSEWHERE;
-  const { profile, rules } = ask;
-  if (profile !== null && profile.accounts.length > 0 && !isMeant(profile.accounts, account)) return OUTSIDE_PROFILE;
-  if (rules === null || rules.onlys.length === 0 || pin !== null) return null;
-  const only = rulingOut(rules, account, ask);
-  return only === null ? null : { because: "ruled_out", untilMs: only.calendar(ask.nowMs).untilMs, rule: only.ref };
-}
-
-function passing(accountId: AccountId, { because, rule }: Barrier): PassedOver {
-  return rule === null ? { accountId, because } : { accountId, because, rule };
-}
-
-function laterOf(endMs: number | null, barrier: Barrier | null): number | null {
-  if (barrier === null || endMs === null) return endMs;
-  return barrier.untilMs === null ? null : Math.max(endMs, barrier.untilMs);
-}
-
-function preferenceFor(account: Account, ask: Ask, rules: RuleSet, moved: RuleRef[]): number {
-  const ordering = orderingOf(rules, account, ask);
-  if (ordering !== null) moved.push(ordering.ref);
-  return preferenceBy(rules, ordering);
 }
 
 function rulesThatActed(
@@ -143,32 +99,21 @@ function rulesThatActed(
   return [...acted].sort((a, b) => Number(a.profile !== null) - Number(b.profile !== null) || a.line - b.line);
 }
 
-function deferral(account: Account, window: Window, nowMs: number): DeferredAccount {
-  const { limit, lengthMinutes } = window;
-  return { accountId: account.id, limit, lengthMinutes, leftPercent: 100 - usedPercentNow(window, nowMs) };
-}
-
 /** Keeps `best` sorted and at most `limit` long. */
-function insert(
-  best: Candidate[],
-  account: Account,
-  isHome: boolean,
-  isDeferred: boolean,
-  preference: number,
-  score: number,
-  tie: number,
-  limit: number,
-): void {
+function insert(best: Candidate[], standing: Standing, isHome: boolean, tie: number, limit: number): void {
   // Most of a thousand end here, without an object made for them.
   const last = best.length >= limit ? best[best.length - 1]! : null;
   if (last !== null && !isHome) {
-    if (isDeferred && !last.isDeferred) return;
-    if (isDeferred === last.isDeferred) {
-      if (last.preference < preference) return;
-      if (last.preference === preference && last.score < score) return;
+    const isDeferred = standing.deferred !== null;
+    const isLastDeferred = last.standing.deferred !== null;
+    if (isDeferred && !isLastDeferred) return;
+    if (isDeferred === isLastDeferred) {
+      const { preference } = last.standing;
+      if (preference < standing.preference) return;
+      if (preference === standing.preference && last.standing.score < standing.score) return;
     }
   }
-  const candidate: Candidate = { account, isHome, isDeferred, preference, score, tie };
+  const candidate: Candidate = { standing, isHome, tie };
   if (last !== null && comesBefore(last, candidate)) return;
   let low = 0;
   let high = best.length;
@@ -181,10 +126,11 @@ function insert(
   if (best.length > limit) best.pop();
 }
 
-function comesBefore(a: Candidate, b: Candidate): boolean {
-  if (a.isHome !== b.isHome) return a.isHome;
-  if (a.isDeferred !== b.isDeferred) return b.isDeferred;
+function comesBefore(one: Candidate, other: Candidate): boolean {
+  if (one.isHome !== other.isHome) return one.isHome;
+  const [a, b] = [one.standing, other.standing];
+  if ((a.deferred === null) !== (b.deferred === null)) return a.deferred === null;
   if (a.preference !== b.preference) return a.preference < b.preference;
   if (a.score !== b.score) return a.score < b.score;
-  return a.tie !== b.tie ? a.tie < b.tie : a.account.id < b.account.id;
+  return one.tie !== other.tie ? one.tie < other.tie : a.account.id < b.account.id;
 }

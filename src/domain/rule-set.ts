@@ -95,3 +95,11 @@ export function preferenceBy(rules: RuleSet, ordering: RuleSet["orderings"][numb
   if (ordering === null) return 0;
   return ordering.rule.verb === "avoid" ? 1 : rules.orderings.indexOf(ordering) - rules.orderings.length;
 }
+
+/** Until when no calendar of these rules changes what it says. */
+export function sameRulesUntilMs({ keeps, offs, onlys, orderings }: RuleSet, nowMs: number): number {
+  let firstMs = Number.POSITIVE_INFINITY;
+  for (const list of [keeps, offs, onlys, orderings])
+    for (const { calendar } of list) firstMs = Math.min(firstMs, calendar(nowMs).untilMs ?? firstMs);
+  return firstMs;
+}

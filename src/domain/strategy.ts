@@ -2,8 +2,8 @@
  * Strategies: named orderings of usable accounts. One table; each entry is a pure comparison and its promise.
  * A new strategy is an entry here, its property in test/domain/strategy.test.ts, and a value in proto/rotor/v1/pool.proto.
  */
-import { type Account, type AccountId, exchangesInLastWeek } from "./account.ts";
-import { balancedValue } from "./balanced.ts";
+import { type Account, type AccountId, exchangesInLastWeek, nextDayMs } from "./account.ts";
+import { balancedValue, reachesValueAtMs } from "./balanced.ts";
 import { dueTurn } from "./turn.ts";
 import { countsModel, usedPercentNow, type Window } from "./window.ts";
 
@@ -36,6 +36,11 @@ export interface Strategy {
   readonly promise: string;
   /** Smaller is better. */
   readonly score: (account: Account, context: StrategyContext) => number;
+  /**
+   * Until when the score stays what it is, while the account stays the same, none of its windows resets and nothing is open on it.
+   * Earlier than that is no fault: the score is then asked for again.
+   */
+  readonly sameUntilMs: (account: Account, context: StrategyContext, score: number) => number;
   /** Equal scores: by least recent lease, or by the place in the list of accounts. The id breaks what is then still equal. */
   readonly ties: "least-recent" | "list";
 }
@@ -74,42 +79,57 @@ function bindingResetMs(account: Account, context: StrategyContext): number {
   return binding.lengthMinutes === null ? Number.POSITIVE_INFINITY : context.nowMs + binding.lengthMinutes * 60_000;
 }
 
+const FOR_GOOD = () => Number.POSITIVE_INFINITY;
+/** It hangs on the ask itself. */
+const NOT_A_MOMENT = () => 0;
+
 export const STRATEGIES: Readonly<Record<StrategyName, Strategy>> = {
   balanced: {
     promise: "spends first what would expire unused, scaled by what each plan allows; equal accounts take turns",
     score: (account, { model, nowMs, openLeases }) =>
       -Math.round(Math.log(balancedValue(account, model, nowMs, openLeases.get(account.id) ?? 0)) / ALIKE),
+    // Time only adds to it; the next step up is half a step above the middle of this one.
+    sameUntilMs: (account, { model, nowMs }, score) =>
+      reachesValueAtMs(account, model, nowMs, Math.exp((0.5 - score) * ALIKE)),
     ties: "least-recent",
   },
   "round-robin": {
     promise: "the account that was leased least recently is next; nobody is passed over twice",
     score: (account) => account.use.lastLeaseOrder,
+    sameUntilMs: FOR_GOOD,
     ties: "least-recent",
   },
   "least-used": {
     promise: "the account with the fewest exchanges in the last 7 days is next",
     score: (account, context) => exchangesInLastWeek(account, context.nowMs),
+    sameUntilMs: (_account, { nowMs }) => nextDayMs(nowMs),
     ties: "least-recent",
   },
   random: {
     promise: "every usable account is equally likely, each time anew",
     score: (account, context) => draw(account.id, context.dice),
+    sameUntilMs: NOT_A_MOMENT,
     ties: "least-recent",
   },
   "weighted-round-robin": {
     promise: "accounts take turns by their weights, evenly mixed; who was away is not made up for",
     score: dueTurn,
+    sameUntilMs: FOR_GOOD,
     ties: "least-recent",
   },
   "drain-first": {
     promise:
       "the account with the highest priority until it is used up, then the next; equal ones in the order of the list",
     score: (account) => -account.orders.priority,
+    sameUntilMs: FOR_GOOD,
     ties: "list",
   },
   "reset-soonest": {
     promise: "of the accounts with something left, the one whose tightest window starts again soonest",
     score: bindingResetMs,
+    // A window that has not begun would begin at each ask anew.
+    sameUntilMs: (account, context) =>
+      (bindingWindow(account, context)?.resetsAtMs ?? context.nowMs + 1) <= context.nowMs ? NOT_A_MOMENT() : FOR_GOOD(),
     ties: "least-recent",
   },
 };

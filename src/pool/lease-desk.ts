@@ -8,6 +8,7 @@ import type { Ask } from "../domain/ask.ts";
 import type { Plan } from "../domain/plan.ts";
 import { rank } from "../domain/rank.ts";
 import type { Settings } from "../domain/setting.ts";
+import { Standings } from "../domain/standing.ts";
 import { presentTurn } from "../domain/turn.ts";
 import type { Keeper } from "./keeper.ts";
 import type { ReadyProfile, Rulebook } from "./rulebook.ts";
@@ -49,6 +50,7 @@ export function createLeaseDesk(deps: {
   const { keeper, clock, dice } = deps;
   const openLeases = new Map<AccountId, number>();
   const waiters = new Set<() => void>();
+  const standings = new Standings();
   let total = 0;
   let last: AccountId | null = null;
   let present = presentTurn(keeper.accounts());
@@ -74,7 +76,7 @@ export function createLeaseDesk(deps: {
       thresholds: deps.settings(),
       dice: dice.fraction(),
     }),
-    plan: (ask, limit) => rank(keeper.accounts(), ask, limit),
+    plan: (ask, limit) => rank(keeper.accounts(), ask, limit, standings),
     take(accountId, isTurn) {
       openLeases.set(accountId, (openLeases.get(accountId) ?? 0) + 1);
       total++;
