@@ -30,13 +30,15 @@ export interface Finding {
   readonly message: string;
   /** The command that mends it; null when there is nothing to mend. */
   readonly hint: string | null;
+  /** When it ends by itself; absent or null = it does not, or nobody knows. */
+  readonly endsAtMs?: number | null;
 }
 
 export interface DaemonFacts {
   /** Cheap; called on every request. */
   snapshot(): DaemonSnapshot;
-  /** Changes nothing and sends nothing upstream. */
-  diagnose(): Promise<readonly Finding[]>;
+  /** Changes nothing and asks nobody anything; `offline`: opens no connection either. */
+  diagnose(options: { readonly offline: boolean }): Promise<readonly Finding[]>;
   /** Begins the stop and returns at once: the answer to the caller goes out while the doors drain. */
   stop(): void;
   /** Calls `onChange` after every change of state until the returned function is called. */

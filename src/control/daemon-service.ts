@@ -60,11 +60,11 @@ export function createDaemonService(deps: DaemonServiceDeps): ServiceImpl<typeof
         counters: countersMessage(engine.counters()),
       };
     },
-    async runDiagnostics() {
-      const findings = await facts.diagnose();
+    async runDiagnostics({ offline }) {
+      const findings = await facts.diagnose({ offline });
       return {
-        findings: findings.map(({ check, level, message, hint }) => {
-          return { check, level: LEVELS[level], message, hint: hint ?? "" };
+        findings: findings.map(({ check, level, message, hint, endsAtMs = null }) => {
+          return { check, level: LEVELS[level], message, hint: hint ?? "", endTime: instant(endsAtMs) };
         }),
       };
     },
@@ -102,5 +102,6 @@ function countersMessage(counters: Counters): MessageInitShape<typeof CountersSc
     refreshes: int64(counters.refreshes),
     refreshFailures: int64(counters.refreshFailures),
     clientsGone: int64(counters.clientsGone),
+    probes: int64(counters.probes),
   };
 }

@@ -1,5 +1,6 @@
 /**
- * What `rotor doctor` asks the daemon: store, files, listeners, settings, accounts. Changes nothing and sends nothing upstream.
+ * What `rotor doctor` asks the daemon: store, files, listeners, settings; accounts and the machine are in files of their own. Changes nothing
+ * and asks nobody anything.
  */
 import { statSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
@@ -10,12 +11,16 @@ import type { Finding } from "../control/daemon-facts.ts";
 import type { Engine } from "../pool/engine.ts";
 import { listBackups, looseBackups, orphanedDrafts } from "../store/backup-folder.ts";
 import type { SealKeeper } from "../store/seal-keeper.ts";
+import { accountFindings } from "./diagnose-accounts.ts";
+import { clockFinding, diskFinding, reachFindings } from "./diagnose-host.ts";
 import { sealFindings } from "./diagnose-seal.ts";
 import type { EngineRoom } from "./engine-room.ts";
 import { error, ok, warning } from "./finding.ts";
 import { isBackupOverdue } from "./mend.ts";
 
 export interface DiagnoseInput {
+  /** Opens no connection and resolves no name. */
+  readonly offline: boolean;
   readonly engine: Engine | null;
   /** null while no store can be read. */
   readonly seal: SealKeeper | null;
@@ -34,17 +39,19 @@ export async function diagnose(input: DiagnoseInput): Promise<readonly Finding[]
   const findings: Finding[] = [
     stateFinding(input),
     ...fileFindings(input.paths),
+    ok("files.lock", `${input.paths.lockFile} is held by this daemon alone`),
     proxyFinding(input),
-    clockFinding(input.clock),
+    clockFinding(input.clock, input.room.upstreamClock()),
+    ...diskFinding(input.paths),
     ...backupFindings(input),
   ];
+  if (!input.offline) findings.push(...(await reachFindings(input.config, input.clock)));
   if (input.seal !== null) findings.push(...(await sealFindings(input.seal, input.paths)));
   if (input.engine !== null)
     findings.push(
       ...(await storeFindings(input.engine)),
       ...settingFindings(input.engine),
-      ...accountFindings(input.engine),
-      ...loginFileFindings(input.engine),
+      ...accountFindings(input.engine, input.clock.nowMs()),
     );
   return findings;
 }
@@ -115,14 +122,6 @@ function proxyFinding({ proxyUrl, config }: DiagnoseInput): Finding {
   );
 }
 
-/** Logins are judged by their expiry; before this product existed no clock can be right. */
-const EARLIEST_SANE_MS = Date.UTC(2026, 0, 1);
-
-function clockFinding(clock: Clock): Finding {
-  if (clock.nowMs() >= EARLIEST_SANE_MS) return ok("host.clock", "the clock is plausible");
-  return error("host.clock", "the clock is years behind: logins would look fresh that are not", "set the clock");
-}
-
 async function storeFindings(engine: Engine): Promise<Finding[]> {
   try {
     const check = await engine.checkStore();
@@ -144,37 +143,4 @@ function settingFindings(engine: Engine): Finding[] {
   const problems = engine.settings.problems();
   if (problems.length === 0) return [ok("settings", "every setting can be read")];
   return problems.map((problem) => warning("settings", problem, "rotor setting list"));
-}
-
-/** Files in which other programs keep their logins. */
-function loginFileFindings(engine: Engine): Finding[] {
-  const findings = engine.files.list().map(({ path, state, reason, accountId, notice }): Finding => {
-    const alias = (accountId === null ? null : engine.accounts.get(accountId))?.alias ?? "an account";
-    const sync = `rotor account sync '${path}'`;
-    if (notice === "two_owners")
-      return warning("files.login", `${alias}: Rotor and the program that uses ${path} both renew its login`, sync);
-    if (notice === "offered") return warning("files.login", `${path} holds a login that is not here`, sync);
-    if (state === "broken" || state === "refused")
-      return warning("files.login", `${path}: ${reason}`, "rotor file list");
-    return ok("files.login", state === "login" ? `${path} holds the login of ${alias}` : `${path}: ${reason}`);
-  });
-  const late = engine.accounts.list().filter((account) => account.cooldown?.reason === "owner_must_refresh");
-  for (const { alias } of late) {
-    const message = `${alias}: its access token has ended, and the program that renews this login has not done so yet`;
-    findings.push(warning("accounts.owner", message, `rotor account take ${alias}`));
-  }
-  return findings;
-}
-
-function accountFindings(engine: Engine): Finding[] {
-  const accounts = engine.accounts.list();
-  if (accounts.length === 0) return [warning("accounts", "there are no accounts yet", "rotor login")];
-  const findings = accounts
-    .filter((account) => account.login.kind === "needs_login")
-    .map((account) =>
-      warning("accounts.login", `${account.alias} needs a login`, `rotor account relogin ${account.alias}`),
-    );
-  const { usableCount } = engine.selection.view();
-  const summary = `${usableCount} of ${accounts.length} accounts usable now`;
-  return [...findings, usableCount > 0 ? ok("accounts", summary) : warning("accounts", summary, "rotor pool explain")];
 }

@@ -18,6 +18,7 @@ import { isShut, openSqliteStore, type SealedStore } from "../store/sqlite-store
 import { createUpstream } from "../upstream/codex-client.ts";
 import { createIssuer } from "../upstream/oauth-issuer.ts";
 import { CALLBACK_PORTS, createLoginIssuer } from "../upstream/oauth-login.ts";
+import { type ClockReading, createUpstreamClock, type UpstreamClock } from "../upstream/upstream-clock.ts";
 import { createCallbackDoor } from "./callback-door.ts";
 import { createLoginFilePort } from "./login-file-port.ts";
 import type { StoreCare } from "./store-care.ts";
@@ -54,6 +55,7 @@ export class EngineRoom {
   #store: SealedStore | null = null;
   /** Its kept connections are let go with the engine that used them. */
   #upstream: ReturnType<typeof createUpstream> | null = null;
+  readonly #upstreamClock: UpstreamClock;
   #engine: RunningEngine | null = null;
   /** Closed by a lock; what was still being answered then is written down when it has ended. */
   #locked: RunningEngine | null = null;
@@ -63,6 +65,7 @@ export class EngineRoom {
 
   constructor(options: EngineRoomOptions) {
     this.#options = options;
+    this.#upstreamClock = createUpstreamClock(options.clock);
   }
 
   /** Whatever there is, also outside `ready`. */
@@ -72,6 +75,11 @@ export class EngineRoom {
 
   readyEngine(): RunningEngine | null {
     return this.#condition.state === "ready" ? this.#engine : null;
+  }
+
+  /** What upstream's answers said of the time; null while none has come. */
+  upstreamClock(): ClockReading | null {
+    return this.#upstreamClock.reading();
   }
 
   condition(): RoomCondition {
@@ -202,7 +210,7 @@ export class EngineRoom {
     await proveSeal(store);
     const { issuer, clientId, baseUrl, client } = config.upstream;
     this.#upstream?.close();
-    this.#upstream = createUpstream({ baseUrl, client, clock, dice, log });
+    this.#upstream = createUpstream({ baseUrl, client, clock, dice, log, onAnswer: this.#upstreamClock.note });
     this.#engine = await createEngine({
       store,
       upstream: this.#upstream,

@@ -237,10 +237,11 @@ class DaemonState implements DaemonFacts {
     return problem === null ? words : [...words, `the daily backup failed: ${problem.message}`];
   }
 
-  diagnose() {
+  diagnose({ offline }: { readonly offline: boolean }) {
     const { paths, config, clock } = this.#options;
     const { state: name, reason } = this.#room.condition();
     return diagnose({
+      offline,
       engine: this.#room.engine,
       seal: this.#room.seal(),
       state: { name, reason },

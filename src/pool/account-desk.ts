@@ -11,7 +11,7 @@ import type { IntakeDeps } from "./account-intake.ts";
 import type { AffinityTable } from "./affinity-table.ts";
 import type { AccountDesk } from "./engine.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
-import { probeQueue, refreshQueue } from "./login-queue.ts";
+import { type ProbeDeps, probeQueue, refreshQueue } from "./login-queue.ts";
 import type { ModelProbeDeps } from "./model-probe.ts";
 import type { RedeemDesk } from "./redeem-desk.ts";
 import type { UsageReader } from "./usage-reader.ts";
@@ -22,7 +22,8 @@ interface AccountDeskDeps extends IntakeDeps {
   readonly issuer: Issuer;
   readonly log: Log;
   /** Asks upstream of one account. */
-  readonly asking: { readonly reader: UsageReader; readonly redeems: RedeemDesk } & ModelProbeDeps;
+  readonly asking: { readonly reader: UsageReader; readonly redeems: RedeemDesk } & ModelProbeDeps &
+    Pick<ProbeDeps, "counters">;
 }
 
 export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {

@@ -93,7 +93,7 @@ export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
   const spending = await createSpending({ ...deps, stored, scheduler, settings, audit });
   const workspaces = createWorkspaceReader({ ...intake, upstream, settings, clock });
   const logins = createLoginDesk({ ...deps, ...intake, workspaces, scheduler });
-  const counters = { exchanges: 0, served: 0, failovers: 0, clientsGone: 0 };
+  const counters = { exchanges: 0, served: 0, failovers: 0, clientsGone: 0, probes: 0 };
   const pacer = createResendPacer();
   const shared = { ...intake, leases, upstream, settings, log };
   const { shelf, catalogue } = createModelRoom(stored, shared);
@@ -110,7 +110,7 @@ export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
   const poller = createUsagePoller({ keeper, reader: passing, settings, clock, scheduler, dice, log });
   const redeems = createRedeemDesk({ ...exchangeDeps, store, audit, reader });
   const exchanges: ExchangeDesk = { run, open: book.open, list: book.list, get: book.get, watch: book.watch };
-  const asking = { reader, redeems, exchanges, catalogue, holdsOn: selection.holdsOn };
+  const asking = { reader, redeems, exchanges, catalogue, counters, holdsOn: selection.holdsOn };
   const desk = createAccountDesk({ ...intake, issuer: deps.issuer, leases, affinity, log, asking });
   const background = createBackgroundDesk({ clock, dice, scheduler, settings, log });
   await credentials.start();

@@ -280,4 +280,6 @@ export interface Counters {
   readonly refreshes: number;
   readonly refreshFailures: number;
   readonly clientsGone: number;
+  /** Logins that somebody had tried out. */
+  readonly probes: number;
 }

@@ -16,6 +16,7 @@ type QueueDeps = Pick<IntakeDeps, "keeper" | "credentials" | "clock" | "audit">;
 
 export interface ProbeDeps extends QueueDeps, ModelProbeDeps {
   readonly reader: UsageReader;
+  readonly counters: { probes: number };
 }
 
 /** Enough to hide one slow answer; the issuer sees no burst. */
@@ -42,6 +43,7 @@ export function probeQueue(deps: ProbeDeps, ids: readonly AccountId[], options: 
   const { ask } = options;
   if (ask !== null) checkModelWish(ask);
   const work: Task["work"] = async (account) => {
+    deps.counters.probes++;
     const login = await probeLogin(deps, account);
     if (login.state === "failed") return login;
     const usage = await reader.read(account.id, new AbortController().signal);

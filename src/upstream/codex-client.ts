@@ -35,6 +35,8 @@ export interface UpstreamOptions {
   readonly log: Log;
   /** What clients without a name of their own are announced as. */
   readonly self?: SelfDescription;
+  /** Told the headers of every answer over HTTP, as they came. */
+  readonly onAnswer?: (headers: HeaderList) => void;
 }
 
 type Attempted = FailedAttempt | OpenedAttempt;
@@ -60,6 +62,7 @@ class CodexClient {
   readonly #dice: Dice;
   readonly #log: Log;
   readonly #self: SelfDescription;
+  readonly #onAnswer: UpstreamOptions["onAnswer"];
 
   constructor(options: UpstreamOptions, http: HttpClient, sockets: SocketTransport | null) {
     this.#http = http;
@@ -68,6 +71,7 @@ class CodexClient {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#self = options.self ?? DEFAULT_SELF;
+    this.#onAnswer = options.onAnswer;
   }
 
   async attempt(request: AttemptRequest): Promise<Attempted> {
@@ -108,11 +112,13 @@ class CodexClient {
       : await this.#sendByHttp(request, headers, guard);
   }
 
-  #sendByHttp(request: AttemptRequest, headers: HeaderList, guard: AttemptGuard): Promise<HttpAnswer> {
+  async #sendByHttp(request: AttemptRequest, headers: HeaderList, guard: AttemptGuard): Promise<HttpAnswer> {
     const { method, path, body, timeouts } = request;
     const call = this.#http.send({ method, path, headers, body, connectMs: timeouts.connectMs });
     guard.watch(call);
-    return call.answer;
+    const answer = await call.answer;
+    this.#onAnswer?.(answer.headers);
+    return answer;
   }
 
   async #stream(

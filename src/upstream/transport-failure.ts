@@ -39,6 +39,11 @@ export function outcomeOfThrown(thrown: unknown): Outcome {
   return { kind: "upstream_failed", status: null, message: sentence(code), retryAtMs: null };
 }
 
+/** The same in words alone, for a connection that nothing was to be sent on. */
+export function connectionFailure(thrown: unknown): string {
+  return sentence(codeOf(thrown));
+}
+
 export function codeOf(thrown: unknown): string | null {
   const code = (thrown as { code?: unknown } | null)?.code;
   return typeof code === "string" && /^[A-Za-z0-9_]{1,60}$/.test(code) ? code : null;

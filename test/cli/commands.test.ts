@@ -318,10 +318,10 @@ test("versions that differ are said, on stderr, and nothing is stopped by it", a
 
 test("doctor joins the daemon's findings with its own and fails when something is bad", async () => {
   const { out, exit } = await desk.run("doctor");
-  expect(out).toContain("ok    store.integrity: the store is sound");
-  expect(out).toContain("look  files.mode: others may read the log\n      try: chmod 600 rotor.log");
+  expect(out).toContain("  ✓ the store is sound");
+  expect(out).toContain("  ! others may read the log\n    try: chmod 600 rotor.log");
   // Nothing listens on the proxy address that the door names.
-  expect(out).toContain("bad   proxy.answers:");
+  expect(out).toContain("  ✗ http://127.0.0.1:4747 cannot be reached");
   expect(exit).toBe(1);
   const findings = json((await desk.run("doctor", "--json")).out).findings as { check: string; level: string }[];
   expect(findings.find((finding) => finding.check === "config.readable")?.level).toBe("FINDING_LEVEL_OK");
@@ -331,7 +331,7 @@ test("a broken config is a finding, and commands that read it name the line", as
   const env = { ROTOR_CONFIG: join(desk.home, "config.toml") };
   writeFileSync(env.ROTOR_CONFIG, "[proxy]\nprot = 1\n");
   const { out } = await desk.runWith({ env }, "doctor");
-  expect(out).toContain("bad   config.readable:");
+  expect(out).toContain("line 2: unknown key proxy.prot");
   const { err, exit } = await desk.runWith({ env }, "import");
   expect(exit).toBe(2);
   expect(err).toContain("line 2: unknown key proxy.prot");

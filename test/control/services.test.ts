@@ -402,6 +402,7 @@ test("the daemon: facts, status, findings", async () => {
     refreshes: 3n,
     refreshFailures: 1n,
     clientsGone: 1n,
+    probes: 4n,
   });
   expect((await daemon.runDiagnostics({})).findings).toMatchObject([
     { check: "store.integrity", level: FindingLevel.OK, message: "the store is sound", hint: "" },

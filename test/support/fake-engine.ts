@@ -118,7 +118,15 @@ export function exchangeOf(number: number, changes: Partial<Exchange> = {}): Exc
   };
 }
 
-const COUNTERS: Counters = { exchanges: 7, served: 6, failovers: 2, refreshes: 3, refreshFailures: 1, clientsGone: 1 };
+const COUNTERS: Counters = {
+  exchanges: 7,
+  served: 6,
+  failovers: 2,
+  refreshes: 3,
+  refreshFailures: 1,
+  clientsGone: 1,
+  probes: 4,
+};
 
 export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEngine {
   const nowMs = options.nowMs ?? (() => T0);

@@ -3,43 +3,50 @@
  */
 import { create } from "@bufbuild/protobuf";
 import { AppError } from "../../base/errors.ts";
+import { MendStepSchema } from "../../gen/rotor/v1/backup_service_pb.ts";
 import { FindingLevel, FindingSchema, RunDiagnosticsResponseSchema } from "../../gen/rotor/v1/daemon_service_pb.ts";
-import type { Command, Context } from "../command.ts";
-import { checksWithDaemon, checksWithoutDaemon, type OwnFinding } from "../doctor-checks.ts";
-import { mend } from "../doctor-mend.ts";
+import type { Command, Context, Input } from "../command.ts";
+import { error, GROUPS, groupOf, type OwnFinding } from "../doctor/finding.ts";
+import { checksWithoutDaemon, checkVersion } from "../doctor/install-checks.ts";
+import { type Mended, mend } from "../doctor/mend.ts";
+import { checkProxy } from "../doctor/proxy-checks.ts";
+import { report } from "../doctor/report.ts";
 import { failureOf } from "../failure.ts";
 import { printable } from "../print.ts";
-import { wrapText } from "../table.ts";
+import { notFound } from "../resolve.ts";
+
+const GROUP_NAMES = GROUPS.map(({ name }) => name);
 
 export const doctorCommands: readonly Command[] = [
   {
     path: ["doctor"],
     summary: "check this installation and say what to mend",
     details: [
-      "Changes nothing and sends nothing upstream. Exit code 1 when something does not work.",
+      "Changes nothing and spends nothing. Upstream and issuer are connected to, without a token and without a request; --offline leaves that out. Exit code 1 when something does not work.",
       "--fix mends what can be mended without losing anything: leftovers of dead processes, modes that let others in, missing folders, an overdue backup, a damaged store. It also takes the words about a recovered store as read.",
     ],
     options: [
       { name: "fix", about: "mend what can be mended, and say what was done" },
       { name: "dry-run", about: "with --fix: say what would be done" },
+      { name: "only", value: "GROUP", about: `one group: ${GROUP_NAMES.join(", ")}`, completes: GROUP_NAMES },
+      { name: "offline", about: "connect to nobody beyond this machine" },
     ],
+    examples: ["rotor doctor --fix --dry-run", "rotor doctor --only accounts", "rotor doctor --json > report.json"],
     starts: true,
     async run(context, input) {
       const { print } = context;
+      const only = groupOrder(input);
       if (input.has("dry-run") && !input.has("fix"))
         throw new AppError("bad_usage", "--dry-run goes with --fix", { hint: "rotor help doctor" });
-      const steps = input.has("fix") ? await mend(context, input.has("dry-run")) : [];
-      for (const { message, done } of steps) {
-        if (input.has("dry-run")) print.note(`would: ${printable(message)}`);
-        else print.note(`${done ? "mended" : "not mended"}: ${printable(message)}`);
-      }
-      if (input.has("fix") && steps.length === 0) print.note("there is nothing to mend");
-      const findings = await diagnose(context);
+      const isRehearsal = input.has("dry-run");
+      const mended = input.has("fix") ? await mendAll(context, isRehearsal) : [];
+      // A rehearsal touches no network.
+      const all = await diagnose(context, { offline: input.has("offline") || isRehearsal });
+      const findings = only === null ? all : all.filter(({ check }) => groupOf(check) === only);
       const failed = findings.some((finding) => finding.level === FindingLevel.ERROR);
       const response = create(RunDiagnosticsResponseSchema, {
-        findings: findings.map(({ check, level, message, hint }) =>
-          create(FindingSchema, { check, level, message, hint }),
-        ),
+        findings: findings.map((finding) => create(FindingSchema, finding)),
+        mended: mended.map((step) => create(MendStepSchema, step)),
       });
       if (!print.asJson(RunDiagnosticsResponseSchema, response)) report(context, findings);
       return failed ? 1 : 0;
@@ -47,39 +54,35 @@ export const doctorCommands: readonly Command[] = [
   },
 ];
 
-async function diagnose(context: Context): Promise<OwnFinding[]> {
-  const own = checksWithoutDaemon(context.paths, context.io);
+function groupOrder(input: Input): string | null {
+  const only = input.value("only");
+  if (only === null || GROUP_NAMES.includes(only)) return only;
+  throw new AppError("bad_usage", notFound("group", only, GROUP_NAMES), { hint: "rotor help doctor" });
+}
+
+async function mendAll(context: Context, isRehearsal: boolean): Promise<readonly Mended[]> {
+  const { print } = context;
+  const steps = await mend(context, isRehearsal);
+  for (const { message, done } of steps) {
+    if (isRehearsal) print.note(`would: ${printable(message)}`);
+    else print.note(`${done ? "mended" : "not mended"}: ${printable(message)}`);
+  }
+  if (steps.length === 0) print.note("there is nothing to mend");
+  return steps;
+}
+
+async function diagnose(context: Context, options: { readonly offline: boolean }): Promise<OwnFinding[]> {
+  const { io, paths } = context;
+  const own = checksWithoutDaemon(paths, io);
   try {
-    const link = await context.daemon();
-    own.push(...(await checksWithDaemon(link.daemon, context.io)));
-    const { findings: theirs } = await link.daemons.runDiagnostics({});
+    const { daemon, daemons } = await context.daemon();
+    own.push(checkVersion(daemon, io), ...(await checkProxy(io, daemon.proxyUrl)));
+    const { findings: theirs } = await daemons.runDiagnostics(options);
     // Where both looked at the same thing, whoever works with it knows better.
     const asked = new Set(theirs.map((finding) => finding.check));
     return [...own.filter((finding) => !asked.has(finding.check)), ...theirs];
   } catch (thrown) {
     const { message, hint } = failureOf(thrown);
-    return [...own, { check: "daemon.reachable", level: FindingLevel.ERROR, message, hint: hint ?? "" }];
+    return [...own, error("daemon.reachable", message, hint ?? "")];
   }
-}
-
-function report({ print }: Context, findings: readonly OwnFinding[]): void {
-  const { style } = print;
-  const marks: Readonly<Record<FindingLevel, string>> = {
-    [FindingLevel.UNSPECIFIED]: "?   ",
-    [FindingLevel.OK]: style.good("ok  "),
-    [FindingLevel.WARNING]: style.warn("look"),
-    [FindingLevel.ERROR]: style.bad("bad "),
-  };
-  for (const { check, level, message, hint } of findings) {
-    const text = `${check}: ${printable(message)}`;
-    const lines = print.columns === null ? [text] : wrapText(text, print.columns - 6);
-    lines.forEach((line, i) => {
-      print.line(`${i === 0 ? marks[level] : "    "}  ${line}`);
-    });
-    if (hint !== "" && level !== FindingLevel.OK) print.line(`      try: ${printable(hint)}`);
-  }
-  const count = (level: FindingLevel) => findings.filter((finding) => finding.level === level).length;
-  print.note(
-    `${count(FindingLevel.ERROR)} bad, ${count(FindingLevel.WARNING)} to look at, ${count(FindingLevel.OK)} ok`,
-  );
 }

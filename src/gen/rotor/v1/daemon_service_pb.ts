@@ -8,6 +8,8 @@ import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Account } from "./account_pb.ts";
 import { file_rotor_v1_account } from "./account_pb.ts";
+import type { MendStep } from "./backup_service_pb.ts";
+import { file_rotor_v1_backup_service } from "./backup_service_pb.ts";
 import type { Exchange } from "./exchange_pb.ts";
 import { file_rotor_v1_exchange } from "./exchange_pb.ts";
 import { file_rotor_v1_exposure } from "./exposure_pb.ts";
@@ -19,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/daemon_service.proto.
  */
 export const file_rotor_v1_daemon_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1yb3Rvci92MS9kYWVtb25fc2VydmljZS5wcm90bxIIcm90b3IudjEiqgIKBkRhZW1vbhIPCgd2ZXJzaW9uGAEgASgJEgsKA3BpZBgCIAEoAxIkCgVzdGF0ZRgDIAEoDjIVLnJvdG9yLnYxLkRhZW1vblN0YXRlEhQKDHN0YXRlX3JlYXNvbhgEIAEoCRIuCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwcm94eV91cmwYBiABKAkSEwoLc29ja2V0X3BhdGgYByABKAkSEAoIZGF0YV9kaXIYCCABKAkSEwoLY29uZmlnX2ZpbGUYCSABKAkSEAoIbG9nX2ZpbGUYCiABKAkSFAoMdXBzdHJlYW1fdXJsGAsgASgJEg4KBmlzc3VlchgMIAEoCRIPCgdub3RpY2VzGA0gAygJIoMBCghDb3VudGVycxIRCglleGNoYW5nZXMYASABKAMSDgoGc2VydmVkGAIgASgDEhEKCWZhaWxvdmVycxgDIAEoAxIRCglyZWZyZXNoZXMYBCABKAMSGAoQcmVmcmVzaF9mYWlsdXJlcxgFIAEoAxIUCgxjbGllbnRzX2dvbmUYBiABKAMiXgoHRmluZGluZxINCgVjaGVjaxgBIAEoCRIlCgVsZXZlbBgCIAEoDjIWLnJvdG9yLnYxLkZpbmRpbmdMZXZlbBIPCgdtZXNzYWdlGAMgASgJEgwKBGhpbnQYBCABKAkiEgoQR2V0RGFlbW9uUmVxdWVzdCI1ChFHZXREYWVtb25SZXNwb25zZRIgCgZkYWVtb24YASABKAsyEC5yb3Rvci52MS5EYWVtb24iEgoQR2V0U3RhdHVzUmVxdWVzdCLMAQoRR2V0U3RhdHVzUmVzcG9uc2USIAoGZGFlbW9uGAEgASgLMhAucm90b3IudjEuRGFlbW9uEhwKBHBvb2wYAiABKAsyDi5yb3Rvci52MS5Qb29sEiMKCGFjY291bnRzGAMgAygLMhEucm90b3IudjEuQWNjb3VudBIsChByZWNlbnRfZXhjaGFuZ2VzGAQgAygLMhIucm90b3IudjEuRXhjaGFuZ2USJAoIY291bnRlcnMYBSABKAsyEi5yb3Rvci52MS5Db3VudGVycyIXChVSdW5EaWFnbm9zdGljc1JlcXVlc3QiPQoWUnVuRGlhZ25vc3RpY3NSZXNwb25zZRIjCghmaW5kaW5ncxgBIAMoCzIRLnJvdG9yLnYxLkZpbmRpbmciEwoRU3RvcERhZW1vblJlcXVlc3QiFAoSU3RvcERhZW1vblJlc3BvbnNlKpIBCgtEYWVtb25TdGF0ZRIcChhEQUVNT05fU1RBVEVfVU5TUEVDSUZJRUQQABIWChJEQUVNT05fU1RBVEVfUkVBRFkQARIXChNEQUVNT05fU1RBVEVfTE9DS0VEEAISGAoUREFFTU9OX1NUQVRFX0RBTUFHRUQQAxIaChZEQUVNT05fU1RBVEVfTUlHUkFUSU5HEAQqdwoMRmluZGluZ0xldmVsEh0KGUZJTkRJTkdfTEVWRUxfVU5TUEVDSUZJRUQQABIUChBGSU5ESU5HX0xFVkVMX09LEAESGQoVRklORElOR19MRVZFTF9XQVJOSU5HEAISFwoTRklORElOR19MRVZFTF9FUlJPUhADMtoCCg1EYWVtb25TZXJ2aWNlEk0KCUdldERhZW1vbhIaLnJvdG9yLnYxLkdldERhZW1vblJlcXVlc3QaGy5yb3Rvci52MS5HZXREYWVtb25SZXNwb25zZSIHkAIB2OMYAhJNCglHZXRTdGF0dXMSGi5yb3Rvci52MS5HZXRTdGF0dXNSZXF1ZXN0Ghsucm90b3IudjEuR2V0U3RhdHVzUmVzcG9uc2UiB5ACAdjjGAISXAoOUnVuRGlhZ25vc3RpY3MSHy5yb3Rvci52MS5SdW5EaWFnbm9zdGljc1JlcXVlc3QaIC5yb3Rvci52MS5SdW5EaWFnbm9zdGljc1Jlc3BvbnNlIgeQAgHY4xgCEk0KClN0b3BEYWVtb24SGy5yb3Rvci52MS5TdG9wRGFlbW9uUmVxdWVzdBocLnJvdG9yLnYxLlN0b3BEYWVtb25SZXNwb25zZSIE2OMYAWIGcHJvdG8z", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exchange, file_rotor_v1_exposure, file_rotor_v1_pool]);
+  fileDesc("Ch1yb3Rvci92MS9kYWVtb25fc2VydmljZS5wcm90bxIIcm90b3IudjEiqgIKBkRhZW1vbhIPCgd2ZXJzaW9uGAEgASgJEgsKA3BpZBgCIAEoAxIkCgVzdGF0ZRgDIAEoDjIVLnJvdG9yLnYxLkRhZW1vblN0YXRlEhQKDHN0YXRlX3JlYXNvbhgEIAEoCRIuCgpzdGFydF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwcm94eV91cmwYBiABKAkSEwoLc29ja2V0X3BhdGgYByABKAkSEAoIZGF0YV9kaXIYCCABKAkSEwoLY29uZmlnX2ZpbGUYCSABKAkSEAoIbG9nX2ZpbGUYCiABKAkSFAoMdXBzdHJlYW1fdXJsGAsgASgJEg4KBmlzc3VlchgMIAEoCRIPCgdub3RpY2VzGA0gAygJIpMBCghDb3VudGVycxIRCglleGNoYW5nZXMYASABKAMSDgoGc2VydmVkGAIgASgDEhEKCWZhaWxvdmVycxgDIAEoAxIRCglyZWZyZXNoZXMYBCABKAMSGAoQcmVmcmVzaF9mYWlsdXJlcxgFIAEoAxIUCgxjbGllbnRzX2dvbmUYBiABKAMSDgoGcHJvYmVzGAcgASgDIowBCgdGaW5kaW5nEg0KBWNoZWNrGAEgASgJEiUKBWxldmVsGAIgASgOMhYucm90b3IudjEuRmluZGluZ0xldmVsEg8KB21lc3NhZ2UYAyABKAkSDAoEaGludBgEIAEoCRIsCghlbmRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEgoQR2V0RGFlbW9uUmVxdWVzdCI1ChFHZXREYWVtb25SZXNwb25zZRIgCgZkYWVtb24YASABKAsyEC5yb3Rvci52MS5EYWVtb24iEgoQR2V0U3RhdHVzUmVxdWVzdCLMAQoRR2V0U3RhdHVzUmVzcG9uc2USIAoGZGFlbW9uGAEgASgLMhAucm90b3IudjEuRGFlbW9uEhwKBHBvb2wYAiABKAsyDi5yb3Rvci52MS5Qb29sEiMKCGFjY291bnRzGAMgAygLMhEucm90b3IudjEuQWNjb3VudBIsChByZWNlbnRfZXhjaGFuZ2VzGAQgAygLMhIucm90b3IudjEuRXhjaGFuZ2USJAoIY291bnRlcnMYBSABKAsyEi5yb3Rvci52MS5Db3VudGVycyIoChVSdW5EaWFnbm9zdGljc1JlcXVlc3QSDwoHb2ZmbGluZRgBIAEoCCJhChZSdW5EaWFnbm9zdGljc1Jlc3BvbnNlEiMKCGZpbmRpbmdzGAEgAygLMhEucm90b3IudjEuRmluZGluZxIiCgZtZW5kZWQYAiADKAsyEi5yb3Rvci52MS5NZW5kU3RlcCITChFTdG9wRGFlbW9uUmVxdWVzdCIUChJTdG9wRGFlbW9uUmVzcG9uc2UqkgEKC0RhZW1vblN0YXRlEhwKGERBRU1PTl9TVEFURV9VTlNQRUNJRklFRBAAEhYKEkRBRU1PTl9TVEFURV9SRUFEWRABEhcKE0RBRU1PTl9TVEFURV9MT0NLRUQQAhIYChREQUVNT05fU1RBVEVfREFNQUdFRBADEhoKFkRBRU1PTl9TVEFURV9NSUdSQVRJTkcQBCp3CgxGaW5kaW5nTGV2ZWwSHQoZRklORElOR19MRVZFTF9VTlNQRUNJRklFRBAAEhQKEEZJTkRJTkdfTEVWRUxfT0sQARIZChVGSU5ESU5HX0xFVkVMX1dBUk5JTkcQAhIXChNGSU5ESU5HX0xFVkVMX0VSUk9SEAMy2gIKDURhZW1vblNlcnZpY2USTQoJR2V0RGFlbW9uEhoucm90b3IudjEuR2V0RGFlbW9uUmVxdWVzdBobLnJvdG9yLnYxLkdldERhZW1vblJlc3BvbnNlIgeQAgHY4xgCEk0KCUdldFN0YXR1cxIaLnJvdG9yLnYxLkdldFN0YXR1c1JlcXVlc3QaGy5yb3Rvci52MS5HZXRTdGF0dXNSZXNwb25zZSIHkAIB2OMYAhJcCg5SdW5EaWFnbm9zdGljcxIfLnJvdG9yLnYxLlJ1bkRpYWdub3N0aWNzUmVxdWVzdBogLnJvdG9yLnYxLlJ1bkRpYWdub3N0aWNzUmVzcG9uc2UiB5ACAdjjGAISTQoKU3RvcERhZW1vbhIbLnJvdG9yLnYxLlN0b3BEYWVtb25SZXF1ZXN0Ghwucm90b3IudjEuU3RvcERhZW1vblJlc3BvbnNlIgTY4xgBYgZwcm90bzM", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_backup_service, file_rotor_v1_exchange, file_rotor_v1_exposure, file_rotor_v1_pool]);
 
 /**
  * The running daemon.
@@ -173,6 +175,13 @@ export type Counters = Message<"rotor.v1.Counters"> & {
    * @generated from field: int64 clients_gone = 6;
    */
   clientsGone: bigint;
+
+  /**
+   * Logins that somebody had tried out.
+   *
+   * @generated from field: int64 probes = 7;
+   */
+  probes: bigint;
 };
 
 /**
@@ -215,6 +224,13 @@ export type Finding = Message<"rotor.v1.Finding"> & {
    * @generated from field: string hint = 4;
    */
   hint: string;
+
+  /**
+   * When it ends by itself; absent when it does not or nobody knows.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 5;
+   */
+  endTime?: Timestamp | undefined;
 };
 
 /**
@@ -330,6 +346,12 @@ export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE_
  * @generated from message rotor.v1.RunDiagnosticsRequest
  */
 export type RunDiagnosticsRequest = Message<"rotor.v1.RunDiagnosticsRequest"> & {
+  /**
+   * Leave the network alone: no name is resolved and no connection opened.
+   *
+   * @generated from field: bool offline = 1;
+   */
+  offline: boolean;
 };
 
 /**
@@ -351,6 +373,13 @@ export type RunDiagnosticsResponse = Message<"rotor.v1.RunDiagnosticsResponse"> 
    * @generated from field: repeated rotor.v1.Finding findings = 1;
    */
   findings: Finding[];
+
+  /**
+   * What was mended before; of `rotor doctor --fix`, which joins its own findings to these.
+   *
+   * @generated from field: repeated rotor.v1.MendStep mended = 2;
+   */
+  mended: MendStep[];
 };
 
 /**
@@ -506,7 +535,8 @@ export const DaemonService: GenService<{
     output: typeof GetStatusResponseSchema;
   },
   /**
-   * Checks store, files, seal, listeners, clock and accounts; changes nothing and sends nothing upstream.
+   * Checks store, disk, files, seal, backups, listeners, clock, accounts, and whether upstream and issuer accept a connection. Changes
+   * nothing and asks nobody anything: a connection is opened and closed, and no token crosses it.
    *
    * @generated from rpc rotor.v1.DaemonService.RunDiagnostics
    */

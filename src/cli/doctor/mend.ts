@@ -3,13 +3,15 @@
  */
 import { chmodSync, existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Paths } from "../base/paths.ts";
-import type { Context } from "./command.ts";
-import { readDaemonFile } from "./daemon-link.ts";
-import { failureOf } from "./failure.ts";
-import { isAlive } from "./process-table.ts";
+import type { Paths } from "../../base/paths.ts";
+import type { Context } from "../command.ts";
+import { readDaemonFile } from "../daemon-link.ts";
+import { failureOf } from "../failure.ts";
+import { isAlive } from "../process-table.ts";
 
 export interface Mended {
+  /** Stable name of the check that it mends. */
+  readonly check: string;
   readonly message: string;
   readonly done: boolean;
 }
@@ -17,26 +19,35 @@ export interface Mended {
 export async function mend(context: Context, dryRun: boolean): Promise<Mended[]> {
   const running = await context.runningDaemon().catch(() => null);
   const own = ownFixes(context.paths, context.io.host.platform === "win32", running !== null).map(
-    ({ message, run }) => {
-      if (dryRun) return { message, done: false };
+    ({ check, message, run }) => {
+      if (dryRun) return { check, message, done: false };
       try {
         run();
-        return { message, done: true };
+        return { check, message, done: true };
       } catch (thrown) {
-        return { message: `${message}: ${thrown instanceof Error ? thrown.message : "it failed"}`, done: false };
+        const why = thrown instanceof Error ? thrown.message : "it failed";
+        return { check, message: `${message}: ${why}`, done: false };
       }
     },
   );
   try {
     const link = await context.daemon();
     const { steps } = await link.backups.mendStore({ dryRun });
-    return [...own, ...steps.map(({ message, done }) => ({ message, done }))];
+    return [...own, ...steps];
   } catch (thrown) {
-    return [...own, { message: `ask the daemon to mend the store: ${failureOf(thrown).message}`, done: false }];
+    return [
+      ...own,
+      {
+        check: "daemon.reachable",
+        message: `ask the daemon to mend the store: ${failureOf(thrown).message}`,
+        done: false,
+      },
+    ];
   }
 }
 
 interface Fix {
+  readonly check: string;
   readonly message: string;
   run(): void;
 }
@@ -46,6 +57,7 @@ function ownFixes(paths: Paths, isWindows: boolean, running: boolean): Fix[] {
   for (const folder of [paths.dataDir, paths.configDir, dirname(paths.logFile)]) {
     if (!existsSync(folder))
       fixes.push({
+        check: "files.data",
         message: `make the folder ${folder}`,
         run: () => mkdirSync(folder, { recursive: true, mode: 0o700 }),
       });
@@ -53,6 +65,7 @@ function ownFixes(paths: Paths, isWindows: boolean, running: boolean): Fix[] {
   const trace = readDaemonFile(paths);
   if (!running && existsSync(paths.daemonFile) && (trace === null || !isAlive(trace.pid)))
     fixes.push({
+      check: "daemon.file",
       message: `remove ${paths.daemonFile}, left by a daemon that died`,
       run: () => rmSync(paths.daemonFile),
     });
@@ -63,6 +76,7 @@ function ownFixes(paths: Paths, isWindows: boolean, running: boolean): Fix[] {
     (trace === null || !isAlive(trace.pid))
   )
     fixes.push({
+      check: "files.socket",
       message: `remove the socket ${paths.socket}, which nobody answers at`,
       run: () => rmSync(paths.socket),
     });
@@ -71,7 +85,11 @@ function ownFixes(paths: Paths, isWindows: boolean, running: boolean): Fix[] {
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat === undefined || (stat.mode & 0o077) === 0) continue;
     const mode = stat.isDirectory() ? 0o700 : 0o600;
-    fixes.push({ message: `take the rights of others off ${path}`, run: () => chmodSync(path, mode) });
+    fixes.push({
+      check: "files.modes",
+      message: `take the rights of others off ${path}`,
+      run: () => chmodSync(path, mode),
+    });
   }
   return fixes;
 }
