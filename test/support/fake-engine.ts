@@ -29,11 +29,12 @@ import { scarcityOf } from "../../src/domain/threshold.ts";
 import { seriesFrom, stepFor, type WindowSample } from "../../src/domain/window-history.ts";
 import { createAuditBook } from "../../src/pool/audit-book.ts";
 import type { Question } from "../../src/pool/choice.ts";
-import type { Counters, Engine } from "../../src/pool/engine.ts";
+import type { Engine } from "../../src/pool/engine.ts";
 import type { SettingChange } from "../../src/pool/setting-desk.ts";
 import { anAsk } from "./builders.ts";
 import { createFakeChoice } from "./fake-choice.ts";
 import { createFakeClients } from "./fake-clients.ts";
+import { COUNTERS } from "./fake-counters.ts";
 import { createFakeFiles, type FakeFiles } from "./fake-files.ts";
 import { createFakeLogins, type FakeLogins } from "./fake-logins.ts";
 import { createModels } from "./fake-models.ts";
@@ -117,16 +118,6 @@ export function exchangeOf(number: number, changes: Partial<Exchange> = {}): Exc
     ...changes,
   };
 }
-
-const COUNTERS: Counters = {
-  exchanges: 7,
-  served: 6,
-  failovers: 2,
-  refreshes: 3,
-  refreshFailures: 1,
-  clientsGone: 1,
-  probes: 4,
-};
 
 export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEngine {
   const nowMs = options.nowMs ?? (() => T0);
