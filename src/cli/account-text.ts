@@ -28,6 +28,7 @@ const HOLD_WORDS: Readonly<Record<HoldKind, string>> = {
   [HoldKind.AT_CAPACITY]: "at capacity",
   [HoldKind.PAUSED]: "paused",
   [HoldKind.DRAINING]: "draining",
+  [HoldKind.PACING]: "paced",
 };
 
 /** Reasons that no clock ends, with the command that does. */
@@ -246,7 +247,15 @@ function orderFacts(account: Account): [string, string][] {
   if (account.note !== "") facts.push(["note", printable(account.note)]);
   if (account.weight !== 1) facts.push(["weight", String(account.weight)]);
   if (account.priority !== 0) facts.push(["priority", String(account.priority)]);
+  if (account.pace) facts.push(["pace", paceText(account)]);
   return facts;
+}
+
+/** `10 requests a minute, 2 at once`. */
+export function paceText({ pace }: Account): string {
+  if (pace === undefined) return "as the settings say";
+  const { requestsPerMinute, burst } = pace;
+  return requestsPerMinute === 0 ? "as many as come" : `${requestsPerMinute} requests a minute, ${burst} at once`;
 }
 
 /** Who renews the login, and which other programs of this device have it. Nothing to say when it is Rotor's alone. */

@@ -4,12 +4,13 @@
 import type { Account } from "../gen/rotor/v1/account_pb.ts";
 import type { Attempt, CacheMove, Exchange, ExchangeSpend } from "../gen/rotor/v1/exchange_pb.ts";
 import type { ModelMapping } from "../gen/rotor/v1/model_service_pb.ts";
+import type { Waiting } from "../gen/rotor/v1/pool_pb.ts";
 import { countText, usdText } from "./limit-text.ts";
-import { planLines } from "./plan-text.ts";
+import { expectText, planLines } from "./plan-text.ts";
 import { printable, type Style } from "./print.ts";
 import { shortIds } from "./resolve.ts";
 import { type Column, renderFacts, renderTable } from "./table.ts";
-import { formatAgo, formatClock, formatDuration, formatSeconds } from "./time-text.ts";
+import { formatAgo, formatClock, formatDuration, formatEnd, formatSeconds } from "./time-text.ts";
 import { durationMs, toMs } from "./wire-text.ts";
 
 /** `window_exhausted` → `window exhausted`. */
@@ -27,8 +28,10 @@ const NEXT_WORDS: Readonly<Record<string, string>> = {
   answer: "gave up and answered the client",
 };
 
-/** How it ended, short: `200`, `open`, `client gone`, `429 pool_exhausted`. */
-function endText(exchange: Exchange): string {
+/** How it ended, short: `200`, `open`, `waiting, 2 in line`, `client gone`, `429 pool_exhausted`. */
+function endText(exchange: Exchange, nowMs: number): string {
+  const { waiting } = exchange;
+  if (waiting) return `waiting, ${waiting.position} in line${expectText(waiting, nowMs)}`;
   if (exchange.endTime === undefined) return "open";
   if (exchange.status === 0) return "client gone";
   return exchange.errorCode === "" ? String(exchange.status) : `${exchange.status} ${printable(exchange.errorCode)}`;
@@ -74,7 +77,7 @@ export function exchangeTable(
       startMs === null ? "–" : formatAgo(startMs, view.nowMs),
       printable(exchange.model) || "–",
       tookText(exchange),
-      endText(exchange),
+      endText(exchange, view.nowMs),
       routeText(exchange),
     ];
   });
@@ -94,7 +97,7 @@ export function exchangeLine(exchange: Exchange, nowMs: number): string {
     formatSeconds(toMs(exchange.endTime) ?? nowMs),
     exchange.id,
     printable(exchange.model) || "–",
-    endText(exchange),
+    endText(exchange, nowMs),
     tookText(exchange),
     routeText(exchange),
     ...(why === "" ? [] : [`(${why})`]),
@@ -112,11 +115,12 @@ export function exchangeStory(
     ["asked", `${printable(exchange.method)} ${printable(exchange.path)} (${printable(exchange.surface)})`],
   ];
   if (startMs !== null) facts.push(["when", `${formatClock(startMs, nowMs)} (${formatAgo(startMs, nowMs)})`]);
-  facts.push(["model", modelText(exchange)], ["answer", answerText(exchange)]);
+  facts.push(["model", modelText(exchange)], ["answer", answerText(exchange, nowMs)]);
   if (exchange.keyId !== "") facts.push(["client key", exchange.keyId]);
   if (exchange.plan && exchange.plan.profile !== "") facts.push(["profile", printable(exchange.plan.profile)]);
   if (exchange.conversation !== "") facts.push(["conversation", printable(exchange.conversation)]);
   facts.push(["took", timesText(exchange)]);
+  if (exchange.waiting) facts.push(["waiting", waitingText(exchange.waiting, nowMs)]);
   if (exchange.usage) facts.push(["tokens", usageText(exchange.usage)]);
   if (exchange.spend) facts.push(...spendFacts(exchange.spend));
   const lines = renderFacts(facts, view.width);
@@ -146,9 +150,18 @@ function indented(line: string): string {
   return line === "" ? "" : `  ${line}`;
 }
 
-function answerText(exchange: Exchange): string {
+function answerText(exchange: Exchange, nowMs: number): string {
   const by = exchange.accountAlias === "" ? "" : ` from ${printable(exchange.accountAlias)}`;
-  return `${endText(exchange)}${by}`;
+  return `${endText(exchange, nowMs)}${by}`;
+}
+
+/** `for an account, 2 in line for 3s, expected in 4s (14:05), gives up in 17s (14:05)`. */
+function waitingText(waiting: Waiting, nowMs: number): string {
+  const sinceMs = toMs(waiting.startTime);
+  const endMs = toMs(waiting.giveUpTime);
+  const since = sinceMs === null ? "" : ` for ${formatDuration(Math.max(0, nowMs - sinceMs))}`;
+  const end = endMs === null ? "" : `, gives up ${formatEnd(endMs, nowMs)}`;
+  return `for an account, ${waiting.position} in line${since}${expectText(waiting, nowMs)}${end}`;
 }
 
 function timesText(exchange: Exchange): string {

@@ -2,11 +2,18 @@
  * A plan in words: who would serve, in which order and why, and every hold of those who may not.
  */
 import type { Account } from "../gen/rotor/v1/account_pb.ts";
-import { type AppliedRule, type Plan, PlanReason, type Pool, StrategySchema } from "../gen/rotor/v1/pool_pb.ts";
+import {
+  type AppliedRule,
+  type Plan,
+  PlanReason,
+  type Pool,
+  StrategySchema,
+  type Waiting,
+} from "../gen/rotor/v1/pool_pb.ts";
 import { holdReason, mendingCommand, windowName, windowsText } from "./account-text.ts";
 import { printable } from "./print.ts";
 import { renderFacts } from "./table.ts";
-import { formatAgo, formatEnd } from "./time-text.ts";
+import { formatAgo, formatDuration, formatEnd } from "./time-text.ts";
 import { enumText, toMs } from "./wire-text.ts";
 
 const REASON_WORDS: Readonly<Record<PlanReason, string>> = {
@@ -94,6 +101,19 @@ export function planLines(plan: Plan, view: PlanView): string[] {
   return lines;
 }
 
+/** `3 in line for an account, the first since 4s, expected in 2s (14:05)`. */
+function waitingLineText({ waitingCount, firstWaiting }: Pool, nowMs: number): string {
+  const sinceMs = toMs(firstWaiting?.startTime);
+  const since = sinceMs === null ? "" : `, the first for ${formatDuration(Math.max(0, nowMs - sinceMs))}`;
+  return `${waitingCount} in line for an account${since}${expectText(firstWaiting, nowMs)}`;
+}
+
+/** `, expected in 4s (14:05)`; nothing when nothing says. */
+export function expectText(waiting: Waiting | undefined, nowMs: number): string {
+  const atMs = toMs(waiting?.expectTime);
+  return atMs === null ? "" : `, expected ${formatEnd(atMs, nowMs)}`;
+}
+
 export function poolLines(pool: Pool, view: PlanView & { width: number | null }): string[] {
   const { nowMs, accounts } = view;
   const aliasOf = (id: string) => accounts.find((account) => account.id === id)?.alias ?? id;
@@ -113,6 +133,7 @@ export function poolLines(pool: Pool, view: PlanView & { width: number | null })
   const nextMs = toMs(pool.nextUsableTime);
   if (nextMs !== null && pool.usableCount === 0) facts.push(["next usable", formatEnd(nextMs, nowMs)]);
   facts.push(["open now", String(pool.openLeases)]);
+  if (pool.waitingCount > 0) facts.push(["waiting", waitingLineText(pool, nowMs)]);
   facts.push(["last", pool.lastAccountId === "" ? "none yet" : aliasOf(pool.lastAccountId)]);
   facts.push(["next", pool.nextAccountId === "" ? "nobody" : aliasOf(pool.nextAccountId)]);
   return renderFacts(facts, view.width);

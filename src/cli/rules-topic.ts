@@ -1,5 +1,5 @@
 /**
- * `rotor help rules` and `rotor help profiles`. Fit 80 columns.
+ * `rotor help rules`, `rotor help profiles` and `rotor help pacing`. Fit 80 columns.
  */
 
 const RULES_TOPIC = `RULES
@@ -57,6 +57,28 @@ The stanza of rotor connect codex sends that variable with every request. A
 model that a profile does not allow is refused. rotor pool explain --profile
 NAME, --key KEY or --project DIR says what such a request would get.`;
 
+const PACING_TOPIC = `PACING
+
+How much one account takes at a time, and what becomes of the rest.
+
+    rotor setting set account_max_leases 8           requests at once, each
+    rotor setting set account_requests_per_minute 30 how fast each (0: any)
+    rotor setting set account_burst 5                at once after a rest
+    rotor account pace work --per-minute 10          its own pace
+    rotor account pace work --usual                  as the settings say again
+
+An account that has its fill is held until its next turn (pool explain says
+until when), and others serve meanwhile. A conversation waits up to 10 s for
+the account that it is on: its prompt cache is worth more than that.
+
+When nobody is usable and that is soon over, a request waits in line, for
+wait_seconds (20) at most; then it is answered with the true end. Whoever came
+first is served first, unless only others may use what came free. Its place,
+since when it waits, when it can expect an account and when it gives up:
+
+    rotor exchange list | show ID | watch
+    rotor pool show                                  how many wait, the first`;
+
 export const CHOICE_TOPICS = [
   { name: "rules", aliases: ["rule"], about: "what you want of selection, in words", text: () => RULES_TOPIC },
   {
@@ -64,5 +86,11 @@ export const CHOICE_TOPICS = [
     aliases: ["profile"],
     about: "views of the pool for keys and projects",
     text: () => PROFILES_TOPIC,
+  },
+  {
+    name: "pacing",
+    aliases: ["pace", "waiting", "line"],
+    about: "how fast accounts are asked, and who waits",
+    text: () => PACING_TOPIC,
   },
 ] as const;

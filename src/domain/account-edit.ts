@@ -2,7 +2,8 @@
  * What an operator may change of an account, and whether it may be: (account, edit) → account' or the reason why not. Pure; says nothing
  * about other accounts.
  */
-import { type Account, isAlias, type Orders } from "./account.ts";
+import { type Account, isAlias, type Orders, type RequestPace } from "./account.ts";
+import { paceText } from "./pace.ts";
 
 export interface AccountEdit {
   readonly alias?: string;
@@ -19,6 +20,8 @@ export interface AccountEdit {
   readonly draining?: boolean;
   /** Ends a pause and a drain. */
   readonly resume?: boolean;
+  /** How fast it may be asked; null = as the settings say for all. */
+  readonly pace?: RequestPace | null;
 }
 
 export type EditEnd =
@@ -31,6 +34,9 @@ const TAGS_MAX = 32;
 const WEIGHT_MAX = 1_000;
 /** What a 32-bit field carries to every client. */
 const PRIORITY_MAX = 1_000_000;
+/** A hundred a second: beyond that pacing does nothing that anybody would notice. */
+const PACE_MAX_PER_MINUTE = 6_000;
+const PACE_MAX_BURST = 1_000;
 
 /** 1–32 of a–z 0–9 . _ -. */
 function isTag(text: string): boolean {
@@ -70,6 +76,14 @@ function problemOf(edit: AccountEdit, nowMs: number): string | null {
     return `a priority is a whole number from -${PRIORITY_MAX} to ${PRIORITY_MAX}`;
   if (pauseUntilMs !== undefined && pauseUntilMs !== null && !(pauseUntilMs > nowMs))
     return "the pause would have ended before it began";
+  return edit.pace ? paceProblem(edit.pace) : null;
+}
+
+function paceProblem({ requestsPerMinute, burst }: RequestPace): string | null {
+  if (!(Number.isInteger(requestsPerMinute) && requestsPerMinute >= 0 && requestsPerMinute <= PACE_MAX_PER_MINUTE))
+    return `a pace is a whole number of requests a minute from 0 (as many as come) to ${PACE_MAX_PER_MINUTE}`;
+  if (!(Number.isInteger(burst) && burst >= 1 && burst <= PACE_MAX_BURST))
+    return `a burst is a whole number of requests from 1 to ${PACE_MAX_BURST}`;
   return null;
 }
 
@@ -84,6 +98,7 @@ function ordersAfter(orders: Orders, edit: AccountEdit, nowMs: number): Orders {
     priority: edit.priority ?? kept.priority,
     pause: edit.pauseUntilMs === undefined ? kept.pause : { sinceMs: nowMs, untilMs: edit.pauseUntilMs },
     draining: edit.draining ?? kept.draining,
+    pace: edit.pace === undefined ? kept.pace : edit.pace,
   };
 }
 
@@ -111,6 +126,8 @@ export function editChanges(
       is.pause.untilMs === null ? "until it is resumed" : `until ${new Date(is.pause.untilMs).toISOString()}`,
     );
   if (is.draining && !was.draining) note("drain", "");
+  if (was.pace?.requestsPerMinute !== is.pace?.requestsPerMinute || was.pace?.burst !== is.pace?.burst)
+    note("pace", is.pace === null ? "as the settings say" : paceText(is.pace));
   if ((was.pause !== null && is.pause === null) || (was.draining && !is.draining)) note("resume", "");
   return changes;
 }

@@ -55,9 +55,27 @@ export interface Orders {
   readonly pause: { readonly sinceMs: number; readonly untilMs: number | null } | null;
   /** Finishes what it has begun and the conversations that are on it, and takes no new ones. */
   readonly draining: boolean;
+  /** How fast it may be asked; null = as the settings say for all. */
+  readonly pace: RequestPace | null;
 }
 
-export const NO_ORDERS: Orders = { tags: [], note: "", weight: 1, priority: 0, pause: null, draining: false };
+/** How fast an account may be asked (domain/pace.ts). */
+export interface RequestPace {
+  /** 0 = as many as come. */
+  readonly requestsPerMinute: number;
+  /** Requests that may begin at once after a rest, ≥ 1. */
+  readonly burst: number;
+}
+
+export const NO_ORDERS: Orders = {
+  tags: [],
+  note: "",
+  weight: 1,
+  priority: 0,
+  pause: null,
+  draining: false,
+  pace: null,
+};
 
 /** `file`: another program renews this login and keeps it in that file; Rotor only adopts what it finds there. */
 export type RefreshOwner = { readonly kind: "rotor" } | { readonly kind: "file"; readonly path: string };

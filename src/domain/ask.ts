@@ -2,6 +2,7 @@
  * An ask: all that selection is told. Time and chance arrive in it, so that a plan can be replayed.
  */
 import type { AccountId } from "./account.ts";
+import type { Pacing } from "./pace.ts";
 import type { Pin } from "./pin.ts";
 import type { ProfileScope } from "./profile.ts";
 import type { RuleSet } from "./rule-set.ts";
@@ -21,6 +22,8 @@ export interface Ask {
   readonly openLeases: ReadonlyMap<AccountId, number>;
   /** Leases that one account may have at once. */
   readonly maxLeases: number;
+  /** How fast one account may be asked, and what is spent of that. */
+  readonly pacing: Pacing;
   /** What is done about accounts of which little is left. */
   readonly thresholds: Thresholds;
   /** What the operator's rules say; null = there is none. */

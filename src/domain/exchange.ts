@@ -6,6 +6,7 @@ import type { CacheMove } from "./cache-move.ts";
 import type { ModelMapping } from "./model-choice.ts";
 import type { OutcomeKind, Usage } from "./outcome.ts";
 import type { PlanRecord } from "./plan.ts";
+import type { Waiting } from "./waiting.ts";
 
 /** ULID; sent to the client as `x-rotor-exchange`. */
 export type ExchangeId = string & { readonly __brand: "ExchangeId" };
@@ -71,4 +72,6 @@ export interface Exchange {
   readonly firstByteMs: number | null;
   /** How long it waited for an account to become usable. */
   readonly waitedMs: number;
+  /** Where it stands in line; only while it does. */
+  readonly waiting?: Waiting;
 }

@@ -36,6 +36,8 @@ export function holdText(hold: Hold): string {
       return `upstream refused ${hold.model} for it`;
     case "at_capacity":
       return `it serves ${hold.openLeases} ${hold.openLeases === 1 ? "request" : "requests"}, as many as it may`;
+    case "pacing":
+      return `paced: it takes at most ${count(hold.requestsPerMinute, "request")} a minute`;
   }
 }
 

@@ -3,6 +3,7 @@
  */
 import type { Account, CooldownReason } from "./account.ts";
 import type { Ask } from "./ask.ts";
+import { pacedUntilMs, paceOf } from "./pace.ts";
 import { activePin } from "./pin.ts";
 import { isMeant, type RuleRef } from "./rule.ts";
 import { isKept, isSpeaking, type RuleSet } from "./rule-set.ts";
@@ -34,7 +35,9 @@ export type Hold =
     }
   | { readonly kind: "off_schedule"; readonly untilMs: number | null; readonly rule: RuleRef }
   | { readonly kind: "model_unsupported"; readonly untilMs: number; readonly model: string }
-  | { readonly kind: "at_capacity"; readonly untilMs: null; readonly openLeases: number };
+  | { readonly kind: "at_capacity"; readonly untilMs: null; readonly openLeases: number }
+  /** It had the requests that it may have in this time. */
+  | { readonly kind: "pacing"; readonly untilMs: number; readonly requestsPerMinute: number };
 
 export type HoldKind = Hold["kind"];
 
@@ -42,7 +45,7 @@ const NONE: readonly Hold[] = Object.freeze([]);
 
 export type HoldAsk = Pick<
   Ask,
-  "nowMs" | "model" | "openLeases" | "maxLeases" | "affinity" | "pin" | "thresholds" | "rules"
+  "nowMs" | "model" | "openLeases" | "maxLeases" | "pacing" | "affinity" | "pin" | "thresholds" | "rules"
 >;
 
 /** Every reason why `account` may not serve `ask` now; the shared empty list when there is none (no allocation on the hot path). */
@@ -94,6 +97,11 @@ export function holdsOn(account: Account, ask: HoldAsk): readonly Hold[] {
   if (ask.rules !== null) holds = withRules(holds, account, ask, ask.rules);
   const openLeases = ask.openLeases.get(account.id) ?? 0;
   if (openLeases >= ask.maxLeases) holds = withHold(holds, { kind: "at_capacity", untilMs: null, openLeases });
+  const pacedMs = ask.pacing.spentUntilMs.size === 0 ? null : pacedUntilMs(account, ask.pacing, nowMs);
+  if (pacedMs !== null) {
+    const { requestsPerMinute } = paceOf(account, ask.pacing)!;
+    holds = withHold(holds, { kind: "pacing", untilMs: pacedMs, requestsPerMinute });
+  }
   return holds ?? NONE;
 }
 

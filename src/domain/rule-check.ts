@@ -4,6 +4,7 @@
  */
 import type { Account, AccountId } from "./account.ts";
 import type { Ask } from "./ask.ts";
+import { NO_PACING } from "./pace.ts";
 import type { ProfileScope } from "./profile.ts";
 import { rank } from "./rank.ts";
 import type { Who } from "./rule.ts";
@@ -26,6 +27,7 @@ export function plainAsk(
     tried: new Set<AccountId>(),
     openLeases: new Map<AccountId, number>(),
     maxLeases: 1,
+    pacing: NO_PACING,
     dice: 0,
     ...given,
   };

@@ -15,6 +15,10 @@ function share(percent: number, why: string) {
   return { type: "integer", default: percent, min: 0, max: 100, unit: "percent left", why } as const;
 }
 
+function upTo(requests: number, min: number, max: number, why: string) {
+  return { type: "integer", default: requests, min, max, unit: "requests", why } as const;
+}
+
 export const SETTINGS = {
   affinity: {
     type: "boolean",
@@ -76,6 +80,13 @@ export const SETTINGS = {
     unit: "requests",
     why: "bounds what one runaway client can open on one account",
   },
+  account_requests_per_minute: upTo(0, 0, 6_000, "0 = as many as come: upstream says when it is too fast"),
+  account_burst: upTo(
+    5,
+    1,
+    1_000,
+    "at once after a rest: a pace is for the long run, and clients open a handful at a time",
+  ),
   connect_timeout_seconds: {
     type: "integer",
     default: 10,

@@ -7,6 +7,7 @@
 import type { Account, AccountId } from "./account.ts";
 import type { Ask } from "./ask.ts";
 import { holdsOn, lastEndMs, sameHoldsUntilMs } from "./hold.ts";
+import { pacedUntilMs } from "./pace.ts";
 import type { Pin } from "./pin.ts";
 import type { DeferredAccount, HeldAccount, PassedOver } from "./plan.ts";
 import { isMeant, type RuleRef } from "./rule.ts";
@@ -217,6 +218,7 @@ export class Standings {
     if (ask.affinity !== null) this.#mark(ask.affinity);
     if (ask.tried.size > 0) for (const id of ask.tried) this.#mark(id);
     if (ask.openLeases.size > 0) for (const id of ask.openLeases.keys()) this.#mark(id);
+    if (ask.pacing.spentUntilMs.size > 0) for (const id of ask.pacing.spentUntilMs.keys()) this.#mark(id);
     this.#view = this.#viewFor(ask, pin);
     this.#view.open(accounts.length, ask);
   }
@@ -231,6 +233,7 @@ export class Standings {
   #special(place: number, account: Account, ask: Ask, pin: Pin | null): Standing {
     const { id } = account;
     if (ask.tried.has(id) || (ask.openLeases.get(id) ?? 0) >= ask.maxLeases) return standingOf(account, ask, pin);
+    if (pacedUntilMs(account, ask.pacing, ask.nowMs) !== null) return standingOf(account, ask, pin);
     const isHome = id === ask.affinity;
     if (isHome && account.orders.draining) return standingOf(account, ask, pin);
     const kept = this.#view!.busy(place, account, ask, pin);

@@ -7,16 +7,21 @@ import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import type { AccountId } from "../domain/account.ts";
 import type { Ask } from "../domain/ask.ts";
+import type { Hold } from "../domain/hold.ts";
+import { NO_PACING, paceOf } from "../domain/pace.ts";
 import type { Plan } from "../domain/plan.ts";
 import { rank } from "../domain/rank.ts";
 import { type Refusal, refusalOf } from "../domain/refusal.ts";
 import type { Settings } from "../domain/setting.ts";
+import { homePaceEndMs, placeAtMs } from "../domain/waiting.ts";
 import type { AffinityTable } from "./affinity-table.ts";
 import type { ExchangeRequest } from "./engine.ts";
 import type { ExchangeRecord } from "./exchange-record.ts";
 import type { Keeper } from "./keeper.ts";
+import type { Lease } from "./lease.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
 import type { ReadyProfile, Rulebook } from "./rulebook.ts";
+import type { Look } from "./wait-line.ts";
 
 export interface ChoiceDeps {
   readonly keeper: Keeper;
@@ -36,8 +41,10 @@ export class AccountChoice {
   readonly #tried = new Set<AccountId>();
   /** Everybody that this exchange asked, whatever came of it. */
   readonly #asked = new Set<AccountId>();
-  #patienceEndsAtMs: number | null = null;
+  /** Since it first had to wait; its patience is counted from then. */
+  #waitsSinceMs: number | null = null;
   #profile: ReadyProfile | null = null;
+  #likenessText: string | null = null;
 
   constructor(deps: ChoiceDeps, request: ExchangeRequest, record: ExchangeRecord) {
     this.#deps = deps;
@@ -63,49 +70,97 @@ export class AccountChoice {
     this.#asked.add(accountId);
   }
 
-  /** Is it still there and without a hold? Between two tries on one account an operator or another request may have changed that. */
+  /**
+   * Is it still there and without a hold? Between two tries on one account an operator or another request may have changed that. Its lease is
+   * kept between them: what holds only for those that want one does not hold for it.
+   */
   mayAsk(accountId: AccountId): boolean {
     const { keeper } = this.#deps;
     const account = keeper.get(accountId);
     if (account === null) return false;
-    // It has begun to serve this request, so that what holds only for new conversations does not hold for it.
-    const ask = this.#ask(accountId, NOBODY);
+    const ask: Ask = { ...this.#ask(accountId, NOBODY), maxLeases: Number.POSITIVE_INFINITY, pacing: NO_PACING };
     return rank([account], ask, 1).usableCount === 1;
   }
 
   /** null when there is nobody to be had. `mayWait` false: only who is usable now, since waiting would not mend the trouble. */
-  async next(mayWait: boolean): Promise<AccountId | null> {
-    const { keeper, leases, clock } = this.#deps;
-    for (;;) {
-      const pausedUntilMs = keeper.pauseUntilMs();
+  next(mayWait: boolean): Promise<Lease | null> {
+    return this.#stand(mayWait, () => {
+      const pausedUntilMs = this.#deps.keeper.pauseUntilMs();
       const plan = this.#plan();
+      const home = this.home();
+      const homeEndMs = mayWait ? homePaceEndMs(plan, home) : null;
+      if (homeEndMs !== null && this.#hasPatienceUntil(homeEndMs)) return { kind: "wait", untilMs: homeEndMs };
       const first = plan.order[0];
-      if (first !== undefined && pausedUntilMs === null) return first;
-      if (first === undefined && !mayWait) return null;
-      const untilMs = this.#worthWaiting(plan, pausedUntilMs);
-      if (untilMs === null) return null;
-      const fromMs = clock.nowMs();
-      await leases.changed(untilMs, this.#request.signal);
-      this.#tried.clear();
-      this.#record.waited(clock.nowMs() - fromMs);
-    }
+      if (first !== undefined && pausedUntilMs === null) return this.#go(first, home);
+      if (first === undefined && !mayWait) return LEAVE;
+      return waiting(this.#worthWaiting(plan, pausedUntilMs));
+    });
   }
 
   /**
    * One of those asked already, after a wait if that is short; null when it is not, or when somebody else is usable: then the client is
    * better served by sending the request again than by waiting.
    */
-  async again(): Promise<AccountId | null> {
+  again(): Promise<Lease | null> {
+    return this.#stand(false, () => {
+      const plan = this.#plan();
+      const usable = plan.order.find((accountId) => this.#asked.has(accountId));
+      if (usable !== undefined) return this.#go(usable, this.home());
+      return plan.order.length > 0 ? LEAVE : waiting(this.#worthWaiting(plan, null));
+    });
+  }
+
+  #go(accountId: AccountId, home: AccountId | null): Look {
+    return { kind: "go", lease: this.#deps.leases.take(accountId, accountId !== home) };
+  }
+
+  /** Stands in line until `look` finds somebody or gives up. */
+  async #stand(isLikeOthers: boolean, look: () => Look): Promise<Lease | null> {
     const { leases, clock } = this.#deps;
-    const plan = this.#plan();
-    const untilMs = plan.order.length > 0 ? null : this.#worthWaiting(plan, null);
-    if (untilMs === null) return null;
-    const fromMs = clock.nowMs();
-    await leases.changed(untilMs, this.#request.signal);
-    this.#tried.clear();
-    this.#record.waited(clock.nowMs() - fromMs);
-    const usable = this.#plan().order.find((accountId) => this.#asked.has(accountId));
-    return usable ?? this.again();
+    let fromMs: number | null = null;
+    const lease = await leases.line.enter({
+      id: this.#record.id,
+      signal: this.#request.signal,
+      sinceMs: () => this.#waitsSinceMs ?? clock.nowMs(),
+      givesUpAtMs: () => this.#givesUpAtMs(),
+      likeness: () => (isLikeOthers && !this.#isLikeNobody() ? this.#likeness() : null),
+      look: () => {
+        // Whoever was tried may have come back while this one waited.
+        if (fromMs !== null) this.#tried.clear();
+        return look();
+      },
+      expectedAtMs: (ahead) => this.#expectedAtMs(ahead),
+      moved: () => {
+        fromMs ??= clock.nowMs();
+        this.#record.waits();
+      },
+    });
+    if (fromMs !== null) this.#record.waited(clock.nowMs() - fromMs);
+    return lease;
+  }
+
+  #expectedAtMs(ahead: number): number | null {
+    const { leases, keeper } = this.#deps;
+    const home = this.home();
+    const ask = this.#ask(home, NOBODY);
+    const plan = leases.plan(ask, EXCHANGE_MAX_ATTEMPTS);
+    const atMs = homePaceEndMs(plan, home) ?? placeAtMs(leases.berths(plan, ask), ahead);
+    return atMs === null ? null : Math.max(atMs, keeper.pauseUntilMs() ?? 0);
+  }
+
+  /** What decides who can serve it, beside the pool; equal for two that would find the same accounts. */
+  #likeness(): string {
+    const { model, only = null } = this.#request;
+    this.#likenessText ??= JSON.stringify([model, only, this.#profile?.name ?? null]);
+    return this.#likenessText;
+  }
+
+  /** One that is drained keeps the conversations that are on it, and one that is paced is waited for by them. */
+  #isLikeNobody(): boolean {
+    const home = this.home();
+    const account = home === null ? null : this.#deps.keeper.get(home);
+    if (account === null) return false;
+    return account.orders.draining || paceOf(account, this.#ask(null, NOBODY).pacing) !== null;
   }
 
   /** Where this conversation lives, when affinity is on and it has a home. */
@@ -143,17 +198,36 @@ export class AccountChoice {
     return plan;
   }
 
+  #givesUpAtMs(): number {
+    const { clock, settings } = this.#deps;
+    return (this.#waitsSinceMs ?? clock.nowMs()) + settings().wait_seconds * 1_000;
+  }
+
+  #hasPatienceUntil(endMs: number): boolean {
+    this.#waitsSinceMs ??= this.#deps.clock.nowMs();
+    return endMs <= this.#givesUpAtMs();
+  }
+
   /** Until when to wait: an end within the patience that is left, or any change at all when everybody is merely busy. */
   #worthWaiting(plan: Plan, pausedUntilMs: number | null): number | null {
-    const { clock, settings } = this.#deps;
-    const nowMs = clock.nowMs();
-    this.#patienceEndsAtMs ??= nowMs + settings().wait_seconds * 1_000;
-    if (nowMs >= this.#patienceEndsAtMs) return null;
-    if (pausedUntilMs !== null && plan.order.length > 0) return Math.min(pausedUntilMs, this.#patienceEndsAtMs);
-    if (plan.nextUsableAtMs !== null && plan.nextUsableAtMs <= this.#patienceEndsAtMs) return plan.nextUsableAtMs;
-    const busy = plan.held.some(
-      ({ holds, isBarred }) => !isBarred && holds.every((hold) => hold.kind === "at_capacity"),
-    );
-    return busy ? this.#patienceEndsAtMs : null;
+    const nowMs = this.#deps.clock.nowMs();
+    this.#waitsSinceMs ??= nowMs;
+    const givesUpAtMs = this.#givesUpAtMs();
+    if (nowMs >= givesUpAtMs) return null;
+    if (pausedUntilMs !== null && plan.order.length > 0) return Math.min(pausedUntilMs, givesUpAtMs);
+    if (plan.nextUsableAtMs !== null && plan.nextUsableAtMs <= givesUpAtMs) return plan.nextUsableAtMs;
+    const busy = plan.held.some(({ holds, isBarred }) => !isBarred && isMerelyBusy(holds, givesUpAtMs));
+    return busy ? givesUpAtMs : null;
   }
+}
+
+/** Some request ends, nobody knows when; what else holds it has an end before then. */
+function isMerelyBusy(holds: readonly Hold[], givesUpAtMs: number): boolean {
+  return holds.every((hold) => hold.kind === "at_capacity" || (hold.kind === "pacing" && hold.untilMs <= givesUpAtMs));
+}
+
+const LEAVE: Look = { kind: "leave" };
+
+function waiting(untilMs: number | null): Look {
+  return untilMs === null ? LEAVE : { kind: "wait", untilMs };
 }

@@ -89,7 +89,7 @@ export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
   const { intake, watch } = custody;
   const { credentials } = intake;
   const affinity = createAffinityTable();
-  const book = createExchangeBook({ store, clock, scheduler, settings, log });
+  const book = createExchangeBook({ store, clock, scheduler, settings, waitingOf: leases.line.waitingOf, log });
   const spending = await createSpending({ ...deps, stored, scheduler, settings, audit });
   const workspaces = createWorkspaceReader({ ...intake, upstream, settings, clock });
   const logins = createLoginDesk({ ...deps, ...intake, workspaces, scheduler });

@@ -19,6 +19,7 @@ import type { Pin } from "../domain/pin.ts";
 import type { Plan } from "../domain/plan.ts";
 import type { StrategyName } from "../domain/strategy.ts";
 import type { Scarcity } from "../domain/threshold.ts";
+import type { Waiting } from "../domain/waiting.ts";
 import type { Window } from "../domain/window.ts";
 import type { HistoryStep, WindowSeries } from "../domain/window-history.ts";
 import type { ExchangeQuery, StoreCheck } from "../store/store.ts";
@@ -120,6 +121,9 @@ export interface PoolView {
   readonly openLeases: number;
   readonly lastAccountId: AccountId | null;
   readonly nextAccountId: AccountId | null;
+  /** In line for an account. */
+  readonly waitingCount: number;
+  readonly firstWaiting: Waiting | null;
 }
 
 export interface SelectionDesk {

@@ -6,6 +6,7 @@ import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Exchange, ExchangeId } from "../domain/exchange.ts";
 import type { Settings } from "../domain/setting.ts";
+import type { Waiting } from "../domain/waiting.ts";
 import type { ExchangeQuery, Store } from "../store/store.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -34,9 +35,16 @@ export function createExchangeBook(deps: {
   clock: Clock;
   scheduler: Scheduler;
   settings: () => Settings;
+  /** Where an exchange stands in line; null = it does not wait. */
+  waitingOf: (id: ExchangeId) => Waiting | null;
   log: Log;
 }): ExchangeBook {
   const { store, clock, scheduler, log } = deps;
+  /** An exchange as it is now, for whoever looks at it later. Its lists are replaced, never changed. */
+  const stateOf = (exchange: Exchange): Exchange => {
+    const waiting = exchange.endedAtMs === null ? deps.waitingOf(exchange.id) : null;
+    return waiting === null ? { ...exchange } : { ...exchange, waiting };
+  };
   const open = new Map<ExchangeId, Exchange>();
   let ended: Exchange[] = [];
   let writing: Promise<void> = Promise.resolve();
@@ -96,11 +104,6 @@ export function createExchangeBook(deps: {
     },
     flush,
   };
-}
-
-/** An exchange as it is now, for whoever looks at it later. Its lists are replaced, never changed. */
-function stateOf(exchange: Exchange): Exchange {
-  return { ...exchange };
 }
 
 function matches(exchange: Exchange, query: ExchangeQuery): boolean {

@@ -90,6 +90,11 @@ export class ExchangeRecord {
     this.#exchange.plan = recordPlan(plan);
   }
 
+  /** It stands in line, or has moved up: where, the line says. */
+  waits(): void {
+    this.#note();
+  }
+
   waited(forMs: number): void {
     this.#exchange.waitedMs += forMs;
     this.#note();

@@ -17,7 +17,7 @@ import type { Access, CredentialKeeper, RefreshEnd } from "./credential-keeper.t
 import type { ExchangeAnswer, ExchangeRequest } from "./engine.ts";
 import { ExchangeRecord, type RecordDeps } from "./exchange-record.ts";
 import { outcomeError, refusalError } from "./exchange-refusal.ts";
-import type { Lease } from "./lease-desk.ts";
+import type { Lease } from "./lease.ts";
 import type { ResendPacer } from "./resend-pacer.ts";
 
 export interface ExchangeDeps extends ChoiceDeps, RecordDeps {
@@ -67,40 +67,43 @@ class ExchangeRun {
   }
 
   async toAnswer(): Promise<ExchangeAnswer> {
-    let same: AccountId | null = null;
+    /** Kept between two tries on one account. */
+    let kept: Lease | null = null;
     let last: Outcome | null = null;
     this.#choice.enter();
     this.#record.admit();
     await this.#pace();
     for (;;) {
-      const accountId: AccountId | null = await this.#nextAccount(same, last);
-      if (accountId === null) return this.refuse(this.#reason(last));
-      const account = this.#deps.keeper.require(accountId);
-      const lease = this.#deps.leases.take(accountId, accountId !== same && accountId !== this.#choice.home());
-      const startedAtMs = this.#deps.clock.nowMs();
-      let ended: { access: Access | null; result: FailedAttempt | OpenedAttempt };
+      const lease: Lease | null = kept ?? (await this.#nextLease(last));
+      if (lease === null) return this.refuse(this.#reason(last));
+      let isKept = false;
       try {
-        ended = await this.#attempt(account);
-      } catch (thrown) {
-        lease.release();
-        throw thrown;
+        const account = this.#deps.keeper.require(lease.accountId);
+        const startedAtMs = this.#deps.clock.nowMs();
+        const { access, result } = await this.#attempt(account);
+        if (result.kind === "opened") {
+          isKept = true;
+          return this.#open(lease, { account, startedAtMs, access }, result);
+        }
+        const { step, outcome } = this.#afterFailure({ account, startedAtMs, access }, result);
+        last = outcome;
+        // Why nobody could is asked of the accounts as they are without this exchange.
+        if (step.kind === "done" || step.kind === "answer") lease.release();
+        if (step.kind === "done") return this.#pass(result);
+        if (step.kind === "answer") return this.refuse(this.#reason(last));
+        const refused = await this.#prepare(step, account.id, access);
+        if (refused !== null) last = refused;
+        const isSame = step.kind !== "next" && step.kind !== "wait" && refused === null;
+        isKept = isSame && this.#choice.mayAsk(account.id);
+      } finally {
+        if (!isKept) lease.release();
       }
-      const { access, result } = ended;
-      if (result.kind === "opened") return this.#open(lease, { account, startedAtMs, access }, result);
-      lease.release();
-      const { step, outcome } = this.#afterFailure({ account, startedAtMs, access }, result);
-      last = outcome;
-      if (step.kind === "done") return this.#pass(result);
-      if (step.kind === "answer") return this.refuse(this.#reason(last));
-      const refused = await this.#prepare(step, accountId, access);
-      if (refused !== null) last = refused;
-      same = step.kind === "next" || step.kind === "wait" || refused !== null ? null : accountId;
+      kept = isKept ? lease : null;
     }
   }
 
-  /** `same` is to be asked again, if nothing came between meanwhile; otherwise another one, or one of those asked when they were enough. */
-  async #nextAccount(same: AccountId | null, last: Outcome | null): Promise<AccountId | null> {
-    if (same !== null && this.#choice.mayAsk(same)) return same;
+  /** Another one, or one of those asked when they were enough. */
+  async #nextLease(last: Outcome | null): Promise<Lease | null> {
     const mayWait = !this.#isUpstreams(last);
     if (this.#record.accounts < EXCHANGE_MAX_ACCOUNTS) return this.#choice.next(mayWait);
     return mayWait ? this.#choice.again() : null;

@@ -162,7 +162,7 @@ function carried(deps: IntakeDeps, login: ForeignAccount, alias: string, owner: 
     workspaceName: login.workspaceName,
     createdAtMs: login.createdAtMs ?? fresh.createdAtMs,
     enabled: login.enabled,
-    orders: { tags, note, weight, priority, pause, draining },
+    orders: { tags, note, weight, priority, pause, draining, pace: null },
     login: needsLogin === null ? fresh.login : { kind: "needs_login", reason: needsLogin, sinceMs: nowMs },
     // A clock that ran ahead elsewhere must not make our own answers look old.
     windows: login.windows.map((window) => ({ ...window, observedAtMs: Math.min(window.observedAtMs, nowMs) })),

@@ -1,23 +1,23 @@
 /**
  * Hands out leases: one in-flight claim on an account each, taken before an attempt and given back after it. Ranks, takes the first, counts.
  */
-import type { Clock, Timer } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Dice } from "../base/id.ts";
 import type { AccountId } from "../domain/account.ts";
 import type { Ask } from "../domain/ask.ts";
-import type { Plan } from "../domain/plan.ts";
+import { lastEndMs } from "../domain/hold.ts";
+import { gapMs, type Pacing, paceOf, spentAfter } from "../domain/pace.ts";
+import type { HeldAccount, Plan } from "../domain/plan.ts";
 import { rank } from "../domain/rank.ts";
 import type { Settings } from "../domain/setting.ts";
 import { Standings } from "../domain/standing.ts";
 import { presentTurn } from "../domain/turn.ts";
+import type { Berth } from "../domain/waiting.ts";
 import type { Keeper } from "./keeper.ts";
+import type { Lease } from "./lease.ts";
+import { createLeaseTimes } from "./lease-times.ts";
 import type { ReadyProfile, Rulebook } from "./rulebook.ts";
-
-export interface Lease {
-  readonly accountId: AccountId;
-  /** Gives it back; only the first call counts. */
-  release(): void;
-}
+import { createWaitLine, type WaitLine } from "./wait-line.ts";
 
 export interface LeaseAsk {
   readonly model: string | null;
@@ -36,8 +36,10 @@ export interface LeaseDesk {
   open(accountId: AccountId): number;
   openTotal(): number;
   lastAccountId(): AccountId | null;
-  /** Resolves when something may have changed for a waiting ask, at `untilMs` at the latest; rejects when aborted. */
-  changed(untilMs: number, signal: AbortSignal): Promise<void>;
+  /** Those who wait for an account. */
+  readonly line: WaitLine;
+  /** What the accounts of `plan` that `ask` is allowed may take, and when. */
+  berths(plan: Plan, ask: Ask): readonly Berth[];
 }
 
 export function createLeaseDesk(deps: {
@@ -49,17 +51,25 @@ export function createLeaseDesk(deps: {
 }): LeaseDesk {
   const { keeper, clock, dice } = deps;
   const openLeases = new Map<AccountId, number>();
-  const waiters = new Set<() => void>();
   const standings = new Standings();
+  const spentUntilMs = new Map<AccountId, number>();
+  const times = createLeaseTimes();
+  const line = createWaitLine(clock);
   let total = 0;
   let last: AccountId | null = null;
   let present = presentTurn(keeper.accounts());
   let order = keeper.accounts().reduce((highest, account) => Math.max(highest, account.use.lastLeaseOrder), 0);
-  const wake = () => {
-    if (waiters.size === 0) return;
-    for (const waiter of [...waiters]) waiter();
+  keeper.watch(line.wake);
+  const pacing = (): Pacing => {
+    const { account_requests_per_minute: requestsPerMinute, account_burst: burst } = deps.settings();
+    return { usual: { requestsPerMinute, burst }, spentUntilMs };
   };
-  keeper.watch(wake);
+  const spend = (accountId: AccountId, nowMs: number) => {
+    const account = keeper.get(accountId);
+    const pace = account === null ? null : paceOf(account, pacing());
+    if (pace !== null) spentUntilMs.set(accountId, spentAfter(pace, spentUntilMs.get(accountId) ?? 0, nowMs));
+    else if (spentUntilMs.size > 0) spentUntilMs.delete(accountId);
+  };
 
   return {
     askFor: ({ model, affinity, tried, profile = null }) => ({
@@ -73,16 +83,20 @@ export function createLeaseDesk(deps: {
       pin: keeper.pin(),
       openLeases,
       maxLeases: deps.settings().account_max_leases,
+      pacing: pacing(),
       thresholds: deps.settings(),
       dice: dice.fraction(),
     }),
     plan: (ask, limit) => rank(keeper.accounts(), ask, limit, standings),
     take(accountId, isTurn) {
+      const fromMs = clock.nowMs();
       openLeases.set(accountId, (openLeases.get(accountId) ?? 0) + 1);
+      times.began(accountId, fromMs);
+      spend(accountId, fromMs);
       total++;
       last = accountId;
       const turn = isTurn ? present : null;
-      const leased = keeper.apply(accountId, { kind: "leased", atMs: clock.nowMs(), order: ++order, turn });
+      const leased = keeper.apply(accountId, { kind: "leased", atMs: fromMs, order: ++order, turn });
       if (leased !== null) present = Math.max(present, leased.use.turn);
       let held = true;
       return {
@@ -94,29 +108,41 @@ export function createLeaseDesk(deps: {
           const left = (openLeases.get(accountId) ?? 1) - 1;
           if (left === 0) openLeases.delete(accountId);
           else openLeases.set(accountId, left);
-          wake();
+          times.ended(accountId, fromMs, clock.nowMs());
+          line.wake();
         },
       };
     },
     open: (accountId) => openLeases.get(accountId) ?? 0,
     openTotal: () => total,
     lastAccountId: () => last,
-    changed(untilMs, signal) {
-      return new Promise((resolve, reject) => {
-        let timer: Timer | null = null;
-        const finish = (settle: () => void) => {
-          timer?.cancel();
-          waiters.delete(onChange);
-          signal.removeEventListener("abort", onAbort);
-          settle();
-        };
-        const onChange = () => finish(resolve);
-        const onAbort = () => finish(() => reject(signal.reason));
-        if (signal.aborted) return reject(signal.reason);
-        signal.addEventListener("abort", onAbort);
-        waiters.add(onChange);
-        timer = clock.after(untilMs - clock.nowMs(), onChange);
-      });
+    line,
+    berths(plan, ask) {
+      const usable = plan.order.map((accountId): HeldAccount => ({ accountId, holds: [] }));
+      const held = plan.held.filter(({ isBarred }) => !isBarred);
+      return [...usable, ...held].flatMap((one) => berthOf(one, ask, { keeper, times, openLeases }));
     },
   };
+}
+
+/** [] when no clock says when this account is to be had. */
+function berthOf(
+  { accountId, holds }: HeldAccount,
+  ask: Ask,
+  {
+    keeper,
+    times,
+    openLeases,
+  }: Pick<Ask, "openLeases"> & { keeper: Keeper; times: ReturnType<typeof createLeaseTimes> },
+): Berth[] {
+  const { nowMs, maxLeases, pacing } = ask;
+  const account = keeper.get(accountId);
+  const timed = holds.filter(({ kind }) => kind !== "at_capacity");
+  const fromMs = timed.length === 0 ? nowMs : lastEndMs(timed);
+  if (account === null || fromMs === null) return [];
+  const pace = paceOf(account, pacing);
+  const free = Math.max(0, maxLeases - (openLeases.get(accountId) ?? 0));
+  const gap = pace === null ? 0 : gapMs(pace);
+  const endsAtMs = times.expectedEndsMs(accountId, nowMs);
+  return [{ fromMs, gapMs: gap, free, endsAtMs, takesMs: times.usualMs() }];
 }

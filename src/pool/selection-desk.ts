@@ -37,6 +37,8 @@ export function createSelectionDesk(deps: {
         openLeases: leases.openTotal(),
         lastAccountId: leases.lastAccountId(),
         nextAccountId: plan.order[0] ?? null,
+        waitingCount: leases.line.count(),
+        firstWaiting: leases.line.first(),
       };
     },
     async setStrategy(strategy) {

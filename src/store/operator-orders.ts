@@ -1,11 +1,11 @@
 /**
- * The operator's orders on an account (tags, note, weight, priority, pause, draining), as the JSON document they are kept in.
+ * The operator's orders on an account (tags, note, weight, priority, pause, draining, pace), as the JSON document they are kept in.
  * A part that cannot be read falls back to "no order" and is named: it must never keep the daemon from starting.
  */
 import { NO_ORDERS, type Orders } from "../domain/account.ts";
 
-export function formatOrders({ tags, note, weight, priority, pause, draining }: Orders): string {
-  return JSON.stringify({ tags, note, weight, priority, pause, draining });
+export function formatOrders({ tags, note, weight, priority, pause, draining, pace }: Orders): string {
+  return JSON.stringify({ tags, note, weight, priority, pause, draining, pace });
 }
 
 export function parseOrders(text: string): { value: Orders; dropped: readonly string[] } {
@@ -24,6 +24,7 @@ export function parseOrders(text: string): { value: Orders; dropped: readonly st
     priority: take("priority", isNumber),
     pause: take("pause", isPause),
     draining: take("draining", (draining) => typeof draining === "boolean"),
+    pace: take("pace", isPaceOrNone),
   };
   return { value, dropped };
 }
@@ -50,4 +51,11 @@ function isPause(value: unknown): value is Orders["pause"] {
   if (typeof value !== "object") return false;
   const { sinceMs, untilMs } = value as Record<string, unknown>;
   return isNumber(sinceMs) && (untilMs === null || isNumber(untilMs));
+}
+
+function isPaceOrNone(value: unknown): value is Orders["pace"] {
+  if (value === null) return true;
+  if (typeof value !== "object") return false;
+  const { requestsPerMinute, burst } = value as Record<string, unknown>;
+  return isNumber(requestsPerMinute) && requestsPerMinute >= 0 && isNumber(burst) && burst >= 1;
 }

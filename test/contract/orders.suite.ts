@@ -12,6 +12,7 @@ const ORDERED: Pick<Account, "orders" | "refreshOwner" | "workspaceName"> = {
     priority: -3,
     pause: { sinceMs: 5, untilMs: 9 },
     draining: true,
+    pace: { requestsPerMinute: 10, burst: 2 },
   },
   refreshOwner: { kind: "file", path: "/home/ann/auth.json" },
   workspaceName: "Acme",

@@ -102,6 +102,17 @@ const CASES: readonly Case[] = [
       await reset("account_max_leases");
     },
   },
+  {
+    kind: "HOLD_KIND_PACING",
+    async bring(trio) {
+      // Five requests that were let through at once are five minutes of its pace: no slow machine outlasts them.
+      await orderA(trio, { pace: { own: { requestsPerMinute: 1, burst: 10 } } });
+      await lane.control.call("PoolService/PinAccount", { accountId: (await trio.account("A")).id });
+      for (let n = 0; n < 5; n++) await lane.client.ask("codex");
+      await lane.control.call("PoolService/UnpinAccount");
+      await orderA(trio, { pace: { own: { requestsPerMinute: 1, burst: 1 } } });
+    },
+  },
 ];
 
 describe("the account, explain and real requests agree", () => {

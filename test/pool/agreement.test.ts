@@ -41,6 +41,10 @@ const ROWS: Readonly<Record<HoldKind, Row>> = {
     // The first account of the list is asked first, and its answer stays open.
     before: (room) => room.ask(),
   },
+  pacing: {
+    account: { orders: { ...NO_ORDERS, pace: { requestsPerMinute: 1, burst: 1 } } },
+    before: (room) => room.ask(),
+  },
 };
 
 for (const [kind, row] of Object.entries(ROWS)) {

@@ -1,8 +1,10 @@
 /** One builder a noun: a sound default, and only what a test is about spelt out. */
+
 import fc from "fast-check";
 import { type Account, type AccountId, NO_ORDERS, OWNED_HERE } from "../../src/domain/account.ts";
 import type { Ask } from "../../src/domain/ask.ts";
 import type { ModelFacts } from "../../src/domain/model.ts";
+import { NO_PACING } from "../../src/domain/pace.ts";
 import { resolveSettings, type Settings, settingsFrom, THRESHOLD_ACTIONS } from "../../src/domain/setting.ts";
 import { STRATEGY_NAMES } from "../../src/domain/strategy.ts";
 import type { Window } from "../../src/domain/window.ts";
@@ -92,6 +94,7 @@ export function anAsk(change: Partial<Ask> = {}): Ask {
     tried: new Set(),
     openLeases: new Map(),
     maxLeases: 32,
+    pacing: NO_PACING,
     thresholds: SETTINGS_NOW,
     rules: null,
     profile: null,
@@ -183,10 +186,12 @@ export function askArb(accounts: readonly Account[]): fc.Arbitrary<Ask> {
       affinity: someone,
       tried: some,
       busy: some,
+      paced: some,
+      spentUntilMs: soon,
       action: fc.constantFrom(...THRESHOLD_ACTIONS),
       dice: fc.double({ min: 0, max: 0.999_999, noNaN: true }),
     })
-    .map(({ pinned, pinUntilMs, tried, busy, action, ...rest }) =>
+    .map(({ pinned, pinUntilMs, tried, busy, paced, spentUntilMs, action, ...rest }) =>
       anAsk({
         ...rest,
         thresholds: { ...SETTINGS_NOW, critical_action: action, critical_short_percent: 30, critical_long_percent: 30 },
@@ -194,6 +199,10 @@ export function askArb(accounts: readonly Account[]): fc.Arbitrary<Ask> {
         tried: new Set(tried),
         openLeases: new Map(busy.map((id) => [id, 2])),
         maxLeases: 2,
+        pacing: {
+          usual: { requestsPerMinute: 1, burst: 2 },
+          spentUntilMs: new Map(paced.map((id) => [id, spentUntilMs])),
+        },
       }),
     );
 }

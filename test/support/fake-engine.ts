@@ -250,6 +250,8 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
           openLeases: [...openLeases.values()].reduce((sum, count) => sum + count, 0),
           lastAccountId: null,
           nextAccountId: plan.order[0] ?? null,
+          waitingCount: 0,
+          firstWaiting: null,
         };
       },
       async setStrategy(name) {

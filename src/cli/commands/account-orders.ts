@@ -9,7 +9,7 @@ import {
   UpdateAccountsResponseSchema,
 } from "../../gen/rotor/v1/account_service_pb.ts";
 import { ACCOUNTS_ARGUMENT, SELECTION_OPTIONS, selected } from "../account-selection.ts";
-import { stateText } from "../account-text.ts";
+import { paceText, stateText } from "../account-text.ts";
 import type { Argument, Command, Context, Input, Option } from "../command.ts";
 import { END_OPTIONS, endOf } from "../end-option.ts";
 import { printable } from "../print.ts";
@@ -237,6 +237,39 @@ const priority = numberOrder("priority", {
   examples: ["rotor account priority work 10", "rotor account priority -- work -1"],
 });
 
+const pace: Order = {
+  verb: "pace",
+  summary: "how many requests a minute accounts take",
+  details: [
+    "Requests that come faster wait in line for it or go to another account; a conversation waits up to 10 s for the account that it is on. See the settings account_requests_per_minute and account_burst for the pace of all, and wait_seconds for how long one waits.",
+  ],
+  options: [
+    { name: "per-minute", value: "N", about: "from 1 to 6000; 0 is as many as come" },
+    { name: "burst", value: "N", about: "that may begin at once after a rest; 1 when left out" },
+    { name: "usual", about: "as the settings say for all" },
+  ],
+  examples: ["rotor account pace work --per-minute 20 --burst 3", "rotor account pace work --usual"],
+  read(_, input) {
+    if (input.has("usual") === (input.value("per-minute") !== null))
+      throw usage("pace", "say how fast: --per-minute N, or --usual");
+    if (input.has("usual")) return all(input, { pace: {} });
+    const requestsPerMinute = wholeNumber(input, "per-minute");
+    const burst = input.value("burst") === null ? 1 : wholeNumber(input, "burst");
+    return all(input, { pace: { own: { requestsPerMinute, burst } } });
+  },
+  shown: paceText,
+  undo: ({ pace: before }) =>
+    before === undefined
+      ? { verb: "pace", rest: "--usual" }
+      : { verb: "pace", rest: `--per-minute ${before.requestsPerMinute} --burst ${before.burst}` },
+};
+
+function wholeNumber(input: Input, option: "per-minute" | "burst"): number {
+  const text = input.value(option) ?? "";
+  if (!/^\d{1,6}$/.test(text)) throw usage("pace", `--${option} is a whole number, not ${printable(text)}`);
+  return Number(text);
+}
+
 export const accountOrderCommands: readonly Command[] = [
   enable,
   disable,
@@ -247,4 +280,5 @@ export const accountOrderCommands: readonly Command[] = [
   note,
   weight,
   priority,
+  pace,
 ].map(orderCommand);

@@ -7,7 +7,7 @@ import type { UpdateAccountsRequest } from "../../gen/rotor/v1/account_service_p
 import { toInstantMs } from "./values.ts";
 
 export function toAccountEdit(request: UpdateAccountsRequest): AccountEdit {
-  const { enabled, tags, addTags, removeTags, note, weight, priority, pause, draining, resume } = request;
+  const { enabled, tags, addTags, removeTags, note, weight, priority, pause, draining, resume, pace } = request;
   return {
     enabled,
     tags: tags?.tags,
@@ -19,5 +19,6 @@ export function toAccountEdit(request: UpdateAccountsRequest): AccountEdit {
     pauseUntilMs: pause === undefined ? undefined : toInstantMs(pause.endTime),
     draining,
     resume,
+    pace: pace === undefined ? undefined : (pace.own ?? null),
   };
 }

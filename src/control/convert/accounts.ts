@@ -24,6 +24,7 @@ const HOLD_KINDS: Readonly<Record<HoldKind, accountPb.HoldKind>> = {
   window_exhausted: accountPb.HoldKind.WINDOW_EXHAUSTED,
   model_unsupported: accountPb.HoldKind.MODEL_UNSUPPORTED,
   at_capacity: accountPb.HoldKind.AT_CAPACITY,
+  pacing: accountPb.HoldKind.PACING,
 };
 
 const WINDOW_SOURCES: Readonly<Record<WindowSource, accountPb.WindowSource>> = {
@@ -57,6 +58,7 @@ export function accountConverter(engine: Engine, nowMs: number) {
       note: account.orders.note,
       weight: account.orders.weight,
       priority: account.orders.priority,
+      pace: account.orders.pace ?? undefined,
       refreshOwnerFile: account.refreshOwner.kind === "file" ? account.refreshOwner.path : "",
       onDevice: files.length > 0,
       deviceFiles: files.map((file) => file.path),

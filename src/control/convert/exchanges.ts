@@ -12,7 +12,7 @@ import type {
   UsageSchema,
 } from "../../gen/rotor/v1/exchange_pb.ts";
 import { mappingMessage } from "./models.ts";
-import { type AliasOf, planMessage } from "./pool.ts";
+import { type AliasOf, planMessage, waitingMessage } from "./pool.ts";
 import { duration, instant, int64 } from "./values.ts";
 
 export function exchangeMessage(exchange: Exchange, aliasOf: AliasOf): MessageInitShape<typeof ExchangeSchema> {
@@ -37,6 +37,7 @@ export function exchangeMessage(exchange: Exchange, aliasOf: AliasOf): MessageIn
     firstByteDuration: duration(exchange.firstByteMs),
     waitDuration: duration(exchange.waitedMs),
     spend: exchange.spend ? spendMessage(exchange.spend) : undefined,
+    waiting: waitingMessage(exchange.waiting ?? null),
   };
 }
 

@@ -9,6 +9,7 @@ import type { Pin } from "../../domain/pin.ts";
 import type { Plan, PlanRecord } from "../../domain/plan.ts";
 import type { RuleRef } from "../../domain/rule.ts";
 import type { StrategyName } from "../../domain/strategy.ts";
+import type { Waiting } from "../../domain/waiting.ts";
 import * as poolPb from "../../gen/rotor/v1/pool_pb.ts";
 import type { Engine, PoolView } from "../../pool/engine.ts";
 import { holdMessage } from "./accounts.ts";
@@ -53,6 +54,19 @@ export function poolMessage(view: PoolView): MessageInitShape<typeof poolPb.Pool
     openLeases: view.openLeases,
     lastAccountId: view.lastAccountId ?? "",
     nextAccountId: view.nextAccountId ?? "",
+    waitingCount: view.waitingCount,
+    firstWaiting: waitingMessage(view.firstWaiting),
+  };
+}
+
+export function waitingMessage(waiting: Waiting | null): MessageInitShape<typeof poolPb.WaitingSchema> | undefined {
+  if (waiting === null) return undefined;
+  const { position, sinceMs, expectedAtMs, givesUpAtMs } = waiting;
+  return {
+    position,
+    startTime: instant(sinceMs),
+    expectTime: instant(expectedAtMs),
+    giveUpTime: instant(givesUpAtMs),
   };
 }
 

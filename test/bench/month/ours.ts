@@ -1,4 +1,5 @@
 /** Our strategies as choosers of the month: the real `rank`, with the settings that nobody changed unless said otherwise. */
+import { NO_PACING } from "../../../src/domain/pace.ts";
 import { rank } from "../../../src/domain/rank.ts";
 import type { Settings } from "../../../src/domain/setting.ts";
 import { STRATEGY_NAMES, type StrategyName } from "../../../src/domain/strategy.ts";
@@ -21,6 +22,7 @@ export function ours(strategy: StrategyName, settings: Partial<Settings> = {}, l
           tried,
           openLeases,
           maxLeases,
+          pacing: NO_PACING,
           thresholds,
           rules: null,
           profile: null,

@@ -2,8 +2,10 @@
  * How others choose, as formulas and not as their code: each takes the accounts without a hold and says which one is next. All of them
  * are given what ours has (a conversation stays where it is while that may serve), and what they add to it.
  */
+
 import type { Account, AccountId } from "../../../src/domain/account.ts";
 import { holdsOn } from "../../../src/domain/hold.ts";
+import { NO_PACING } from "../../../src/domain/pace.ts";
 import { usedPercentNow, type Window } from "../../../src/domain/window.ts";
 import { SETTINGS_NOW } from "../../support/builders.ts";
 import type { Chooser, Moment } from "./month.ts";
@@ -37,6 +39,7 @@ function rival(
             pin: null,
             openLeases,
             maxLeases: 32,
+            pacing: NO_PACING,
             thresholds,
             rules: null,
           };

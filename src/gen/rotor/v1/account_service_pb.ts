@@ -6,7 +6,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Account } from "./account_pb.ts";
+import type { Account, Pace } from "./account_pb.ts";
 import { file_rotor_v1_account } from "./account_pb.ts";
 import { file_rotor_v1_exposure } from "./exposure_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/account_service.proto.
  */
 export const file_rotor_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yb3Rvci92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SCHJvdG9yLnYxIhUKE0xpc3RBY2NvdW50c1JlcXVlc3QiOwoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoIYWNjb3VudHMYASADKAsyES5yb3Rvci52MS5BY2NvdW50IicKEUdldEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiOAoSR2V0QWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50InkKFFVwZGF0ZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEgoFYWxpYXMYAiABKAlIAIgBARIUCgdlbmFibGVkGAMgASgISAGIAQESDQoFZm9yY2UYBCABKAhCCAoGX2FsaWFzQgoKCF9lbmFibGVkIjsKFVVwZGF0ZUFjY291bnRSZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCLqAgoVVXBkYXRlQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEhQKB2VuYWJsZWQYAiABKAhIAIgBARIfCgR0YWdzGAMgASgLMhEucm90b3IudjEuVGFnTGlzdBIQCghhZGRfdGFncxgEIAMoCRITCgtyZW1vdmVfdGFncxgFIAMoCRIRCgRub3RlGAYgASgJSAGIAQESEwoGd2VpZ2h0GAcgASgBSAKIAQESFQoIcHJpb3JpdHkYCCABKAVIA4gBARIeCgVwYXVzZRgJIAEoCzIPLnJvdG9yLnYxLlBhdXNlEhUKCGRyYWluaW5nGAogASgISASIAQESDgoGcmVzdW1lGAsgASgIEg0KBWZvcmNlGAwgASgIEg8KB2RyeV9ydW4YDSABKAhCCgoIX2VuYWJsZWRCBwoFX25vdGVCCQoHX3dlaWdodEILCglfcHJpb3JpdHlCCwoJX2RyYWluaW5nIhcKB1RhZ0xpc3QSDAoEdGFncxgBIAMoCSI1CgVQYXVzZRIsCghlbmRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPQoWVXBkYXRlQWNjb3VudHNSZXNwb25zZRIjCghhY2NvdW50cxgBIAMoCzIRLnJvdG9yLnYxLkFjY291bnQiOgoUUmVtb3ZlQWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCRIOCgZyZXZva2UYAiABKAgiOwoVUmVtb3ZlQWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50IisKFVJlZnJlc2hBY2NvdW50UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJIjwKFlJlZnJlc2hBY2NvdW50UmVzcG9uc2USIgoHYWNjb3VudBgBIAEoCzIRLnJvdG9yLnYxLkFjY291bnQiZQoJTG9naW5TdGVwEhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSJwoFc3RhdGUYAyABKA4yGC5yb3Rvci52MS5Mb2dpblN0ZXBTdGF0ZRIMCgR0ZXh0GAQgASgJIj4KFlJlZnJlc2hBY2NvdW50c1JlcXVlc3QSEwoLYWNjb3VudF9pZHMYASADKAkSDwoHZHJ5X3J1bhgCIAEoCCI8ChdSZWZyZXNoQWNjb3VudHNSZXNwb25zZRIhCgRzdGVwGAEgASgLMhMucm90b3IudjEuTG9naW5TdGVwIlsKFFByb2JlQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEg8KB2RyeV9ydW4YAiABKAgSDQoFbW9kZWwYAyABKAkSDgoGZWZmb3J0GAQgASgJIjoKFVByb2JlQWNjb3VudHNSZXNwb25zZRIhCgRzdGVwGAEgASgLMhMucm90b3IudjEuTG9naW5TdGVwIi4KGFJlZGVlbVJlc2V0Q3JlZGl0UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJInoKGVJlZGVlbVJlc2V0Q3JlZGl0UmVzcG9uc2USKAoHb3V0Y29tZRgBIAEoDjIXLnJvdG9yLnYxLlJlZGVlbU91dGNvbWUSIgoHYWNjb3VudBgCIAEoCzIRLnJvdG9yLnYxLkFjY291bnQSDwoHcmVzdW1lZBgDIAEoCCIxChtDbGVhckFjY291bnRDb29sZG93blJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSJCChxDbGVhckFjY291bnRDb29sZG93blJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50KsMBCg5Mb2dpblN0ZXBTdGF0ZRIgChxMT0dJTl9TVEVQX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXTE9HSU5fU1RFUF9TVEFURV9RVUVVRUQQARIcChhMT0dJTl9TVEVQX1NUQVRFX1NLSVBQRUQQAhIcChhMT0dJTl9TVEVQX1NUQVRFX1JVTk5JTkcQAxIZChVMT0dJTl9TVEVQX1NUQVRFX0RPTkUQBBIbChdMT0dJTl9TVEVQX1NUQVRFX0ZBSUxFRBAFKrEBCg1SZWRlZW1PdXRjb21lEh4KGlJFREVFTV9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGAoUUkVERUVNX09VVENPTUVfUkVTRVQQARIjCh9SRURFRU1fT1VUQ09NRV9OT1RISU5HX1RPX1JFU0VUEAISHAoYUkVERUVNX09VVENPTUVfTk9fQ1JFRElUEAMSIwofUkVERUVNX09VVENPTUVfQUxSRUFEWV9SRURFRU1FRBAEMqsHCg5BY2NvdW50U2VydmljZRJWCgxMaXN0QWNjb3VudHMSHS5yb3Rvci52MS5MaXN0QWNjb3VudHNSZXF1ZXN0Gh4ucm90b3IudjEuTGlzdEFjY291bnRzUmVzcG9uc2UiB5ACAdjjGAISUAoKR2V0QWNjb3VudBIbLnJvdG9yLnYxLkdldEFjY291bnRSZXF1ZXN0Ghwucm90b3IudjEuR2V0QWNjb3VudFJlc3BvbnNlIgeQAgHY4xgCElYKDVVwZGF0ZUFjY291bnQSHi5yb3Rvci52MS5VcGRhdGVBY2NvdW50UmVxdWVzdBofLnJvdG9yLnYxLlVwZGF0ZUFjY291bnRSZXNwb25zZSIE2OMYAhJZCg5VcGRhdGVBY2NvdW50cxIfLnJvdG9yLnYxLlVwZGF0ZUFjY291bnRzUmVxdWVzdBogLnJvdG9yLnYxLlVwZGF0ZUFjY291bnRzUmVzcG9uc2UiBNjjGAISVgoNUmVtb3ZlQWNjb3VudBIeLnJvdG9yLnYxLlJlbW92ZUFjY291bnRSZXF1ZXN0Gh8ucm90b3IudjEuUmVtb3ZlQWNjb3VudFJlc3BvbnNlIgTY4xgCElkKDlJlZnJlc2hBY2NvdW50Eh8ucm90b3IudjEuUmVmcmVzaEFjY291bnRSZXF1ZXN0GiAucm90b3IudjEuUmVmcmVzaEFjY291bnRSZXNwb25zZSIE2OMYAhJeCg9SZWZyZXNoQWNjb3VudHMSIC5yb3Rvci52MS5SZWZyZXNoQWNjb3VudHNSZXF1ZXN0GiEucm90b3IudjEuUmVmcmVzaEFjY291bnRzUmVzcG9uc2UiBNjjGAIwARJYCg1Qcm9iZUFjY291bnRzEh4ucm90b3IudjEuUHJvYmVBY2NvdW50c1JlcXVlc3QaHy5yb3Rvci52MS5Qcm9iZUFjY291bnRzUmVzcG9uc2UiBNjjGAIwARJiChFSZWRlZW1SZXNldENyZWRpdBIiLnJvdG9yLnYxLlJlZGVlbVJlc2V0Q3JlZGl0UmVxdWVzdBojLnJvdG9yLnYxLlJlZGVlbVJlc2V0Q3JlZGl0UmVzcG9uc2UiBNjjGAISawoUQ2xlYXJBY2NvdW50Q29vbGRvd24SJS5yb3Rvci52MS5DbGVhckFjY291bnRDb29sZG93blJlcXVlc3QaJi5yb3Rvci52MS5DbGVhckFjY291bnRDb29sZG93blJlc3BvbnNlIgTY4xgCYgZwcm90bzM", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure]);
+  fileDesc("Ch5yb3Rvci92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SCHJvdG9yLnYxIhUKE0xpc3RBY2NvdW50c1JlcXVlc3QiOwoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoIYWNjb3VudHMYASADKAsyES5yb3Rvci52MS5BY2NvdW50IicKEUdldEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiOAoSR2V0QWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50InkKFFVwZGF0ZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEgoFYWxpYXMYAiABKAlIAIgBARIUCgdlbmFibGVkGAMgASgISAGIAQESDQoFZm9yY2UYBCABKAhCCAoGX2FsaWFzQgoKCF9lbmFibGVkIjsKFVVwZGF0ZUFjY291bnRSZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCKOAwoVVXBkYXRlQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEhQKB2VuYWJsZWQYAiABKAhIAIgBARIfCgR0YWdzGAMgASgLMhEucm90b3IudjEuVGFnTGlzdBIQCghhZGRfdGFncxgEIAMoCRITCgtyZW1vdmVfdGFncxgFIAMoCRIRCgRub3RlGAYgASgJSAGIAQESEwoGd2VpZ2h0GAcgASgBSAKIAQESFQoIcHJpb3JpdHkYCCABKAVIA4gBARIeCgVwYXVzZRgJIAEoCzIPLnJvdG9yLnYxLlBhdXNlEhUKCGRyYWluaW5nGAogASgISASIAQESDgoGcmVzdW1lGAsgASgIEg0KBWZvcmNlGAwgASgIEg8KB2RyeV9ydW4YDSABKAgSIgoEcGFjZRgOIAEoCzIULnJvdG9yLnYxLlBhY2VDaGFuZ2VCCgoIX2VuYWJsZWRCBwoFX25vdGVCCQoHX3dlaWdodEILCglfcHJpb3JpdHlCCwoJX2RyYWluaW5nIikKClBhY2VDaGFuZ2USGwoDb3duGAEgASgLMg4ucm90b3IudjEuUGFjZSIXCgdUYWdMaXN0EgwKBHRhZ3MYASADKAkiNQoFUGF1c2USLAoIZW5kX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIj0KFlVwZGF0ZUFjY291bnRzUmVzcG9uc2USIwoIYWNjb3VudHMYASADKAsyES5yb3Rvci52MS5BY2NvdW50IjoKFFJlbW92ZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSDgoGcmV2b2tlGAIgASgIIjsKFVJlbW92ZUFjY291bnRSZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCIrChVSZWZyZXNoQWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSI8ChZSZWZyZXNoQWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50ImUKCUxvZ2luU3RlcBISCgphY2NvdW50X2lkGAEgASgJEg0KBWFsaWFzGAIgASgJEicKBXN0YXRlGAMgASgOMhgucm90b3IudjEuTG9naW5TdGVwU3RhdGUSDAoEdGV4dBgEIAEoCSI+ChZSZWZyZXNoQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEg8KB2RyeV9ydW4YAiABKAgiPAoXUmVmcmVzaEFjY291bnRzUmVzcG9uc2USIQoEc3RlcBgBIAEoCzITLnJvdG9yLnYxLkxvZ2luU3RlcCJbChRQcm9iZUFjY291bnRzUmVxdWVzdBITCgthY2NvdW50X2lkcxgBIAMoCRIPCgdkcnlfcnVuGAIgASgIEg0KBW1vZGVsGAMgASgJEg4KBmVmZm9ydBgEIAEoCSI6ChVQcm9iZUFjY291bnRzUmVzcG9uc2USIQoEc3RlcBgBIAEoCzITLnJvdG9yLnYxLkxvZ2luU3RlcCIuChhSZWRlZW1SZXNldENyZWRpdFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSJ6ChlSZWRlZW1SZXNldENyZWRpdFJlc3BvbnNlEigKB291dGNvbWUYASABKA4yFy5yb3Rvci52MS5SZWRlZW1PdXRjb21lEiIKB2FjY291bnQYAiABKAsyES5yb3Rvci52MS5BY2NvdW50Eg8KB3Jlc3VtZWQYAyABKAgiMQobQ2xlYXJBY2NvdW50Q29vbGRvd25SZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiQgocQ2xlYXJBY2NvdW50Q29vbGRvd25SZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCrDAQoOTG9naW5TdGVwU3RhdGUSIAocTE9HSU5fU1RFUF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF0xPR0lOX1NURVBfU1RBVEVfUVVFVUVEEAESHAoYTE9HSU5fU1RFUF9TVEFURV9TS0lQUEVEEAISHAoYTE9HSU5fU1RFUF9TVEFURV9SVU5OSU5HEAMSGQoVTE9HSU5fU1RFUF9TVEFURV9ET05FEAQSGwoXTE9HSU5fU1RFUF9TVEFURV9GQUlMRUQQBSqxAQoNUmVkZWVtT3V0Y29tZRIeChpSRURFRU1fT1VUQ09NRV9VTlNQRUNJRklFRBAAEhgKFFJFREVFTV9PVVRDT01FX1JFU0VUEAESIwofUkVERUVNX09VVENPTUVfTk9USElOR19UT19SRVNFVBACEhwKGFJFREVFTV9PVVRDT01FX05PX0NSRURJVBADEiMKH1JFREVFTV9PVVRDT01FX0FMUkVBRFlfUkVERUVNRUQQBDKrBwoOQWNjb3VudFNlcnZpY2USVgoMTGlzdEFjY291bnRzEh0ucm90b3IudjEuTGlzdEFjY291bnRzUmVxdWVzdBoeLnJvdG9yLnYxLkxpc3RBY2NvdW50c1Jlc3BvbnNlIgeQAgHY4xgCElAKCkdldEFjY291bnQSGy5yb3Rvci52MS5HZXRBY2NvdW50UmVxdWVzdBocLnJvdG9yLnYxLkdldEFjY291bnRSZXNwb25zZSIHkAIB2OMYAhJWCg1VcGRhdGVBY2NvdW50Eh4ucm90b3IudjEuVXBkYXRlQWNjb3VudFJlcXVlc3QaHy5yb3Rvci52MS5VcGRhdGVBY2NvdW50UmVzcG9uc2UiBNjjGAISWQoOVXBkYXRlQWNjb3VudHMSHy5yb3Rvci52MS5VcGRhdGVBY2NvdW50c1JlcXVlc3QaIC5yb3Rvci52MS5VcGRhdGVBY2NvdW50c1Jlc3BvbnNlIgTY4xgCElYKDVJlbW92ZUFjY291bnQSHi5yb3Rvci52MS5SZW1vdmVBY2NvdW50UmVxdWVzdBofLnJvdG9yLnYxLlJlbW92ZUFjY291bnRSZXNwb25zZSIE2OMYAhJZCg5SZWZyZXNoQWNjb3VudBIfLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVxdWVzdBogLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVzcG9uc2UiBNjjGAISXgoPUmVmcmVzaEFjY291bnRzEiAucm90b3IudjEuUmVmcmVzaEFjY291bnRzUmVxdWVzdBohLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50c1Jlc3BvbnNlIgTY4xgCMAESWAoNUHJvYmVBY2NvdW50cxIeLnJvdG9yLnYxLlByb2JlQWNjb3VudHNSZXF1ZXN0Gh8ucm90b3IudjEuUHJvYmVBY2NvdW50c1Jlc3BvbnNlIgTY4xgCMAESYgoRUmVkZWVtUmVzZXRDcmVkaXQSIi5yb3Rvci52MS5SZWRlZW1SZXNldENyZWRpdFJlcXVlc3QaIy5yb3Rvci52MS5SZWRlZW1SZXNldENyZWRpdFJlc3BvbnNlIgTY4xgCEmsKFENsZWFyQWNjb3VudENvb2xkb3duEiUucm90b3IudjEuQ2xlYXJBY2NvdW50Q29vbGRvd25SZXF1ZXN0GiYucm90b3IudjEuQ2xlYXJBY2NvdW50Q29vbGRvd25SZXNwb25zZSIE2OMYAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure]);
 
 /**
  * Request of ListAccounts.
@@ -254,6 +254,13 @@ export type UpdateAccountsRequest = Message<"rotor.v1.UpdateAccountsRequest"> & 
    * @generated from field: bool dry_run = 13;
    */
   dryRun: boolean;
+
+  /**
+   * How fast they may be asked.
+   *
+   * @generated from field: rotor.v1.PaceChange pace = 14;
+   */
+  pace?: PaceChange | undefined;
 };
 
 /**
@@ -262,6 +269,27 @@ export type UpdateAccountsRequest = Message<"rotor.v1.UpdateAccountsRequest"> & 
  */
 export const UpdateAccountsRequestSchema: GenMessage<UpdateAccountsRequest> = /*@__PURE__*/
   messageDesc(file_rotor_v1_account_service, 6);
+
+/**
+ * A change of the pace of accounts.
+ *
+ * @generated from message rotor.v1.PaceChange
+ */
+export type PaceChange = Message<"rotor.v1.PaceChange"> & {
+  /**
+   * Their own pace; absent means as the settings say for all.
+   *
+   * @generated from field: rotor.v1.Pace own = 1;
+   */
+  own?: Pace | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.PaceChange.
+ * Use `create(PaceChangeSchema)` to create a new message.
+ */
+export const PaceChangeSchema: GenMessage<PaceChange> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account_service, 7);
 
 /**
  * Labels of an account.
@@ -282,7 +310,7 @@ export type TagList = Message<"rotor.v1.TagList"> & {
  * Use `create(TagListSchema)` to create a new message.
  */
 export const TagListSchema: GenMessage<TagList> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 7);
+  messageDesc(file_rotor_v1_account_service, 8);
 
 /**
  * How long accounts are set aside.
@@ -303,7 +331,7 @@ export type Pause = Message<"rotor.v1.Pause"> & {
  * Use `create(PauseSchema)` to create a new message.
  */
 export const PauseSchema: GenMessage<Pause> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 8);
+  messageDesc(file_rotor_v1_account_service, 9);
 
 /**
  * Response of UpdateAccounts.
@@ -324,7 +352,7 @@ export type UpdateAccountsResponse = Message<"rotor.v1.UpdateAccountsResponse"> 
  * Use `create(UpdateAccountsResponseSchema)` to create a new message.
  */
 export const UpdateAccountsResponseSchema: GenMessage<UpdateAccountsResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 9);
+  messageDesc(file_rotor_v1_account_service, 10);
 
 /**
  * Request of RemoveAccount.
@@ -353,7 +381,7 @@ export type RemoveAccountRequest = Message<"rotor.v1.RemoveAccountRequest"> & {
  * Use `create(RemoveAccountRequestSchema)` to create a new message.
  */
 export const RemoveAccountRequestSchema: GenMessage<RemoveAccountRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 10);
+  messageDesc(file_rotor_v1_account_service, 11);
 
 /**
  * Response of RemoveAccount.
@@ -374,7 +402,7 @@ export type RemoveAccountResponse = Message<"rotor.v1.RemoveAccountResponse"> & 
  * Use `create(RemoveAccountResponseSchema)` to create a new message.
  */
 export const RemoveAccountResponseSchema: GenMessage<RemoveAccountResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 11);
+  messageDesc(file_rotor_v1_account_service, 12);
 
 /**
  * Request of RefreshAccount.
@@ -395,7 +423,7 @@ export type RefreshAccountRequest = Message<"rotor.v1.RefreshAccountRequest"> & 
  * Use `create(RefreshAccountRequestSchema)` to create a new message.
  */
 export const RefreshAccountRequestSchema: GenMessage<RefreshAccountRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 12);
+  messageDesc(file_rotor_v1_account_service, 13);
 
 /**
  * Response of RefreshAccount.
@@ -416,7 +444,7 @@ export type RefreshAccountResponse = Message<"rotor.v1.RefreshAccountResponse"> 
  * Use `create(RefreshAccountResponseSchema)` to create a new message.
  */
 export const RefreshAccountResponseSchema: GenMessage<RefreshAccountResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 13);
+  messageDesc(file_rotor_v1_account_service, 14);
 
 /**
  * One account on its way through an order about many logins.
@@ -458,7 +486,7 @@ export type LoginStep = Message<"rotor.v1.LoginStep"> & {
  * Use `create(LoginStepSchema)` to create a new message.
  */
 export const LoginStepSchema: GenMessage<LoginStep> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 14);
+  messageDesc(file_rotor_v1_account_service, 15);
 
 /**
  * Request of RefreshAccounts.
@@ -486,7 +514,7 @@ export type RefreshAccountsRequest = Message<"rotor.v1.RefreshAccountsRequest"> 
  * Use `create(RefreshAccountsRequestSchema)` to create a new message.
  */
 export const RefreshAccountsRequestSchema: GenMessage<RefreshAccountsRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 15);
+  messageDesc(file_rotor_v1_account_service, 16);
 
 /**
  * Response of RefreshAccounts.
@@ -507,7 +535,7 @@ export type RefreshAccountsResponse = Message<"rotor.v1.RefreshAccountsResponse"
  * Use `create(RefreshAccountsResponseSchema)` to create a new message.
  */
 export const RefreshAccountsResponseSchema: GenMessage<RefreshAccountsResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 16);
+  messageDesc(file_rotor_v1_account_service, 17);
 
 /**
  * Request of ProbeAccounts.
@@ -549,7 +577,7 @@ export type ProbeAccountsRequest = Message<"rotor.v1.ProbeAccountsRequest"> & {
  * Use `create(ProbeAccountsRequestSchema)` to create a new message.
  */
 export const ProbeAccountsRequestSchema: GenMessage<ProbeAccountsRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 17);
+  messageDesc(file_rotor_v1_account_service, 18);
 
 /**
  * Response of ProbeAccounts.
@@ -570,7 +598,7 @@ export type ProbeAccountsResponse = Message<"rotor.v1.ProbeAccountsResponse"> & 
  * Use `create(ProbeAccountsResponseSchema)` to create a new message.
  */
 export const ProbeAccountsResponseSchema: GenMessage<ProbeAccountsResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 18);
+  messageDesc(file_rotor_v1_account_service, 19);
 
 /**
  * Request of RedeemResetCredit.
@@ -591,7 +619,7 @@ export type RedeemResetCreditRequest = Message<"rotor.v1.RedeemResetCreditReques
  * Use `create(RedeemResetCreditRequestSchema)` to create a new message.
  */
 export const RedeemResetCreditRequestSchema: GenMessage<RedeemResetCreditRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 19);
+  messageDesc(file_rotor_v1_account_service, 20);
 
 /**
  * Response of RedeemResetCredit.
@@ -626,7 +654,7 @@ export type RedeemResetCreditResponse = Message<"rotor.v1.RedeemResetCreditRespo
  * Use `create(RedeemResetCreditResponseSchema)` to create a new message.
  */
 export const RedeemResetCreditResponseSchema: GenMessage<RedeemResetCreditResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 20);
+  messageDesc(file_rotor_v1_account_service, 21);
 
 /**
  * Request of ClearAccountCooldown.
@@ -647,7 +675,7 @@ export type ClearAccountCooldownRequest = Message<"rotor.v1.ClearAccountCooldown
  * Use `create(ClearAccountCooldownRequestSchema)` to create a new message.
  */
 export const ClearAccountCooldownRequestSchema: GenMessage<ClearAccountCooldownRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 21);
+  messageDesc(file_rotor_v1_account_service, 22);
 
 /**
  * Response of ClearAccountCooldown.
@@ -668,7 +696,7 @@ export type ClearAccountCooldownResponse = Message<"rotor.v1.ClearAccountCooldow
  * Use `create(ClearAccountCooldownResponseSchema)` to create a new message.
  */
 export const ClearAccountCooldownResponseSchema: GenMessage<ClearAccountCooldownResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 22);
+  messageDesc(file_rotor_v1_account_service, 23);
 
 /**
  * How far an account is.

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/pool.proto.
  */
 export const file_rotor_v1_pool: GenFile = /*@__PURE__*/
-  fileDesc("ChNyb3Rvci92MS9wb29sLnByb3RvEghyb3Rvci52MSK4AgoEUG9vbBIQCghyZXZpc2lvbhgBIAEoAxIkCghzdHJhdGVneRgCIAEoDjISLnJvdG9yLnYxLlN0cmF0ZWd5EhoKA3BpbhgDIAEoCzINLnJvdG9yLnYxLlBpbhIyCg5wYXVzZV9lbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNYWNjb3VudF9jb3VudBgFIAEoBRIUCgx1c2FibGVfY291bnQYBiABKAUSNAoQbmV4dF91c2FibGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLb3Blbl9sZWFzZXMYCCABKAUSFwoPbGFzdF9hY2NvdW50X2lkGAkgASgJEhcKD25leHRfYWNjb3VudF9pZBgKIAEoCSJ3CgNQaW4SEgoKYWNjb3VudF9pZBgBIAEoCRIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAisQMKBFBsYW4SLQoJcGxhbl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIkCghzdHJhdGVneRgCIAEoDjISLnJvdG9yLnYxLlN0cmF0ZWd5EiQKBnJlYXNvbhgDIAEoDjIULnJvdG9yLnYxLlBsYW5SZWFzb24SEwoLYWNjb3VudF9pZHMYBCADKAkSFAoMdXNhYmxlX2NvdW50GAUgASgFEiMKBGhlbGQYBiADKAsyFS5yb3Rvci52MS5IZWxkQWNjb3VudBISCgpoZWxkX2NvdW50GAcgASgFEjAKC3Bhc3NlZF9vdmVyGAggAygLMhsucm90b3IudjEuUGFzc2VkT3ZlckFjY291bnQSNAoQbmV4dF91c2FibGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoIZGVmZXJyZWQYCiADKAsyGS5yb3Rvci52MS5EZWZlcnJlZEFjY291bnQSDwoHcHJvZmlsZRgLIAEoCRIkCgVydWxlcxgMIAMoCzIVLnJvdG9yLnYxLkFwcGxpZWRSdWxlIjoKC0FwcGxpZWRSdWxlEgwKBGxpbmUYASABKAUSDwoHcHJvZmlsZRgCIAEoCRIMCgR0ZXh0GAMgASgJIk8KC0hlbGRBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSHQoFaG9sZHMYAyADKAsyDi5yb3Rvci52MS5Ib2xkInEKD0RlZmVycmVkQWNjb3VudBISCgphY2NvdW50X2lkGAEgASgJEg0KBWFsaWFzGAIgASgJEg0KBWxpbWl0GAMgASgJEhYKDmxlbmd0aF9taW51dGVzGAQgASgDEhQKDGxlZnRfcGVyY2VudBgFIAEoASJrChFQYXNzZWRPdmVyQWNjb3VudBISCgphY2NvdW50X2lkGAEgASgJEg0KBWFsaWFzGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIjCgRydWxlGAQgASgLMhUucm90b3IudjEuQXBwbGllZFJ1bGUiwwEKDFBvb2xGb3JlY2FzdBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCghhY2NvdW50cxgCIAMoCzIZLnJvdG9yLnYxLkFjY291bnRGb3JlY2FzdBIqCghzdXBwbGllcxgDIAMoCzIYLnJvdG9yLnYxLlN1cHBseUZvcmVjYXN0EjAKDHJ1bl9vdXRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAioQEKD0FjY291bnRGb3JlY2FzdBISCgphY2NvdW50X2lkGAEgASgJEg0KBWFsaWFzGAIgASgJEikKB3dpbmRvd3MYAyADKAsyGC5yb3Rvci52MS5XaW5kb3dGb3JlY2FzdBIwCgxydW5fb3V0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmNvdW50cxgFIAEoCCKYAQoOV2luZG93Rm9yZWNhc3QSIAoGd2luZG93GAEgASgLMhAucm90b3IudjEuV2luZG93Eh0KEHBlcmNlbnRfcGVyX2hvdXIYAiABKAFIAIgBARIwCgxydW5fb3V0X3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQhMKEV9wZXJjZW50X3Blcl9ob3VyIs8BCg5TdXBwbHlGb3JlY2FzdBIiCgRraW5kGAEgASgOMhQucm90b3IudjEuU3VwcGx5S2luZBIfChdkZW1hbmRfcGVyY2VudF9wZXJfaG91chgCIAEoARIUCgxsZWZ0X3BlcmNlbnQYAyABKAESMAoMcnVuX291dF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxob3Jpem9uX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKtwBCghTdHJhdGVneRIYChRTVFJBVEVHWV9VTlNQRUNJRklFRBAAEhUKEVNUUkFURUdZX0JBTEFOQ0VEEAESGAoUU1RSQVRFR1lfUk9VTkRfUk9CSU4QAhIXChNTVFJBVEVHWV9MRUFTVF9VU0VEEAMSEwoPU1RSQVRFR1lfUkFORE9NEAQSIQodU1RSQVRFR1lfV0VJR0hURURfUk9VTkRfUk9CSU4QBRIYChRTVFJBVEVHWV9EUkFJTl9GSVJTVBAGEhoKFlNUUkFURUdZX1JFU0VUX1NPT05FU1QQByqeAQoKUGxhblJlYXNvbhIbChdQTEFOX1JFQVNPTl9VTlNQRUNJRklFRBAAEhMKD1BMQU5fUkVBU09OX1BJThABEhgKFFBMQU5fUkVBU09OX0FGRklOSVRZEAISGAoUUExBTl9SRUFTT05fU1RSQVRFR1kQAxIUChBQTEFOX1JFQVNPTl9OT05FEAQSFAoQUExBTl9SRUFTT05fUlVMRRAFKlYKClN1cHBseUtpbmQSGwoXU1VQUExZX0tJTkRfVU5TUEVDSUZJRUQQABIVChFTVVBQTFlfS0lORF9TSE9SVBABEhQKEFNVUFBMWV9LSU5EX0xPTkcQAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_rotor_v1_account]);
+  fileDesc("ChNyb3Rvci92MS9wb29sLnByb3RvEghyb3Rvci52MSL5AgoEUG9vbBIQCghyZXZpc2lvbhgBIAEoAxIkCghzdHJhdGVneRgCIAEoDjISLnJvdG9yLnYxLlN0cmF0ZWd5EhoKA3BpbhgDIAEoCzINLnJvdG9yLnYxLlBpbhIyCg5wYXVzZV9lbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNYWNjb3VudF9jb3VudBgFIAEoBRIUCgx1c2FibGVfY291bnQYBiABKAUSNAoQbmV4dF91c2FibGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLb3Blbl9sZWFzZXMYCCABKAUSFwoPbGFzdF9hY2NvdW50X2lkGAkgASgJEhcKD25leHRfYWNjb3VudF9pZBgKIAEoCRIVCg13YWl0aW5nX2NvdW50GAsgASgFEigKDWZpcnN0X3dhaXRpbmcYDCABKAsyES5yb3Rvci52MS5XYWl0aW5nIq4BCgdXYWl0aW5nEhAKCHBvc2l0aW9uGAEgASgFEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2V4cGVjdF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxnaXZlX3VwX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIncKA1BpbhISCgphY2NvdW50X2lkGAEgASgJEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKxAwoEUGxhbhItCglwbGFuX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiQKCHN0cmF0ZWd5GAIgASgOMhIucm90b3IudjEuU3RyYXRlZ3kSJAoGcmVhc29uGAMgASgOMhQucm90b3IudjEuUGxhblJlYXNvbhITCgthY2NvdW50X2lkcxgEIAMoCRIUCgx1c2FibGVfY291bnQYBSABKAUSIwoEaGVsZBgGIAMoCzIVLnJvdG9yLnYxLkhlbGRBY2NvdW50EhIKCmhlbGRfY291bnQYByABKAUSMAoLcGFzc2VkX292ZXIYCCADKAsyGy5yb3Rvci52MS5QYXNzZWRPdmVyQWNjb3VudBI0ChBuZXh0X3VzYWJsZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCghkZWZlcnJlZBgKIAMoCzIZLnJvdG9yLnYxLkRlZmVycmVkQWNjb3VudBIPCgdwcm9maWxlGAsgASgJEiQKBXJ1bGVzGAwgAygLMhUucm90b3IudjEuQXBwbGllZFJ1bGUiOgoLQXBwbGllZFJ1bGUSDAoEbGluZRgBIAEoBRIPCgdwcm9maWxlGAIgASgJEgwKBHRleHQYAyABKAkiTwoLSGVsZEFjY291bnQSEgoKYWNjb3VudF9pZBgBIAEoCRINCgVhbGlhcxgCIAEoCRIdCgVob2xkcxgDIAMoCzIOLnJvdG9yLnYxLkhvbGQicQoPRGVmZXJyZWRBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSDQoFbGltaXQYAyABKAkSFgoObGVuZ3RoX21pbnV0ZXMYBCABKAMSFAoMbGVmdF9wZXJjZW50GAUgASgBImsKEVBhc3NlZE92ZXJBY2NvdW50EhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSDgoGcmVhc29uGAMgASgJEiMKBHJ1bGUYBCABKAsyFS5yb3Rvci52MS5BcHBsaWVkUnVsZSLDAQoMUG9vbEZvcmVjYXN0EigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKCGFjY291bnRzGAIgAygLMhkucm90b3IudjEuQWNjb3VudEZvcmVjYXN0EioKCHN1cHBsaWVzGAMgAygLMhgucm90b3IudjEuU3VwcGx5Rm9yZWNhc3QSMAoMcnVuX291dF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKhAQoPQWNjb3VudEZvcmVjYXN0EhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSKQoHd2luZG93cxgDIAMoCzIYLnJvdG9yLnYxLldpbmRvd0ZvcmVjYXN0EjAKDHJ1bl9vdXRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGY291bnRzGAUgASgIIpgBCg5XaW5kb3dGb3JlY2FzdBIgCgZ3aW5kb3cYASABKAsyEC5yb3Rvci52MS5XaW5kb3cSHQoQcGVyY2VudF9wZXJfaG91chgCIAEoAUgAiAEBEjAKDHJ1bl9vdXRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCEwoRX3BlcmNlbnRfcGVyX2hvdXIizwEKDlN1cHBseUZvcmVjYXN0EiIKBGtpbmQYASABKA4yFC5yb3Rvci52MS5TdXBwbHlLaW5kEh8KF2RlbWFuZF9wZXJjZW50X3Blcl9ob3VyGAIgASgBEhQKDGxlZnRfcGVyY2VudBgDIAEoARIwCgxydW5fb3V0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGhvcml6b25fdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAq3AEKCFN0cmF0ZWd5EhgKFFNUUkFURUdZX1VOU1BFQ0lGSUVEEAASFQoRU1RSQVRFR1lfQkFMQU5DRUQQARIYChRTVFJBVEVHWV9ST1VORF9ST0JJThACEhcKE1NUUkFURUdZX0xFQVNUX1VTRUQQAxITCg9TVFJBVEVHWV9SQU5ET00QBBIhCh1TVFJBVEVHWV9XRUlHSFRFRF9ST1VORF9ST0JJThAFEhgKFFNUUkFURUdZX0RSQUlOX0ZJUlNUEAYSGgoWU1RSQVRFR1lfUkVTRVRfU09PTkVTVBAHKp4BCgpQbGFuUmVhc29uEhsKF1BMQU5fUkVBU09OX1VOU1BFQ0lGSUVEEAASEwoPUExBTl9SRUFTT05fUElOEAESGAoUUExBTl9SRUFTT05fQUZGSU5JVFkQAhIYChRQTEFOX1JFQVNPTl9TVFJBVEVHWRADEhQKEFBMQU5fUkVBU09OX05PTkUQBBIUChBQTEFOX1JFQVNPTl9SVUxFEAUqVgoKU3VwcGx5S2luZBIbChdTVVBQTFlfS0lORF9VTlNQRUNJRklFRBAAEhUKEVNVUFBMWV9LSU5EX1NIT1JUEAESFAoQU1VQUExZX0tJTkRfTE9ORxACYgZwcm90bzM", [file_google_protobuf_timestamp, file_rotor_v1_account]);
 
 /**
  * All accounts and the rules over them.
@@ -91,6 +91,20 @@ export type Pool = Message<"rotor.v1.Pool"> & {
    * @generated from field: string next_account_id = 10;
    */
   nextAccountId: string;
+
+  /**
+   * Requests in line for an account.
+   *
+   * @generated from field: int32 waiting_count = 11;
+   */
+  waitingCount: number;
+
+  /**
+   * What the first of them waits for; absent when nobody waits.
+   *
+   * @generated from field: rotor.v1.Waiting first_waiting = 12;
+   */
+  firstWaiting?: Waiting | undefined;
 };
 
 /**
@@ -99,6 +113,48 @@ export type Pool = Message<"rotor.v1.Pool"> & {
  */
 export const PoolSchema: GenMessage<Pool> = /*@__PURE__*/
   messageDesc(file_rotor_v1_pool, 0);
+
+/**
+ * A place in the line of those that wait for an account. Whoever came first is served first, unless only others may use what came free.
+ *
+ * @generated from message rotor.v1.Waiting
+ */
+export type Waiting = Message<"rotor.v1.Waiting"> & {
+  /**
+   * 1 is next.
+   *
+   * @generated from field: int32 position = 1;
+   */
+  position: number;
+
+  /**
+   * Since when.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 2;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * When an account can be expected, from the ends of holds, the pace of accounts and how long requests take; absent when nothing says.
+   *
+   * @generated from field: google.protobuf.Timestamp expect_time = 3;
+   */
+  expectTime?: Timestamp | undefined;
+
+  /**
+   * When it gives up and is answered (setting wait_seconds).
+   *
+   * @generated from field: google.protobuf.Timestamp give_up_time = 4;
+   */
+  giveUpTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.Waiting.
+ * Use `create(WaitingSchema)` to create a new message.
+ */
+export const WaitingSchema: GenMessage<Waiting> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_pool, 1);
 
 /**
  * The operator's order "only this account". Never falls over to another one.
@@ -133,7 +189,7 @@ export type Pin = Message<"rotor.v1.Pin"> & {
  * Use `create(PinSchema)` to create a new message.
  */
 export const PinSchema: GenMessage<Pin> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 1);
+  messageDesc(file_rotor_v1_pool, 2);
 
 /**
  * The ranked answer of selection to one ask, with every hold that it saw.
@@ -231,7 +287,7 @@ export type Plan = Message<"rotor.v1.Plan"> & {
  * Use `create(PlanSchema)` to create a new message.
  */
 export const PlanSchema: GenMessage<Plan> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 2);
+  messageDesc(file_rotor_v1_pool, 3);
 
 /**
  * A rule that made a difference to a plan.
@@ -266,7 +322,7 @@ export type AppliedRule = Message<"rotor.v1.AppliedRule"> & {
  * Use `create(AppliedRuleSchema)` to create a new message.
  */
 export const AppliedRuleSchema: GenMessage<AppliedRule> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 3);
+  messageDesc(file_rotor_v1_pool, 4);
 
 /**
  * An account that may not serve.
@@ -301,7 +357,7 @@ export type HeldAccount = Message<"rotor.v1.HeldAccount"> & {
  * Use `create(HeldAccountSchema)` to create a new message.
  */
 export const HeldAccountSchema: GenMessage<HeldAccount> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 4);
+  messageDesc(file_rotor_v1_pool, 5);
 
 /**
  * A usable account that stands behind the others because little of it is left.
@@ -350,7 +406,7 @@ export type DeferredAccount = Message<"rotor.v1.DeferredAccount"> & {
  * Use `create(DeferredAccountSchema)` to create a new message.
  */
 export const DeferredAccountSchema: GenMessage<DeferredAccount> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 5);
+  messageDesc(file_rotor_v1_pool, 6);
 
 /**
  * An account without a hold that an ask may not take.
@@ -392,7 +448,7 @@ export type PassedOverAccount = Message<"rotor.v1.PassedOverAccount"> & {
  * Use `create(PassedOverAccountSchema)` to create a new message.
  */
 export const PassedOverAccountSchema: GenMessage<PassedOverAccount> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 6);
+  messageDesc(file_rotor_v1_pool, 7);
 
 /**
  * How long it lasts at the pace of the recent past: that of the last two hours for windows of up to a day, of the last day for longer ones.
@@ -434,7 +490,7 @@ export type PoolForecast = Message<"rotor.v1.PoolForecast"> & {
  * Use `create(PoolForecastSchema)` to create a new message.
  */
 export const PoolForecastSchema: GenMessage<PoolForecast> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 7);
+  messageDesc(file_rotor_v1_pool, 8);
 
 /**
  * How long one account lasts.
@@ -483,7 +539,7 @@ export type AccountForecast = Message<"rotor.v1.AccountForecast"> & {
  * Use `create(AccountForecastSchema)` to create a new message.
  */
 export const AccountForecastSchema: GenMessage<AccountForecast> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 8);
+  messageDesc(file_rotor_v1_pool, 9);
 
 /**
  * How long one window lasts.
@@ -518,7 +574,7 @@ export type WindowForecast = Message<"rotor.v1.WindowForecast"> & {
  * Use `create(WindowForecastSchema)` to create a new message.
  */
 export const WindowForecastSchema: GenMessage<WindowForecast> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 9);
+  messageDesc(file_rotor_v1_pool, 10);
 
 /**
  * All windows of one kind together.
@@ -567,7 +623,7 @@ export type SupplyForecast = Message<"rotor.v1.SupplyForecast"> & {
  * Use `create(SupplyForecastSchema)` to create a new message.
  */
 export const SupplyForecastSchema: GenMessage<SupplyForecast> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_pool, 10);
+  messageDesc(file_rotor_v1_pool, 11);
 
 /**
  * Named orderings of usable accounts.
