@@ -32,9 +32,12 @@ export function gapMs({ requestsPerMinute }: RequestPace): number {
   return 60_000 / requestsPerMinute;
 }
 
+/** Instants are whole milliseconds, gaps are not, and a sum of them is off by less than this. */
+const ROUNDING_MS = 0.05;
+
 /** When the next request may begin; in the past when it may now. */
 export function nextStartMs(pace: RequestPace, spentUntilMs: number): number {
-  return Math.ceil(spentUntilMs - (pace.burst - 1) * gapMs(pace));
+  return Math.ceil(spentUntilMs - (pace.burst - 1) * gapMs(pace) - ROUNDING_MS);
 }
 
 /** Until when its pace holds an account; null = it does not. */
