@@ -119,6 +119,9 @@ export function exchangeOf(number: number, changes: Partial<Exchange> = {}): Exc
   };
 }
 
+/** What a view says of a pool in which nothing is under way. */
+const QUIET = { pauseUntilMs: null, nextUsableAtMs: null, lastAccountId: null, waitingCount: 0, firstWaiting: null };
+
 export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEngine {
   const nowMs = options.nowMs ?? (() => T0);
   const spend = createFakeSpend(nowMs);
@@ -240,18 +243,14 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
       view() {
         const plan = explain({ model: null, from: NO_ONE, atMs: null });
         return {
+          ...QUIET,
           revision,
           strategy,
           pin,
-          pauseUntilMs: null,
           accountCount: accounts.size,
           usableCount: plan.usableCount,
-          nextUsableAtMs: null,
           openLeases: [...openLeases.values()].reduce((sum, count) => sum + count, 0),
-          lastAccountId: null,
           nextAccountId: plan.order[0] ?? null,
-          waitingCount: 0,
-          firstWaiting: null,
         };
       },
       async setStrategy(name) {
