@@ -32,11 +32,13 @@ import { profileCommands } from "./commands/profile.ts";
 import { ruleCommands } from "./commands/rule.ts";
 import { sealCommands } from "./commands/seal.ts";
 import { settingCommands } from "./commands/setting.ts";
+import { statusCommands } from "./commands/status.ts";
 import { switchCommands } from "./commands/switch.ts";
 import { usageCommands } from "./commands/usage.ts";
 
 export const COMMANDS: readonly Command[] = [
   ...daemonCommands,
+  ...statusCommands,
   ...loginCommands,
   ...importCommands,
   ...exportCommands,

@@ -115,7 +115,10 @@ export function expectText(waiting: Waiting | undefined, nowMs: number): string 
 }
 
 export function poolLines(pool: Pool, view: PlanView & { width: number | null }): string[] {
-  const { nowMs, accounts } = view;
+  return renderFacts(poolFacts(pool, view), view.width);
+}
+
+export function poolFacts(pool: Pool, { nowMs, accounts }: PlanView): [string, string][] {
   const aliasOf = (id: string) => accounts.find((account) => account.id === id)?.alias ?? id;
   const facts: [string, string][] = [["strategy", enumText(StrategySchema, pool.strategy)]];
   if (pool.pin) {
@@ -136,5 +139,5 @@ export function poolLines(pool: Pool, view: PlanView & { width: number | null })
   if (pool.waitingCount > 0) facts.push(["waiting", waitingLineText(pool, nowMs)]);
   facts.push(["last", pool.lastAccountId === "" ? "none yet" : aliasOf(pool.lastAccountId)]);
   facts.push(["next", pool.nextAccountId === "" ? "nobody" : aliasOf(pool.nextAccountId)]);
-  return renderFacts(facts, view.width);
+  return facts;
 }

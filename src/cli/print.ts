@@ -31,6 +31,10 @@ export interface Printer {
   message<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): void;
   /** Under `--json` prints the message and says so; the rest of the command is then for people. */
   asJson<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): boolean;
+  /** Whether {@link screen} can be drawn: a terminal that understands cursors. */
+  readonly draws: boolean;
+  /** A page in the place of the one before, for what goes on changing. */
+  screen(lines: readonly string[]): void;
   /** Bytes that were asked for on stdout, as text. */
   raw(bytes: Uint8Array): void;
   /** Any JSON value, one line. */
@@ -57,6 +61,9 @@ const ansi = (open: number, close: number) => (text: string) => `\x1b[${open}m${
 
 /** Back to the start of the line, and nothing on it. */
 const ERASE_LINE = "\r\x1b[K";
+
+/** An empty screen, and its first place. */
+const CLEAR = "\x1b[2J\x1b[H";
 
 /** The 16-colour set: readable on light and dark terminals, no theme of our own. */
 const colourStyle: Style = {
@@ -95,6 +102,8 @@ export function createPrinter(io: CliIo, options: { json: boolean }): Printer {
     columns: io.columns,
     style,
     colour: style === colourStyle,
+    draws: io.stdout.isTty && io.host.env.TERM !== "dumb",
+    screen: (lines) => out(`${CLEAR}${lines.join("\n")}\n`),
     line: (text = "") => out(`${text}\n`),
     text: out,
     message,

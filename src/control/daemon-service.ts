@@ -12,7 +12,9 @@ import {
 } from "../gen/rotor/v1/daemon_service_pb.ts";
 import type { Counters, Engine } from "../pool/engine.ts";
 import { accountConverter } from "./convert/accounts.ts";
+import { clientMessage } from "./convert/clients.ts";
 import { exchangeMessage } from "./convert/exchanges.ts";
+import { budgetMessage } from "./convert/limits.ts";
 import { aliasLookup, poolMessage } from "./convert/pool.ts";
 import { instant, int64 } from "./convert/values.ts";
 import type { DaemonFacts, DaemonSnapshot, DaemonStateName, Finding } from "./daemon-facts.ts";
@@ -58,6 +60,8 @@ export function createDaemonService(deps: DaemonServiceDeps): ServiceImpl<typeof
         accounts: engine.accounts.list().map(accountConverter(engine, clock.nowMs())),
         recentExchanges: recent.map((exchange) => exchangeMessage(exchange, aliasOf)),
         counters: countersMessage(engine.counters()),
+        budgets: engine.budgets.list().map(budgetMessage),
+        clients: engine.clients.list().map(clientMessage),
       };
     },
     async runDiagnostics({ offline }) {

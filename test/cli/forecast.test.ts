@@ -63,6 +63,35 @@ test("forecast of a pool that nobody has used yet says so", async () => {
   expect((await desk.run("pool", "forecast")).out).toContain("nothing was observed yet");
 });
 
+test("forecast --live draws again when something changes, and ends when it is stopped", async () => {
+  for (const isJson of [false, true]) {
+    engine.put(accountOf("work"));
+    const late = isJson ? "latecomer" : "newcomer";
+    const interrupt = new AbortController();
+    let changed = false;
+    const run = await desk.runWith(
+      {
+        interrupt,
+        ...(isJson ? {} : { columns: 100 }),
+        onOut(text) {
+          if (!changed) {
+            changed = true;
+            engine.put(accountOf(late));
+          }
+          if (text.includes(late)) interrupt.abort();
+        },
+      },
+      ...["pool", "forecast", "--live", ...(isJson ? ["--json"] : [])],
+    );
+    expect(run.exit).toBe(0);
+    if (isJson)
+      for (const line of run.out.trimEnd().split("\n")) expect(JSON.parse(line)).toHaveProperty("forecast.time");
+    else expect(run.out).toStartWith("\u001b[2J\u001b[H");
+  }
+  expect((await desk.run("pool", "forecast", "--live")).err).toContain("--live draws on a terminal, which this is not");
+  expect((await desk.run("pool", "forecast", "--live", "--json", "--with", "plus")).exit).toBe(2);
+});
+
 test("best names one account and why, or exits with 1", async () => {
   put("work", 60, 2);
   expect((await desk.run("pool", "best")).out).toBe(

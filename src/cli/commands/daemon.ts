@@ -1,5 +1,5 @@
 /**
- * `rotor up | down | status | version | path`: the daemon itself and where its things are.
+ * `rotor up | down | version | path`: the daemon itself and where its things are.
  */
 
 import { connect } from "node:net";
@@ -8,29 +8,17 @@ import { AppError } from "../../base/errors.ts";
 import type { Paths } from "../../base/paths.ts";
 import { COMMIT } from "../../base/version.ts";
 import {
-  type Counters,
   type Daemon,
-  DaemonState,
-  DaemonStateSchema,
   GetDaemonResponseSchema,
-  type GetStatusResponse,
-  GetStatusResponseSchema,
   StopDaemonResponseSchema,
 } from "../../gen/rotor/v1/daemon_service_pb.ts";
-import { accountTable } from "../account-text.ts";
 import type { Command, Context } from "../command.ts";
 import { findDaemon } from "../daemon-link.ts";
 import { runForeground, startDaemon } from "../daemon-start.ts";
-import { exchangeTable } from "../exchange-text.ts";
 import type { ExitCode } from "../failure.ts";
-import { fileNotes } from "../file-text.ts";
-import { poolLines } from "../plan-text.ts";
-import { printable } from "../print.ts";
 import { isAlive } from "../process-table.ts";
 import { notFound } from "../resolve.ts";
 import { renderFacts } from "../table.ts";
-import { formatAgo } from "../time-text.ts";
-import { enumText, toMs } from "../wire-text.ts";
 
 /** Open streams get a few seconds to end; after this long the daemon is stuck. */
 const STOP_DEADLINE_MS = 30_000;
@@ -148,69 +136,6 @@ function accepts(socket: string): Promise<boolean> {
   });
 }
 
-const status: Command = {
-  path: ["status"],
-  summary: "one page about everything",
-  options: [{ name: "full", about: "with counters, paths and more requests" }],
-  starts: false,
-  async run(context, input) {
-    const { print, nowMs } = context;
-    const link = await context.daemon();
-    const response = await link.daemons.getStatus({});
-    if (print.asJson(GetStatusResponseSchema, response)) return;
-    for (const line of statusLines(response, { context, full: input.has("full"), nowMs: nowMs() })) print.line(line);
-    if (response.daemon?.state !== DaemonState.READY) return;
-    const { files } = await link.transfers.listWatchedFiles({});
-    for (const note of fileNotes(files, response.accounts)) print.warning(note);
-  },
-};
-
-/** Requests on the short page. */
-const RECENT_SHOWN = 3;
-
-function statusLines(response: GetStatusResponse, view: { context: Context; full: boolean; nowMs: number }): string[] {
-  const { context, full, nowMs } = view;
-  const { style, columns: width } = context.print;
-  const { daemon, pool, accounts, recentExchanges, counters } = response;
-  const lines = daemon === undefined ? [] : renderFacts(daemonFacts(daemon, full, nowMs), width);
-  if (pool) lines.push("", style.bold("pool"), ...poolLines(pool, { accounts, nowMs, width }));
-  if (accounts.length > 0) lines.push("", style.bold("accounts"), ...accountTable(accounts, { nowMs, width, style }));
-  else if (pool) lines.push("", "no accounts yet; sign in with: rotor login");
-  const recent = full ? recentExchanges : recentExchanges.slice(0, RECENT_SHOWN);
-  if (recent.length > 0) lines.push("", style.bold("recent"), ...exchangeTable(recent, { nowMs, width, style }));
-  if (full && counters) lines.push("", style.bold("since the start"), ...renderFacts(counterFacts(counters), width));
-  return lines;
-}
-
-function daemonFacts(daemon: Daemon, full: boolean, nowMs: number): [string, string][] {
-  const startMs = toMs(daemon.startTime);
-  const since = startMs === null ? "" : `, up since ${formatAgo(startMs, nowMs).replace(/ ago$/, "")}`;
-  const facts: [string, string][] = [["daemon", `rotor ${daemon.version}, pid ${daemon.pid}${since}`]];
-  const reason = daemon.stateReason === "" ? "" : `: ${printable(daemon.stateReason)}`;
-  facts.push(["state", `${enumText(DaemonStateSchema, daemon.state)}${reason}`]);
-  if (daemon.state !== DaemonState.READY) facts.push(["", `try: ${mending(daemon.state)}`]);
-  for (const notice of daemon.notices) facts.push(["notice", printable(notice)]);
-  facts.push(["proxy", daemon.proxyUrl || "does not listen"]);
-  if (!full) return facts;
-  facts.push(["socket", daemon.socketPath], ["data", daemon.dataDir], ["config", daemon.configFile]);
-  facts.push(["log", daemon.logFile], ["upstream", daemon.upstreamUrl], ["issuer", daemon.issuer]);
-  return facts;
-}
-
-function mending(state: DaemonState): string {
-  return state === DaemonState.LOCKED ? "rotor seal unlock" : "rotor doctor";
-}
-
-function counterFacts(counters: Counters): [string, string][] {
-  return [
-    ["requests", String(counters.exchanges)],
-    ["served", String(counters.served)],
-    ["moved on", String(counters.failovers)],
-    ["renewals", `${counters.refreshes}, ${counters.refreshFailures} failed`],
-    ["clients gone", String(counters.clientsGone)],
-  ];
-}
-
 const version: Command = {
   path: ["version"],
   summary: "version of this program and of the running daemon",
@@ -235,6 +160,7 @@ const PLACES: readonly (readonly [name: string, of: (paths: Paths) => string, ab
   ["key", (paths) => paths.keyFile, "key file that opens the stored logins"],
   ["socket", (paths) => paths.socket, "control socket"],
   ["log", (paths) => paths.logFile, "log file"],
+  ["backups", (paths) => paths.backupDir, "folder of the backups"],
 ];
 
 const path: Command = {
@@ -243,7 +169,7 @@ const path: Command = {
   args: [
     {
       name: "NAME",
-      about: "one of them, alone: data, database, config, key, socket, log",
+      about: "one of them, alone: data, database, config, key, socket, log, backups",
       optional: true,
       completes: PLACES.map(([name]) => name),
     },
@@ -283,4 +209,4 @@ function placesInUse(paths: Paths, socket: string | null): Paths {
   return socket === null ? paths : { ...paths, socket };
 }
 
-export const daemonCommands: readonly Command[] = [up, down, status, version, path];
+export const daemonCommands: readonly Command[] = [up, down, version, path];

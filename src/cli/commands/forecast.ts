@@ -1,14 +1,21 @@
 /**
  * `rotor pool forecast` and `rotor pool best`: how long it lasts, and whom to use now.
  */
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { AppError } from "../../base/errors.ts";
 import { type Plan, PlanReason, Strategy, StrategySchema } from "../../gen/rotor/v1/pool_pb.ts";
-import { ExplainSelectionResponseSchema, ForecastPoolResponseSchema } from "../../gen/rotor/v1/pool_service_pb.ts";
+import {
+  ExplainSelectionResponseSchema,
+  type ForecastPoolRequestSchema,
+  ForecastPoolResponseSchema,
+} from "../../gen/rotor/v1/pool_service_pb.ts";
 import { windowsText } from "../account-text.ts";
-import type { Command } from "../command.ts";
+import type { Command, Context } from "../command.ts";
+import type { ExitCode } from "../failure.ts";
 import { forecastLines, untilText, whatIfLine } from "../forecast-text.ts";
 import { resolveAccount } from "../resolve.ts";
-import { formatEnd } from "../time-text.ts";
+import { formatEnd, formatSeconds } from "../time-text.ts";
+import { watching } from "../watching.ts";
 import { enumText, toMs } from "../wire-text.ts";
 import { listAccounts } from "./account.ts";
 
@@ -21,10 +28,16 @@ const forecast: Command = {
   ],
   options: [
     { name: "model", value: "MODEL", about: "for requests for this model" },
+    { name: "live", about: "go on: drawn anew when something changes; with --json a line each" },
     { name: "without", value: "ACCOUNT", about: "as if this account were not there" },
     { name: "with", value: "TIER", about: "as if there were one more of this plan: plus, pro, team, …" },
   ],
-  examples: ["rotor pool forecast", "rotor pool forecast --without work", "rotor pool forecast --with plus"],
+  examples: [
+    "rotor pool forecast",
+    "rotor pool forecast --without work",
+    "rotor pool forecast --with plus",
+    "rotor pool forecast --live",
+  ],
   starts: true,
   async run(context, input) {
     const { print, nowMs } = context;
@@ -37,9 +50,10 @@ const forecast: Command = {
       withoutAccountIds: left === null ? [] : [left.id],
       extraTiers: tier === null ? [] : [tier],
     };
+    const isWhatIf = left !== null || tier !== null;
+    if (input.has("live")) return await goOn(context, request, isWhatIf);
     const response = await pool.forecastPool(request);
     if (print.asJson(ForecastPoolResponseSchema, response)) return;
-    const isWhatIf = left !== null || tier !== null;
     const base = isWhatIf ? (await pool.forecastPool({ model })).forecast! : response.forecast!;
     for (const line of forecastLines(base, { nowMs: nowMs(), width: print.columns })) print.line(line);
     if (!isWhatIf) return;
@@ -48,6 +62,57 @@ const forecast: Command = {
     print.line(whatIfLine(what.filter((part) => part !== "").join(" and "), base, response.forecast!, nowMs()));
   },
 };
+
+type ForecastAsk = MessageInitShape<typeof ForecastPoolRequestSchema>;
+
+/** Time alone changes it too: ends come nearer, and a pace that is not kept up fades. */
+const DRAW_EVERY_MS = 15_000;
+/** A busy pool changes with every request; nobody reads faster than this. */
+const REST_MS = 300;
+
+async function goOn(context: Context, request: ForecastAsk, isWhatIf: boolean): Promise<ExitCode> {
+  const { io, print, nowMs } = context;
+  if (isWhatIf)
+    throw new AppError("bad_usage", "--live follows what is; --without and --with say what would be", {
+      hint: "rotor help pool forecast",
+    });
+  if (!print.json && !print.draws)
+    throw new AppError("bad_usage", "--live draws on a terminal, which this is not", {
+      hint: "rotor pool forecast --live --json",
+    });
+  const { pool, watch } = await context.daemon();
+  const draw = async () => {
+    const response = await pool.forecastPool(request);
+    if (print.asJson(ForecastPoolResponseSchema, response)) return;
+    const lines = forecastLines(response.forecast!, { nowMs: nowMs(), width: print.columns });
+    print.screen([...lines, "", print.style.dim(`${formatSeconds(nowMs())}, Ctrl-C ends it`)]);
+  };
+  const ended = new AbortController();
+  const signal = AbortSignal.any([io.interrupted, ended.signal]);
+  let wake: () => void = () => {};
+  const drawing = async (): Promise<ExitCode> => {
+    try {
+      for (;;) {
+        // Before the picture: a change while it is made is worth another one.
+        const changed = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        await draw();
+        await Promise.race([changed, io.clock.sleep(DRAW_EVERY_MS, signal)]);
+        await io.clock.sleep(REST_MS, signal);
+      }
+    } catch (thrown) {
+      if (io.interrupted.aborted) return 0;
+      throw thrown;
+    }
+  };
+  try {
+    const changes = watch.pool.watchPool({}, { signal });
+    return await Promise.race([drawing(), watching(context, changes, () => wake())]);
+  } finally {
+    ended.abort();
+  }
+}
 
 const STRATEGY_REASONS: Readonly<Record<Strategy, string>> = {
   [Strategy.UNSPECIFIED]: "the strategy puts it first",

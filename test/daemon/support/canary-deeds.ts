@@ -329,6 +329,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ...[
     ["status"],
     ["status", "--full"],
+    ["status", "--full", "--json"],
     ["doctor"],
     ["path"],
     ["version"],
