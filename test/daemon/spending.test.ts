@@ -3,6 +3,7 @@
  * understands.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { awayFromMidnight } from "../support/calendar.ts";
 import { createProxyClient } from "./support/client.ts";
 import { runCtl } from "./support/ctl.ts";
 import { type Lane, openLane } from "./support/lane.ts";
@@ -10,8 +11,10 @@ import { type Lane, openLane } from "./support/lane.ts";
 let lane: Lane;
 
 beforeAll(async () => {
+  // Limits by the month end with it.
+  await awayFromMidnight();
   lane = await openLane();
-});
+}, 180_000);
 
 afterAll(() => lane[Symbol.asyncDispose]());
 

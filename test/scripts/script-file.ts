@@ -39,7 +39,7 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
   percent: "\\d{1,3} %",
   duration: "\\d+(?:\\.\\d)?(?:ms|[smhd])(?: \\d+[smh])?",
   ago: "(?:now|\\d+(?:\\.\\d)?(?:ms|[smhd])(?: \\d+[smh])? ago)",
-  clock: "(?:[A-Z][a-z]{2} (?:\\d{1,2} )?)?\\d\\d:\\d\\d(?::\\d\\d)?",
+  clock: "(?:[A-Z][a-z]{2} (?:\\d{1,2} (?:\\d{4} )?)?)?\\d\\d:\\d\\d(?::\\d\\d)?",
   instant: "\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z",
   url: "http://127\\.0\\.0\\.1:\\d+",
   secret: "rtr_[A-Za-z0-9]+_[A-Za-z0-9_-]{43}",
