@@ -19,7 +19,7 @@ export function createUsageService(engine: () => Engine, clock: Clock): ServiceI
     },
     async queryUsage(request) {
       const query = toUsageQuery(request, clock.nowMs());
-      return usageMessage(await engine().ledger.query(query), query, request.pageSize, engine());
+      return usageMessage(await engine().ledger.query(query), query, engine());
     },
     listPrices: () => ({ prices: engine().prices.list().map(priceMessage) }),
     async setPrice({ model, inputUsd, cachedInputUsd, outputUsd }) {

@@ -90,6 +90,8 @@ export interface UsageQuery {
   readonly sinceMs: number;
   readonly untilMs: number;
   readonly groupBy: UsageGroup;
+  /** At most so many buckets, the first of their order; absent = all. */
+  readonly limit?: number;
   readonly accountId?: AccountId;
   readonly model?: string;
   readonly keyId?: string;
@@ -100,4 +102,13 @@ export interface UsageBucket {
   /** Id, name, or milliseconds since the epoch; "" = none was said. */
   readonly bucket: string;
   readonly totals: UsageTotals;
+}
+
+/** Hours and days in their order, others by cost, tokens, requests, the highest first: the first lines are what somebody looks for. */
+export interface UsageReport {
+  readonly buckets: readonly UsageBucket[];
+  /** Of all buckets, those left out too. */
+  readonly totals: UsageTotals;
+  /** Buckets that are left out. */
+  readonly omittedCount: number;
 }

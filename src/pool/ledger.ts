@@ -8,7 +8,7 @@ import type { Log } from "../base/log.ts";
 import type { AccountId } from "../domain/account.ts";
 import { type CacheMove, lostTokens } from "../domain/cache-move.ts";
 import type { Exchange } from "../domain/exchange.ts";
-import type { LedgerRow, UsageBucket, UsageQuery } from "../domain/ledger.ts";
+import type { LedgerRow, UsageQuery, UsageReport } from "../domain/ledger.ts";
 import { DAY_MS } from "../domain/limit.ts";
 import type { Usage } from "../domain/outcome.ts";
 import type { Settings } from "../domain/setting.ts";
@@ -17,8 +17,8 @@ import type { PriceDesk } from "./price-desk.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 export interface LedgerDesk {
-  /** By bucket; what has ended by now is in it. */
-  query(query: UsageQuery): Promise<readonly UsageBucket[]>;
+  /** What has ended by now is in it. */
+  query(query: UsageQuery): Promise<UsageReport>;
 }
 
 export interface Ledger extends LedgerDesk {

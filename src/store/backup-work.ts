@@ -24,7 +24,8 @@ import { fingerprintOf, KEY_BYTES } from "./key-guard.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
 import { salvageStore } from "./salvage.ts";
 import { createSeal, type OpenKey } from "./seal.ts";
-import { PASSING_TABLES, VITAL_TABLES } from "./tables.ts";
+import { DERIVED_TABLES, PASSING_TABLES, VITAL_TABLES } from "./tables.ts";
+import { deriveSums } from "./usage-sums.ts";
 
 export interface MakeBackup {
   readonly database: string;
@@ -91,7 +92,7 @@ function copyStore(from: string, to: string): void {
   }
   withAside(to, (db) => {
     refuseBroken(db);
-    for (const table of PASSING_TABLES) db.run(`DELETE FROM ${table}`);
+    for (const table of [...PASSING_TABLES, ...DERIVED_TABLES]) db.run(`DELETE FROM ${table}`);
   });
 }
 
@@ -182,6 +183,7 @@ function sealIdOf(db: Connection): number | null {
 }
 
 function finishDraft(db: Connection) {
+  db.transaction(() => deriveSums(db));
   refuseBroken(db);
   return countsOf(db);
 }

@@ -13,6 +13,19 @@ export interface Migration {
 /** "ROTR": tells our file from another program's SQLite file. */
 const APPLICATION_ID = 0x524f5452;
 
+/** Of every table of sums, the same. */
+const SUMS = `  requests INTEGER NOT NULL,
+  served INTEGER NOT NULL,
+  input_tokens INTEGER NOT NULL,
+  cached_input_tokens INTEGER NOT NULL,
+  output_tokens INTEGER NOT NULL,
+  reasoning_tokens INTEGER NOT NULL,
+  cost_micro_usd INTEGER NOT NULL,
+  unpriced INTEGER NOT NULL,
+  latency_ms INTEGER NOT NULL,
+  first_byte_ms INTEGER NOT NULL,
+  first_bytes INTEGER NOT NULL,`;
+
 /** Step n is at index n - 1. */
 export const MIGRATIONS: readonly Migration[] = [
   {
@@ -145,18 +158,27 @@ CREATE TABLE usage_hour (
   model TEXT NOT NULL,
   key_id TEXT NOT NULL,
   project TEXT NOT NULL,
-  requests INTEGER NOT NULL,
-  served INTEGER NOT NULL,
-  input_tokens INTEGER NOT NULL,
-  cached_input_tokens INTEGER NOT NULL,
-  output_tokens INTEGER NOT NULL,
-  reasoning_tokens INTEGER NOT NULL,
-  cost_micro_usd INTEGER NOT NULL,
-  unpriced INTEGER NOT NULL,
-  latency_ms INTEGER NOT NULL,
-  first_byte_ms INTEGER NOT NULL,
-  first_bytes INTEGER NOT NULL,
+${SUMS}
   PRIMARY KEY (hour_ms, account_id, model, key_id, project)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage_side (
+  side TEXT NOT NULL,
+  hour_ms INTEGER NOT NULL,
+  value TEXT NOT NULL,
+${SUMS}
+  PRIMARY KEY (side, hour_ms, value)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage_conversation (
+  day_ms INTEGER NOT NULL,
+  conversation TEXT NOT NULL,
+  account_id TEXT NOT NULL,
+  model TEXT NOT NULL,
+  key_id TEXT NOT NULL,
+  project TEXT NOT NULL,
+${SUMS}
+  PRIMARY KEY (day_ms, conversation, account_id, model, key_id, project)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE watched_file (

@@ -9,7 +9,7 @@ import { type Connection, openAside, openBeside, type SqlRow, type SqlValue } fr
 import { migrate, schemaVersion } from "./migrations.ts";
 import { bytesOf, textOf } from "./row.ts";
 import type { Seal } from "./seal.ts";
-import { ALL_TABLES, PASSING_TABLES, VITAL_TABLES } from "./tables.ts";
+import { ALL_TABLES, DERIVED_TABLES, PASSING_TABLES, VITAL_TABLES } from "./tables.ts";
 
 export interface Salvage {
   /** Everything that serving needs was read, and every login opens. */
@@ -18,7 +18,9 @@ export interface Salvage {
 }
 
 /** The data key is the caller's business. */
-const TABLES = ALL_TABLES.filter((table) => table !== "data_key" && !PASSING_TABLES.includes(table));
+const TABLES = ALL_TABLES.filter(
+  (table) => table !== "data_key" && !PASSING_TABLES.includes(table) && !DERIVED_TABLES.includes(table),
+);
 
 export function salvageStore(path: string, target: string, seal: Seal): Salvage {
   const copy = `${target}.copy`;

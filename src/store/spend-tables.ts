@@ -1,6 +1,6 @@
 /** What is used and what may be used, as a part of the store: ledger, budgets, prices. Begins and ends their transactions. */
 import type { Log } from "../base/log.ts";
-import type { UsageBucket, UsageQuery } from "../domain/ledger.ts";
+import type { UsageQuery, UsageReport } from "../domain/ledger.ts";
 import { deleteBudget, deletePrice, readBudgets, readPrices, writeBudget, writePrice } from "./budget-table.ts";
 import type { Connection, StoreDatabase } from "./database.ts";
 import { appendLedger, knownTurns, readSpent } from "./ledger-table.ts";
@@ -8,7 +8,7 @@ import type { Store } from "./store.ts";
 import { readUsage } from "./usage-report.ts";
 
 /** Sums up the store at `database` somewhere else. */
-type Report = (database: string, query: UsageQuery) => Promise<readonly UsageBucket[]>;
+type Report = (database: string, query: UsageQuery) => Promise<UsageReport>;
 
 export function createSpendTables({ path, durable, relaxed }: StoreDatabase, report?: Report) {
   return {

@@ -12,7 +12,7 @@ import type { Budget } from "../domain/budget.ts";
 import type { ClientKey } from "../domain/client-key.ts";
 import type { Credentials } from "../domain/credentials.ts";
 import type { Exchange, ExchangeId } from "../domain/exchange.ts";
-import type { LedgerRow, UsageBucket, UsageQuery } from "../domain/ledger.ts";
+import type { LedgerRow, UsageQuery, UsageReport } from "../domain/ledger.ts";
 import type { Spend } from "../domain/limit.ts";
 import type { ModelAlias, ModelList } from "../domain/model.ts";
 import type { Pin } from "../domain/pin.ts";
@@ -235,8 +235,8 @@ export interface Store {
   knownTurns(ids: readonly ExchangeId[]): Promise<ReadonlySet<ExchangeId>>;
   /** What counts against limits since the beginning of an hour. */
   spentSince(sinceMs: number): Promise<readonly SpentRow[]>;
-  /** Sums of the ledger, by bucket. May take its time, but not that of a stream. */
-  queryUsage(query: UsageQuery): Promise<readonly UsageBucket[]>;
+  /** Sums of the ledger. May take its time, but not that of a stream. */
+  queryUsage(query: UsageQuery): Promise<UsageReport>;
 
   /** Upserts by id, written behind; drops the oldest beyond `keep` (a large excess over several calls). */
   appendExchanges(batch: readonly Exchange[], keep: number): Promise<void>;

@@ -6,9 +6,9 @@
 /**
  * vital: serving needs it; looked through at every start, salvaged row by row, replaced by a restore.
  * history: what happened; added up by a restore. sums: as history, but a row grows, so the present one wins over the backup's.
- * passing: a note to this very file; means nothing in a copy and is emptied there.
+ * derived: sums of other tables; not in a backup, and made anew after a restore (usage-sums.ts). passing: a note to this very file; means nothing in a copy and is emptied there.
  */
-type TableRole = "vital" | "history" | "sums" | "passing";
+type TableRole = "vital" | "history" | "sums" | "derived" | "passing";
 
 interface Table {
   readonly name: string;
@@ -39,6 +39,8 @@ const TABLES: readonly Table[] = [
   { name: "audit", role: "history" },
   { name: "ledger", role: "history" },
   { name: "usage_hour", role: "sums" },
+  { name: "usage_side", role: "derived" },
+  { name: "usage_conversation", role: "derived" },
   { name: "window_sample", role: "sums", owner: "account_id" },
 ];
 
@@ -47,5 +49,6 @@ const namesOf = (tables: readonly Table[]): readonly string[] => tables.map(({ n
 
 export const ALL_TABLES = namesOf(TABLES);
 export const VITAL_TABLES = namesOf(ofRole("vital"));
+export const DERIVED_TABLES = namesOf(ofRole("derived"));
 export const PASSING_TABLES = namesOf(ofRole("passing"));
 export const HISTORY_TABLES: readonly Table[] = ofRole("history", "sums");

@@ -3,13 +3,21 @@
  * Reads, never writes.
  */
 import { ulidAt } from "../base/id.ts";
-import type { UsageBucket, UsageGroup, UsageQuery, UsageTotals } from "../domain/ledger.ts";
+import {
+  NO_USAGE,
+  type UsageBucket,
+  type UsageGroup,
+  type UsageQuery,
+  type UsageReport,
+  type UsageTotals,
+} from "../domain/ledger.ts";
 import { DAY_MS, HOUR_MS } from "../domain/limit.ts";
-import { type Connection, openBeside, type SqlValue } from "./database.ts";
+import { type Connection, openBeside, type SqlRow, type SqlValue } from "./database.ts";
 import { numberOf, wholeMs } from "./row.ts";
+import { ALL_SIDES, SUM_COLUMNS, SUMS_ADDED, SUMS_OF_ROW } from "./usage-sums.ts";
 
 /** The sums of a store that somebody else has open. */
-export function reportBeside(path: string, query: UsageQuery): UsageBucket[] {
+export function reportBeside(path: string, query: UsageQuery): UsageReport {
   const db = openBeside(path);
   try {
     return readUsage(db, query);
@@ -18,59 +26,137 @@ export function reportBeside(path: string, query: UsageQuery): UsageBucket[] {
   }
 }
 
-const FROM_HOURS: Readonly<Record<Exclude<UsageGroup, "conversation">, string>> = {
+const COLUMNS: Readonly<Record<Exclude<UsageGroup, "conversation" | "hour" | "day">, string>> = {
   account: "account_id",
   model: "model",
   key: "key_id",
   project: "project",
-  hour: "hour_ms",
-  day: `hour_ms - hour_ms % ${DAY_MS}`,
 };
+const TIMES = { hour: "hour_ms", day: `hour_ms - hour_ms % ${DAY_MS}` };
 
-const HOUR_SUMS = `sum(requests) AS requests, sum(served) AS served, sum(input_tokens) AS input_tokens,
-  sum(cached_input_tokens) AS cached_input_tokens, sum(output_tokens) AS output_tokens,
-  sum(reasoning_tokens) AS reasoning_tokens, sum(cost_micro_usd) AS cost_micro_usd, sum(unpriced) AS unpriced,
-  sum(latency_ms) AS latency_ms, sum(first_byte_ms) AS first_byte_ms, sum(first_bytes) AS first_bytes`;
+/** What to read and what to fill in. */
+interface Source {
+  readonly sql: string;
+  readonly values: readonly SqlValue[];
+}
 
-const ROW_SUMS = `count(*) AS requests, sum(served) AS served, sum(input_tokens) AS input_tokens,
-  sum(cached_input_tokens) AS cached_input_tokens, sum(output_tokens) AS output_tokens,
-  sum(reasoning_tokens) AS reasoning_tokens, sum(ifnull(cost_micro_usd, 0)) AS cost_micro_usd,
-  sum(cost_micro_usd IS NULL AND input_tokens + output_tokens > 0) AS unpriced,
-  sum(CASE WHEN served THEN latency_ms ELSE 0 END) AS latency_ms,
-  sum(CASE WHEN served THEN ifnull(first_byte_ms, 0) ELSE 0 END) AS first_byte_ms,
-  sum(served AND first_byte_ms IS NOT NULL) AS first_bytes`;
+type Filter = readonly [column: string, value: string];
 
-/** By bucket. */
-export function readUsage(db: Connection, query: UsageQuery): UsageBucket[] {
+export function readUsage(db: Connection, query: UsageQuery): UsageReport {
   const sinceMs = wholeMs(Math.floor(query.sinceMs / HOUR_MS) * HOUR_MS);
   const untilMs = wholeMs(Math.ceil(query.untilMs / HOUR_MS) * HOUR_MS);
-  const rows = query.groupBy === "conversation";
-  const conditions = rows ? ["id >= ?", "id < ?", "conversation <> ''"] : ["hour_ms >= ?", "hour_ms < ?"];
-  const values: SqlValue[] = rows ? [ulidAt(sinceMs), ulidAt(untilMs)] : [sinceMs, untilMs];
-  const filters = { account_id: query.accountId, model: query.model, key_id: query.keyId, project: query.project };
-  for (const [column, value] of Object.entries(filters)) {
-    if (value === undefined) continue;
-    conditions.push(`${column} = ?`);
-    values.push(value);
-  }
-  const bucket = query.groupBy === "conversation" ? "conversation" : FROM_HOURS[query.groupBy];
-  const [sums, from] = rows ? [ROW_SUMS, "ledger"] : [HOUR_SUMS, "usage_hour"];
-  const where = conditions.join(" AND ");
-  const sql = `SELECT ${bucket} AS bucket, ${sums} FROM ${from} WHERE ${where} GROUP BY 1 ORDER BY 1`;
-  return db.all(sql, ...values).map((row) => ({
-    bucket: String(row.bucket),
-    totals: {
-      requests: numberOf(row, "requests"),
-      served: numberOf(row, "served"),
-      inputTokens: numberOf(row, "input_tokens"),
-      cachedInputTokens: numberOf(row, "cached_input_tokens"),
-      outputTokens: numberOf(row, "output_tokens"),
-      reasoningTokens: numberOf(row, "reasoning_tokens"),
-      costMicroUsd: numberOf(row, "cost_micro_usd"),
-      unpriced: numberOf(row, "unpriced"),
-      latencyMs: numberOf(row, "latency_ms"),
-      firstByteMs: numberOf(row, "first_byte_ms"),
-      firstBytes: numberOf(row, "first_bytes"),
-    } satisfies UsageTotals,
-  }));
+  const asked = { account_id: query.accountId, model: query.model, key_id: query.keyId, project: query.project };
+  const filters = Object.entries(asked).flatMap(([column, value]): Filter[] =>
+    value === undefined ? [] : [[column, value]],
+  );
+  const { groupBy } = query;
+  const { sql, values } =
+    groupBy === "conversation"
+      ? fromConversations(filters, sinceMs, untilMs)
+      : (fromSide(groupBy, filters, sinceMs, untilMs) ?? fromHours(groupBy, filters, sinceMs, untilMs));
+  const isTime = groupBy === "hour" || groupBy === "day";
+  const found = db.all(
+    // The last row is the sum of all: thousands of buckets that nobody is shown need not become objects.
+    `WITH found AS MATERIALIZED (${sql})
+     SELECT * FROM (SELECT * FROM found ORDER BY ${isTime ? "bucket" : LARGEST_FIRST} LIMIT ?)
+     UNION ALL SELECT count(*), ${SUMS_ADDED} FROM found`,
+    ...values,
+    query.limit ?? -1,
+  );
+  const sum = found.pop()!;
+  const count = numberOf(sum, "bucket");
+  const buckets = found.map((row): UsageBucket => ({ bucket: String(row.bucket), totals: totalsOf(row) }));
+  return { buckets, totals: count === 0 ? NO_USAGE : totalsOf(sum), omittedCount: count - buckets.length };
+}
+
+/** As `compareBuckets` of the domain has it. */
+const LARGEST_FIRST = "cost_micro_usd DESC, input_tokens + output_tokens DESC, requests DESC, bucket";
+
+function totalsOf(row: SqlRow): UsageTotals {
+  return {
+    requests: numberOf(row, "requests"),
+    served: numberOf(row, "served"),
+    inputTokens: numberOf(row, "input_tokens"),
+    cachedInputTokens: numberOf(row, "cached_input_tokens"),
+    outputTokens: numberOf(row, "output_tokens"),
+    reasoningTokens: numberOf(row, "reasoning_tokens"),
+    costMicroUsd: numberOf(row, "cost_micro_usd"),
+    unpriced: numberOf(row, "unpriced"),
+    latencyMs: numberOf(row, "latency_ms"),
+    firstByteMs: numberOf(row, "first_byte_ms"),
+    firstBytes: numberOf(row, "first_bytes"),
+  };
+}
+
+/** When one side of the matter is enough: a few rows for each hour. null when two are asked about. */
+function fromSide(
+  groupBy: Exclude<UsageGroup, "conversation">,
+  filters: readonly Filter[],
+  sinceMs: number,
+  untilMs: number,
+): Source | null {
+  const isTime = groupBy === "hour" || groupBy === "day";
+  const column = isTime ? null : COLUMNS[groupBy];
+  const [first, second] = filters;
+  if (second !== undefined || (first !== undefined && column !== null && first[0] !== column)) return null;
+  const side = first?.[0] ?? column ?? ALL_SIDES;
+  const bucket = isTime ? TIMES[groupBy] : "value";
+  const only = first === undefined ? "" : "AND value = ?";
+  return {
+    sql: `SELECT ${bucket} AS bucket, ${SUMS_ADDED} FROM usage_side
+      WHERE side = ? AND hour_ms >= ? AND hour_ms < ? ${only} GROUP BY 1`,
+    values: [side, sinceMs, untilMs, ...(first === undefined ? [] : [first[1]])],
+  };
+}
+
+function fromHours(
+  groupBy: Exclude<UsageGroup, "conversation">,
+  filters: readonly Filter[],
+  sinceMs: number,
+  untilMs: number,
+): Source {
+  const bucket = groupBy === "hour" || groupBy === "day" ? TIMES[groupBy] : COLUMNS[groupBy];
+  return {
+    sql: `SELECT ${bucket} AS bucket, ${SUMS_ADDED} FROM usage_hour
+      WHERE hour_ms >= ? AND hour_ms < ? ${conditionsOf(filters)} GROUP BY 1`,
+    values: [sinceMs, untilMs, ...valuesOf(filters)],
+  };
+}
+
+/** Whole days from their sums, and what begins and ends within one from its rows. */
+function fromConversations(filters: readonly Filter[], sinceMs: number, untilMs: number): Source {
+  const firstDayMs = Math.ceil(sinceMs / DAY_MS) * DAY_MS;
+  const lastDayMs = Math.floor(untilMs / DAY_MS) * DAY_MS;
+  const isWithinDays = firstDayMs >= lastDayMs;
+  const parts = isWithinDays
+    ? [rowsBetween(filters, sinceMs, untilMs)]
+    : [
+        rowsBetween(filters, sinceMs, firstDayMs),
+        {
+          sql: `SELECT conversation AS bucket, ${SUM_COLUMNS} FROM usage_conversation
+            WHERE day_ms >= ? AND day_ms < ? ${conditionsOf(filters)}`,
+          values: [firstDayMs, lastDayMs, ...valuesOf(filters)],
+        },
+        rowsBetween(filters, lastDayMs, untilMs),
+      ];
+  return {
+    sql: `SELECT bucket, ${SUMS_ADDED} FROM (${parts.map(({ sql }) => sql).join(" UNION ALL ")}) GROUP BY 1`,
+    values: parts.flatMap(({ values }) => values),
+  };
+}
+
+function rowsBetween(filters: readonly Filter[], sinceMs: number, untilMs: number): Source {
+  return {
+    sql: `SELECT conversation AS bucket, ${SUMS_OF_ROW} FROM ledger
+      WHERE id >= ? AND id < ? AND conversation <> '' ${conditionsOf(filters)}`,
+    values: [ulidAt(sinceMs), ulidAt(untilMs), ...valuesOf(filters)],
+  };
+}
+
+function conditionsOf(filters: readonly Filter[]): string {
+  return filters.map(([column]) => `AND ${column} = ?`).join(" ");
+}
+
+function valuesOf(filters: readonly Filter[]): string[] {
+  return filters.map(([, value]) => value);
 }

@@ -5,12 +5,20 @@ import { createUlid } from "../../src/base/id.ts";
 import type { AccountId } from "../../src/domain/account.ts";
 import type { Budget } from "../../src/domain/budget.ts";
 import type { ExchangeId } from "../../src/domain/exchange.ts";
-import { addUsage, type LedgerRow, NO_USAGE, totalsOf, type UsageQuery } from "../../src/domain/ledger.ts";
+import {
+  addUsage,
+  type LedgerRow,
+  NO_USAGE,
+  totalsOf,
+  type UsageQuery,
+  type UsageReport,
+} from "../../src/domain/ledger.ts";
 import { DAY_MS, HOUR_MS } from "../../src/domain/limit.ts";
 import type { Store } from "../../src/store/store.ts";
 import { T0 } from "../support/manual-clock.ts";
 import { seededDice } from "../support/pool-room.ts";
 import { accountLike, keyLike } from "../support/store-samples.ts";
+import { reportOf } from "../support/usage-report.ts";
 import { expectCode } from "./store.suite.ts";
 
 const dice = seededDice(7);
@@ -52,9 +60,85 @@ const budgetLike = (name: string, change: Partial<Budget> = {}): Budget => ({
   ...change,
 });
 
+/** Over three days, and at the edges of hours and days more often than chance would have it. */
+const instantArb = fc.oneof(
+  fc.integer({ min: START, max: START + 3 * DAY_MS }),
+  fc.record({ hour: fc.integer({ min: 0, max: 72 }), by: fc.constantFrom(-1, 0, 1) }).map(({ hour, by }) => {
+    return Math.max(START, START + hour * HOUR_MS + by);
+  }),
+);
+const [someAccounts, someModels, someKeys] = [["A", "B"] as AccountId[], ["m1", "m2"], ["K1", "K2"]];
+
+export const ledgerRowArb: fc.Arbitrary<LedgerRow> = fc
+  .record({
+    atMs: instantArb,
+    accountId: fc.constantFrom(null, ...someAccounts),
+    model: fc.constantFrom(null, ...someModels),
+    keyId: fc.constantFrom(null, ...someKeys),
+    project: fc.constantFrom(null, "p"),
+    conversation: fc.constantFrom(null, "c1", "c2"),
+    isServed: fc.boolean(),
+    inputTokens: fc.nat(1_000),
+    costMicroUsd: fc.option(fc.nat(1_000)),
+    firstByteMs: fc.option(fc.nat(1_000)),
+  })
+  .map(({ atMs, ...change }) => rowLike(atMs, change));
+
+const queryArb: fc.Arbitrary<Omit<UsageQuery, "groupBy">> = fc
+  .record({
+    limit: fc.option(fc.constantFrom(1, 2), { freq: 2, nil: undefined }),
+    ends: fc.tuple(instantArb, instantArb),
+    accountId: fc.option(fc.constantFrom(...someAccounts), { freq: 3, nil: undefined }),
+    model: fc.option(fc.constantFrom(...someModels), { freq: 3, nil: undefined }),
+    keyId: fc.option(fc.constantFrom(...someKeys), { freq: 2, nil: undefined }),
+    project: fc.option(fc.constant("p"), { freq: 2, nil: undefined }),
+  })
+  .map(({ ends, ...asked }) => ({ sinceMs: Math.min(...ends), untilMs: Math.max(...ends), ...definedOf(asked) }));
+
+function definedOf<T extends object>(fields: T): Partial<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+/** The answer by its definition: row by row, without any sum that somebody keeps. */
+function summedUp(rows: readonly LedgerRow[], query: UsageQuery): UsageReport {
+  const sinceMs = Math.floor(query.sinceMs / HOUR_MS) * HOUR_MS;
+  const untilMs = Math.ceil(query.untilMs / HOUR_MS) * HOUR_MS;
+  const bucketOf = (row: LedgerRow) =>
+    ({
+      account: row.accountId ?? "",
+      model: row.model ?? "",
+      key: row.keyId ?? "",
+      project: row.project ?? "",
+      conversation: row.conversation ?? "",
+      hour: String(row.atMs - (row.atMs % HOUR_MS)),
+      day: String(row.atMs - (row.atMs % DAY_MS)),
+    })[query.groupBy];
+  const meant = rows.filter(
+    (row) =>
+      row.atMs >= sinceMs &&
+      row.atMs < untilMs &&
+      (query.groupBy !== "conversation" || row.conversation !== null) &&
+      (query.accountId === undefined || row.accountId === query.accountId) &&
+      (query.model === undefined || row.model === query.model) &&
+      (query.keyId === undefined || row.keyId === query.keyId) &&
+      (query.project === undefined || row.project === query.project),
+  );
+  const found = [...Map.groupBy(meant, bucketOf)].map(([bucket, group]) => {
+    return { bucket, totals: group.map(totalsOf).reduce(addUsage, NO_USAGE) };
+  });
+  return reportOf(found, query);
+}
+
 export function ledger(store: () => Store): void {
-  const ask = (change: Partial<UsageQuery> = {}) =>
-    store().queryUsage({ sinceMs: START, untilMs: START + 10 * DAY_MS, groupBy: "model", ...change });
+  const ask = async (change: Partial<UsageQuery> = {}) => {
+    const { buckets } = await store().queryUsage({
+      sinceMs: START,
+      untilMs: START + 10 * DAY_MS,
+      groupBy: "model",
+      ...change,
+    });
+    return buckets.toSorted((a, b) => (a.bucket < b.bucket ? -1 : 1));
+  };
   const add = (...rows: LedgerRow[]) => store().appendLedger(rows, EVER);
 
   describe("the ledger", () => {
@@ -154,32 +238,37 @@ export function ledger(store: () => Store): void {
       expect((await spent(START + HOUR_MS))[0]!.spend).toEqual({ requests: 1, tokens: 110, costMicroUsd: 7 });
     });
 
-    test("however rows arrive, every sum is that of its rows", async () => {
-      const rowArb = fc
-        .record({
-          atMs: fc.integer({ min: START, max: START + 3 * DAY_MS }),
-          accountId: fc.constantFrom(null, "A" as AccountId, "B" as AccountId),
-          model: fc.constantFrom(null, "m1", "m2"),
-          keyId: fc.constantFrom(null, "K1", "K2"),
-          project: fc.constantFrom(null, "p"),
-          conversation: fc.constantFrom("c1", "c2"),
-          isServed: fc.boolean(),
-          inputTokens: fc.nat(1_000),
-          costMicroUsd: fc.option(fc.nat(1_000)),
-          firstByteMs: fc.option(fc.nat(1_000)),
-        })
-        .map(({ atMs, ...change }) => rowLike(atMs, change));
+    test("rows go by whole days, and the sums of their conversations with them", async () => {
+      await add(
+        rowLike(START + HOUR_MS, { conversation: "c" }),
+        rowLike(START + 5 * HOUR_MS, { conversation: "c" }),
+        rowLike(START + DAY_MS, { conversation: "c" }),
+      );
+      const turns = async () => (await ask({ groupBy: "conversation" })).map(({ totals }) => totals.requests);
+      await store().appendLedger([], { rowsSinceMs: START + 3 * HOUR_MS, sumsSinceMs: 0 });
+      expect(await turns()).toEqual([3]);
+      await store().appendLedger([], { rowsSinceMs: START + DAY_MS, sumsSinceMs: 0 });
+      expect(await turns()).toEqual([1]);
+    });
+
+    test("however rows arrive, and whatever is asked, the answer is the sum of the rows that are meant", async () => {
       const known: LedgerRow[] = [];
       await fc.assert(
-        fc.asyncProperty(fc.array(rowArb, { maxLength: 20 }), async (rows) => {
-          known.push(...rows);
-          await add(...rows);
-          const whole = known.map(totalsOf).reduce(addUsage, NO_USAGE);
-          for (const groupBy of ["account", "model", "key", "project", "conversation", "hour", "day"] as const) {
-            const found = await ask({ groupBy });
-            expect(found.map(({ totals }) => totals).reduce(addUsage, NO_USAGE)).toEqual(whole);
-          }
-        }),
+        fc.asyncProperty(
+          fc.array(fc.array(ledgerRowArb, { maxLength: 12 }), { maxLength: 4 }),
+          fc.array(queryArb, { minLength: 4, maxLength: 4 }),
+          async (batches, queries) => {
+            for (const rows of batches) {
+              known.push(...rows);
+              // Some come twice, as when a write was tried again.
+              await add(...rows, ...rows.slice(0, 2));
+            }
+            for (const query of queries) {
+              for (const groupBy of ["account", "model", "key", "project", "conversation", "hour", "day"] as const)
+                expect(await store().queryUsage({ ...query, groupBy })).toEqual(summedUp(known, { ...query, groupBy }));
+            }
+          },
+        ),
         { numRuns: 15 },
       );
     });

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDatabase } from "../../src/store/database.ts";
 import { migrate } from "../../src/store/migrations.ts";
-import { ALL_TABLES, HISTORY_TABLES, PASSING_TABLES, VITAL_TABLES } from "../../src/store/tables.ts";
+import { ALL_TABLES, DERIVED_TABLES, HISTORY_TABLES, PASSING_TABLES, VITAL_TABLES } from "../../src/store/tables.ts";
 
 function withSchema<T>(look: (db: ReturnType<typeof openDatabase>) => T): T {
   const folder = mkdtempSync(join(tmpdir(), "rotor-tables-"));
@@ -24,7 +24,9 @@ test("the list names the tables of the schema, each once", () => {
     db.durable.all("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"),
   ).map(({ name }) => String(name));
   expect(ALL_TABLES.toSorted()).toEqual(inSchema.toSorted());
-  expect(VITAL_TABLES.length + HISTORY_TABLES.length + PASSING_TABLES.length).toBe(ALL_TABLES.length);
+  expect(VITAL_TABLES.length + HISTORY_TABLES.length + DERIVED_TABLES.length + PASSING_TABLES.length).toBe(
+    ALL_TABLES.length,
+  );
 });
 
 test("what others belong to comes first, and history that goes with an account says so", () => {

@@ -8,6 +8,7 @@ import type { LedgerDesk } from "../../src/pool/ledger.ts";
 import { createPriceDesk, type PriceDesk } from "../../src/pool/price-desk.ts";
 import { createManualClock } from "./manual-clock.ts";
 import { createMemoryStore } from "./memory-store.ts";
+import { reportOf } from "./usage-report.ts";
 
 export interface FakeSpend {
   readonly budgets: BudgetDesk;
@@ -50,7 +51,7 @@ export function createFakeSpend(nowMs: () => number): FakeSpend {
     ledger: {
       async query(query) {
         report.asked = query;
-        return report.buckets;
+        return reportOf(report.buckets, query);
       },
     },
     prices: createPriceDesk({ stored: [], store: createMemoryStore(), clock: createManualClock(), audit }),

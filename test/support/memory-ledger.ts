@@ -5,6 +5,7 @@ import { addUsage, type LedgerRow, totalsOf, type UsageQuery, type UsageTotals }
 import { DAY_MS, HOUR_MS } from "../../src/domain/limit.ts";
 import type { SavedPrice } from "../../src/domain/price.ts";
 import type { Store } from "../../src/store/store.ts";
+import { reportOf } from "./usage-report.ts";
 
 export interface SpendState {
   readonly budgets: Map<string, Budget>;
@@ -56,7 +57,8 @@ export function ledgerPart(state: SpendState, open: () => void) {
         const totals = sum === undefined ? totalsOf(row) : addUsage(sum.totals, totalsOf(row));
         state.hours.set(key, { row, hourMs: hourOf(row), totals });
       }
-      for (const [id, row] of state.ledger) if (row.atMs < rowsSinceMs) state.ledger.delete(id);
+      const firstDayMs = Math.floor(rowsSinceMs / DAY_MS) * DAY_MS;
+      for (const [id, row] of state.ledger) if (row.atMs < firstDayMs) state.ledger.delete(id);
       for (const [key, { hourMs }] of state.hours) if (hourMs < sumsSinceMs - HOUR_MS) state.hours.delete(key);
     },
     async spentSince(sinceMs) {
@@ -95,9 +97,10 @@ export function ledgerPart(state: SpendState, open: () => void) {
         sums.filter(({ row }) => isMeant(row)),
         ({ row }) => bucketOf(row, query.groupBy),
       );
-      return [...groups]
-        .map(([bucket, group]) => ({ bucket, totals: group.map(({ totals }) => totals).reduce(addUsage) }))
-        .sort((a, b) => (a.bucket < b.bucket ? -1 : 1));
+      const found = [...groups].map(([bucket, group]) => {
+        return { bucket, totals: group.map(({ totals }) => totals).reduce(addUsage) };
+      });
+      return reportOf(found, query);
     },
   } satisfies Partial<Store>;
 }

@@ -6,14 +6,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { formatInstant } from "../../base/clock.ts";
 import { AppError } from "../../base/errors.ts";
 import type { AccountId } from "../../domain/account.ts";
-import {
-  addUsage,
-  NO_USAGE,
-  type UsageBucket,
-  type UsageGroup,
-  type UsageQuery,
-  type UsageTotals,
-} from "../../domain/ledger.ts";
+import type { UsageBucket, UsageGroup, UsageQuery, UsageReport, UsageTotals } from "../../domain/ledger.ts";
 import { DAY_MS, HOUR_MS } from "../../domain/limit.ts";
 import type { PriceEntry } from "../../domain/price.ts";
 import * as pb from "../../gen/rotor/v1/usage_service_pb.ts";
@@ -39,16 +32,14 @@ function toGroup(value: pb.UsageGroup): UsageGroup {
 const BUCKETS_DEFAULT = 1_000;
 
 export function usageMessage(
-  found: readonly UsageBucket[],
+  { buckets, totals, omittedCount }: UsageReport,
   query: UsageQuery,
-  pageSize: number,
   engine: Engine,
 ): MessageInitShape<typeof pb.QueryUsageResponseSchema> {
-  const shown = found.toSorted(orderOf(query)).slice(0, pageSize || BUCKETS_DEFAULT);
   return {
-    buckets: shown.map((bucket) => bucketMessage(bucket, query.groupBy, engine)),
-    totals: totalsMessage(found.map(({ totals }) => totals).reduce(addUsage, NO_USAGE)),
-    omittedCount: int64(found.length - shown.length),
+    buckets: buckets.map((bucket) => bucketMessage(bucket, query.groupBy, engine)),
+    totals: totalsMessage(totals),
+    omittedCount: int64(omittedCount),
     startTime: instant(query.sinceMs),
     endTime: instant(query.untilMs),
   };
@@ -111,20 +102,10 @@ export function toUsageQuery(request: pb.QueryUsageRequest, nowMs: number): Usag
     sinceMs: Math.floor(sinceMs / HOUR_MS) * HOUR_MS,
     untilMs: Math.ceil(untilMs / HOUR_MS) * HOUR_MS,
     groupBy: toGroup(request.groupBy),
+    limit: request.pageSize || BUCKETS_DEFAULT,
     ...(request.accountId === "" ? {} : { accountId: toAccountId(request.accountId) }),
     ...(request.model === "" ? {} : { model: request.model }),
     ...(request.keyId === "" ? {} : { keyId: request.keyId }),
     ...(request.project === "" ? {} : { project: request.project }),
   };
-}
-
-/** Times in their order, the rest by what it costs: the first lines are what somebody looks for. */
-function orderOf({ groupBy }: UsageQuery): (a: UsageBucket, b: UsageBucket) => number {
-  if (groupBy === "hour" || groupBy === "day") return (a, b) => Number(a.bucket) - Number(b.bucket);
-  const tokens = ({ totals }: UsageBucket) => totals.inputTokens + totals.outputTokens;
-  return (a, b) =>
-    b.totals.costMicroUsd - a.totals.costMicroUsd ||
-    tokens(b) - tokens(a) ||
-    b.totals.requests - a.totals.requests ||
-    (a.bucket < b.bucket ? -1 : 1);
 }

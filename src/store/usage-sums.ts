@@ -1,0 +1,138 @@
+/**
+ * Sums of the ledger, kept so that a report over a million turns reads some thousand rows: by the hour and everything that turns are told
+ * apart by, by the hour and one of these alone, and by the day for conversations. They grow in the transaction that writes the rows, and
+ * what is derived of others can be made anew. Never read by anybody who chooses an account.
+ */
+import type { LedgerRow } from "../domain/ledger.ts";
+import { DAY_MS, HOUR_MS } from "../domain/limit.ts";
+import type { Connection, SqlValue } from "./database.ts";
+import { wholeMs } from "./row.ts";
+import type { LedgerKept } from "./store.ts";
+
+/** Columns of every table of sums, in the order in which {@link sumsOf} has them. */
+const SUMS = [
+  "requests",
+  "served",
+  "input_tokens",
+  "cached_input_tokens",
+  "output_tokens",
+  "reasoning_tokens",
+  "cost_micro_usd",
+  "unpriced",
+  "latency_ms",
+  "first_byte_ms",
+  "first_bytes",
+] as const;
+
+/** What turns are told apart by. */
+const SIDES = ["account_id", "model", "key_id", "project"] as const;
+/** A side of sums over everything. */
+export const ALL_SIDES = "all";
+
+/** The sums of a row of the ledger, in SQL; as {@link sumsOf} has them. */
+export const SUMS_OF_ROW = `1 AS requests, served, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
+  ifnull(cost_micro_usd, 0) AS cost_micro_usd,
+  cost_micro_usd IS NULL AND input_tokens + output_tokens > 0 AS unpriced,
+  iif(served, latency_ms, 0) AS latency_ms, iif(served, ifnull(first_byte_ms, 0), 0) AS first_byte_ms,
+  served AND first_byte_ms IS NOT NULL AS first_bytes`;
+
+/** Sums of sums. */
+export const SUMS_ADDED = SUMS.map((column) => `sum(${column}) AS ${column}`).join(", ");
+export const SUM_COLUMNS = SUMS.join(", ");
+
+function adding(table: string, keys: readonly string[]): string {
+  const columns = [...keys, ...SUMS];
+  const marks = columns.map(() => "?").join(", ");
+  const grown = SUMS.map((column) => `${column} = ${column} + excluded.${column}`).join(", ");
+  return `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${marks}) ON CONFLICT (${keys.join(", ")}) DO UPDATE SET ${grown}`;
+}
+
+const ADD_TO_HOUR = adding("usage_hour", ["hour_ms", ...SIDES]);
+const ADD_TO_SIDE = adding("usage_side", ["side", "hour_ms", "value"]);
+const ADD_TO_CONVERSATION = adding("usage_conversation", ["day_ms", "conversation", ...SIDES]);
+
+interface Group {
+  readonly key: readonly SqlValue[];
+  readonly sums: number[];
+}
+
+/** Sums of the rows of one batch: many rows fall into few of them, and each is written once. */
+export class SumBatch {
+  readonly #hours = new Map<string, Group>();
+  readonly #sides = new Map<string, Group>();
+  readonly #conversations = new Map<string, Group>();
+
+  add(row: LedgerRow): void {
+    const sums = sumsOf(row);
+    const atMs = wholeMs(row.atMs);
+    const hourMs = atMs - (atMs % HOUR_MS);
+    const sides = [row.accountId ?? "", row.model ?? "", row.keyId ?? "", row.project ?? ""];
+    grow(this.#hours, [hourMs, ...sides], sums);
+    grow(this.#sides, [ALL_SIDES, hourMs, ""], sums);
+    for (const [place, side] of SIDES.entries()) grow(this.#sides, [side, hourMs, sides[place]!], sums);
+    if (row.conversation !== null) {
+      const dayMs = atMs - (atMs % DAY_MS);
+      grow(this.#conversations, [dayMs, row.conversation, ...sides], sums);
+    }
+  }
+
+  write(db: Connection): void {
+    for (const { key, sums } of this.#hours.values()) db.run(ADD_TO_HOUR, ...key, ...sums);
+    for (const { key, sums } of this.#sides.values()) db.run(ADD_TO_SIDE, ...key, ...sums);
+    for (const { key, sums } of this.#conversations.values()) db.run(ADD_TO_CONVERSATION, ...key, ...sums);
+  }
+}
+
+function grow(groups: Map<string, Group>, key: readonly SqlValue[], sums: readonly number[]): void {
+  const name = key.join("\n");
+  const group = groups.get(name);
+  if (group === undefined) groups.set(name, { key, sums: [...sums] });
+  else for (let i = 0; i < sums.length; i++) group.sums[i]! += sums[i]!;
+}
+
+/** Whole numbers, whatever upstream said. */
+function sumsOf(row: LedgerRow): number[] {
+  const [input, output] = [wholeMs(row.inputTokens), wholeMs(row.outputTokens)];
+  return [
+    1,
+    row.isServed ? 1 : 0,
+    input,
+    wholeMs(row.cachedInputTokens),
+    output,
+    wholeMs(row.reasoningTokens),
+    wholeMs(row.costMicroUsd ?? 0),
+    row.costMicroUsd === null && input + output > 0 ? 1 : 0,
+    row.isServed ? wholeMs(row.latencyMs) : 0,
+    row.isServed ? wholeMs(row.firstByteMs ?? 0) : 0,
+    row.isServed && row.firstByteMs !== null ? 1 : 0,
+  ];
+}
+
+/** Rows go by whole days, so that the sum of a day is always that of its rows. */
+export function keptRowsSinceMs({ rowsSinceMs }: LedgerKept): number {
+  return Math.floor(wholeMs(rowsSinceMs) / DAY_MS) * DAY_MS;
+}
+
+export function removeOldSums(db: Connection, kept: LedgerKept): void {
+  const hourMs = wholeMs(kept.sumsSinceMs) - HOUR_MS;
+  db.run("DELETE FROM usage_hour WHERE hour_ms < ?", hourMs);
+  for (const side of [ALL_SIDES, ...SIDES])
+    db.run("DELETE FROM usage_side WHERE side = ? AND hour_ms < ?", side, hourMs);
+  db.run("DELETE FROM usage_conversation WHERE day_ms < ?", keptRowsSinceMs(kept));
+}
+
+/** Makes what is derived anew: of the sums by the hour, and of the rows. For a store that was put together of others. */
+export function deriveSums(db: Connection): void {
+  db.run("DELETE FROM usage_side");
+  db.run("DELETE FROM usage_conversation");
+  const insert = `INSERT INTO usage_side (side, hour_ms, value, ${SUM_COLUMNS})`;
+  db.run(`${insert} SELECT '${ALL_SIDES}', hour_ms, '', ${SUMS_ADDED} FROM usage_hour GROUP BY hour_ms`);
+  for (const side of SIDES)
+    db.run(`${insert} SELECT '${side}', hour_ms, ${side}, ${SUMS_ADDED} FROM usage_hour GROUP BY hour_ms, ${side}`);
+  const keys = `day_ms, conversation, ${SIDES.join(", ")}`;
+  db.run(`INSERT INTO usage_conversation (${keys}, ${SUM_COLUMNS})
+    SELECT ${keys}, ${SUMS_ADDED} FROM
+      (SELECT at_ms - at_ms % ${DAY_MS} AS day_ms, conversation, ${SIDES.join(", ")}, ${SUMS_OF_ROW}
+       FROM ledger WHERE conversation <> '')
+    GROUP BY ${keys}`);
+}
