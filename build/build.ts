@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { compile, compileHere, RELEASE_TARGETS } from "./compile.ts";
+import { writePluginPackage } from "./plugin.ts";
 import { main, ROOT } from "./workspace.ts";
 
 const force = process.argv.includes("--force");
@@ -29,5 +30,6 @@ async function buildAll(): Promise<void> {
 await main(async () => {
   if (process.argv.includes("--all")) await buildAll();
   else report(await compileHere({ force }));
+  console.log(relative(ROOT, writePluginPackage()));
   return 0;
 });

@@ -1,7 +1,12 @@
 /**
- * `npm run gen`: writes src/gen anew from proto/. The result is committed; `npm run check` fails when the two differ.
+ * `npm run gen`: writes anew what is generated and committed: src/gen from proto/, and the texts of the OpenCode plugin from src/plugin.
+ * `npm run check` fails when they differ.
  */
 import { join } from "node:path";
+import { writePluginTexts } from "./plugin.ts";
 import { main, ROOT, run, toolPath } from "./workspace.ts";
 
-await main(() => run(toolPath("buf"), ["generate"], { cwd: join(ROOT, "proto") }));
+await main(async () => {
+  await writePluginTexts();
+  return await run(toolPath("buf"), ["generate"], { cwd: join(ROOT, "proto") });
+});

@@ -11,6 +11,7 @@ import { LIMITS_TOPIC } from "./limits-topic.ts";
 import { METRICS_TOPIC } from "./metrics-topic.ts";
 import { MODELS_TOPIC } from "./models-topic.ts";
 import { MOVING_TOPIC } from "./moving-topic.ts";
+import { OPENCODE_TOPIC } from "./opencode-topic.ts";
 import { CHOICE_TOPICS } from "./rules-topic.ts";
 import { SEAL_TOPIC } from "./seal-topic.ts";
 import { SHARING_TOPIC } from "./sharing-topic.ts";
@@ -205,6 +206,12 @@ export const TOPICS: readonly Topic[] = [
     aliases: ["move", "migrate", "migration"],
     about: "from the products that Rotor replaces, and to another machine",
     text: () => MOVING_TOPIC,
+  },
+  {
+    name: "opencode",
+    aliases: ["plugin"],
+    about: "the plugin for OpenCode: what it does, /rotor, its options",
+    text: () => OPENCODE_TOPIC,
   },
   {
     name: "metrics",

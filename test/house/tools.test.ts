@@ -5,6 +5,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { PLUGIN_FILES, pluginText } from "../../build/plugin.ts";
 import { ROOT } from "./house-tree.ts";
 import { expectKept } from "./law.ts";
 
@@ -69,6 +70,16 @@ test("src/gen is what proto/ generates", () => {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+});
+
+test("the plugin's text in the ctl is what src/plugin builds", async () => {
+  const texts = await Promise.all(PLUGIN_FILES.map(async (file) => [file.asset, await pluginText(file)] as const));
+  expect(texts).toHaveLength(2);
+  const differing = texts.filter(([asset, text]) => readFileSync(join(ROOT, asset), "utf8") !== text);
+  expectKept(
+    "What rotor connect writes into OpenCode's folder is committed, and must be what its source says: npm run gen",
+    differing.map(([asset]) => `${asset} differs from what src/plugin builds`),
+  );
 });
 
 /** The newest version tag, if this clone has any. */
