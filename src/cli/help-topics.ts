@@ -2,20 +2,22 @@
  * `rotor help TOPIC`: what a person must know that belongs to no single command. Fits 80 columns.
  */
 import { CHAT_FIELDS } from "../base/chat-fields.ts";
-import { ERROR_TABLE, type ErrorRow } from "../base/errors.ts";
+import { ERROR_TABLE, type ErrorCode, type ErrorRow } from "../base/errors.ts";
 import { CLIENTS_TOPIC } from "./clients-topic.ts";
 import { CONFIG_TOPIC } from "./config-topic.ts";
+import { ERROR_MEANINGS } from "./error-meanings.ts";
 import { FAIR_USE_TOPIC } from "./fair-use-topic.ts";
 import { IMPORT_TOPIC } from "./import-topic.ts";
 import { LIMITS_TOPIC } from "./limits-topic.ts";
 import { METRICS_TOPIC } from "./metrics-topic.ts";
 import { MODELS_TOPIC } from "./models-topic.ts";
-import { MOVING_TOPIC } from "./moving-topic.ts";
+import { MOVING_TOPICS } from "./moving/moving-topic.ts";
 import { OPENCODE_TOPIC } from "./opencode-topic.ts";
 import { CHOICE_TOPICS } from "./rules-topic.ts";
 import { SEAL_TOPIC } from "./seal-topic.ts";
 import { SHARING_TOPIC } from "./sharing-topic.ts";
 import { renderTable } from "./table.ts";
+import { TROUBLESHOOTING_TOPIC } from "./troubleshooting-topic.ts";
 import { WINDOWS_TOPIC } from "./windows-topic.ts";
 
 export interface Topic {
@@ -129,12 +131,11 @@ const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
 ];
 
 function errorsText(): string {
-  const rows = Object.entries(ERROR_TABLE).map(([code, row]: [string, ErrorRow]) => [
-    code,
-    String(row.exit),
-    row.hint ?? "–",
-  ]);
-  const columns = [{ header: "CODE" }, { header: "EXIT" }, { header: "WHAT MENDS IT" }];
+  const rows = Object.entries(ERROR_TABLE).map(([code, row]: [string, ErrorRow]) => {
+    const mend = row.hint === null ? "" : `; try: ${row.hint}`;
+    return [code, String(row.exit), `${ERROR_MEANINGS[code as ErrorCode]}${mend}`];
+  });
+  const columns = [{ header: "CODE" }, { header: "EXIT" }, { header: "WHAT IT MEANS, AND WHAT MENDS IT" }];
   return [
     "ERRORS",
     "",
@@ -201,12 +202,7 @@ export const TOPICS: readonly Topic[] = [
     about: "logins that another program uses too",
     text: () => SHARING_TOPIC,
   },
-  {
-    name: "moving",
-    aliases: ["move", "migrate", "migration"],
-    about: "from the products that Rotor replaces, and to another machine",
-    text: () => MOVING_TOPIC,
-  },
+  ...MOVING_TOPICS,
   {
     name: "opencode",
     aliases: ["plugin"],
@@ -218,6 +214,12 @@ export const TOPICS: readonly Topic[] = [
     aliases: ["prometheus", "monitoring"],
     about: "what a Prometheus can fetch, and how to let it",
     text: () => METRICS_TOPIC,
+  },
+  {
+    name: "troubleshooting",
+    aliases: ["trouble", "problems"],
+    about: "what you see when something does not work, and where to look",
+    text: () => TROUBLESHOOTING_TOPIC,
   },
   {
     name: "errors",

@@ -12,7 +12,7 @@ export const helpCommands: readonly Command[] = [
   {
     path: ["help"],
     summary: "help for a command or a topic",
-    details: ["Topics: install, config, clients, login, import, errors, fair-use."],
+    details: [`Topics: ${TOPICS.map((topic) => topic.name).join(", ")}.`],
     args: [
       {
         name: "TOPIC",

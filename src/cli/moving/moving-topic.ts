@@ -1,5 +1,9 @@
-/** `rotor help moving`: from the products that Rotor replaces. Fits 80 columns. */
-export const MOVING_TOPIC = `MOVING
+/** `rotor help moving` and the tables of the two products that Rotor replaces. Fit 80 columns. */
+import { CODEX_MULTI_AUTH } from "./codex-multi-auth.ts";
+import { movingText } from "./old-words.ts";
+import { OPENCODE_MULTI_AUTH } from "./opencode-multi-auth.ts";
+
+const MOVING_TOPIC = `MOVING
 
 Rotor takes over what other programs hold, and writes none of their files:
 
@@ -20,18 +24,10 @@ Stop the old program, or send it through Rotor: a refresh token works once, and
 two programs that renew one login cut each other off (rotor help sharing).
 Then: rotor connect codex, rotor pool show.
 
-    opencode-multi-auth   codex-multi-auth      Rotor
-    add ALIAS             login                 rotor login ALIAS
-    list, status          list, status          rotor account list
-    remove ALIAS          –                     rotor account remove ALIAS
-    –                     switch N, unpin       rotor pool pin ALIAS, unpin
-    –                     check                 rotor account probe
-    –                     best, forecast        rotor pool forecast
-    –                     why-selected          rotor pool explain
-    –                     fix, doctor           rotor doctor
-    path                  config explain        rotor path, setting list
-    web, service install  rotation enable       rotor up, rotor connect codex
-    –                     bridge token create   rotor key create NAME
+Every command, variable and file of theirs, and what it is here:
+
+    rotor help opencode-multi-auth
+    rotor help codex-multi-auth      and oc-codex-multi-auth
 
 Back, or to another machine:
 
@@ -42,3 +38,24 @@ Back, or to another machine:
 
 An import that changes accounts which are here backs the store up first:
 rotor backup list, rotor restore.`;
+
+export const MOVING_TOPICS = [
+  {
+    name: "moving",
+    aliases: ["move", "migrate", "migration"],
+    about: "from the products that Rotor replaces, and to another machine",
+    text: () => MOVING_TOPIC,
+  },
+  {
+    name: "opencode-multi-auth",
+    aliases: ["opencode-multi-auth-codex"],
+    about: "its commands, variables and files, and what they are here",
+    text: () => movingText("opencode-multi-auth", OPENCODE_MULTI_AUTH),
+  },
+  {
+    name: "codex-multi-auth",
+    aliases: ["oc-codex-multi-auth"],
+    about: "the same for that product and its sibling",
+    text: () => movingText("codex-multi-auth", CODEX_MULTI_AUTH),
+  },
+] as const;
