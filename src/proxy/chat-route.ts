@@ -7,6 +7,7 @@ import { completionOf } from "./chat-completion.ts";
 import { isObject } from "./chat-facts.ts";
 import { translateChat } from "./chat-request.ts";
 import { answerExchange } from "./exchange-answer.ts";
+import { toldOnce } from "./pooled-words.ts";
 import { receiveTurn, sdkTurn } from "./turn.ts";
 import type { Visit } from "./visit.ts";
 
@@ -26,7 +27,7 @@ export async function answerChat(visit: Visit): Promise<Response> {
     signal: request.signal,
     nowMs,
     delivery,
-    pooled: engine.usage.told(),
+    pooled: toldOnce(engine),
     mapping: exchange.mapping,
   });
 }

@@ -7,7 +7,7 @@ import { headerValue } from "../base/header-list.ts";
 import { conversationKeyOf } from "../domain/affinity.ts";
 import { AS_IT_COMES, answerExchange } from "./exchange-answer.ts";
 import { forUpstream } from "./header-hygiene.ts";
-import { pooledUsageBody } from "./pooled-words.ts";
+import { pooledUsageBody, toldOnce } from "./pooled-words.ts";
 import { decodeBody, readBytes } from "./request-body.ts";
 import { scanBody, textOf, turnFacts } from "./request-facts.ts";
 import type { Visit } from "./visit.ts";
@@ -48,7 +48,7 @@ export async function answerControl(visit: Visit): Promise<Response> {
     delivery: AS_IT_COMES,
     signal: request.signal,
     nowMs,
-    pooled: engine.usage.told(),
+    pooled: toldOnce(engine),
   });
 }
 

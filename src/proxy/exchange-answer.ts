@@ -5,12 +5,11 @@ import { AppError } from "../base/errors.ts";
 import { type HeaderList, headerValue, withoutHeaders } from "../base/header-list.ts";
 import type { Surface } from "../domain/exchange.ts";
 import { type ModelMapping, mappingText } from "../domain/model-choice.ts";
-import type { PooledUsage } from "../domain/pooled-usage.ts";
 import type { ExchangeAnswer } from "../pool/engine.ts";
 import { type AnswerContext, exchangeHeader, finalAnswer } from "./final-answer.ts";
 import { foldStream } from "./fold.ts";
 import { forClient } from "./header-hygiene.ts";
-import { withPooledLimits } from "./pooled-words.ts";
+import { type Told, withPooledLimits } from "./pooled-words.ts";
 import { failureBody, type StreamError, statusOfFailure } from "./stream-error.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -33,7 +32,7 @@ export interface AnswerOptions extends ToldOfModels {
   readonly signal: AbortSignal;
   readonly nowMs: () => number;
   /** What its limit headers are to say instead of one account's figures; null leaves them as they came. */
-  readonly pooled: PooledUsage | null;
+  readonly pooled: Told | null;
 }
 
 export interface ToldOfModels {
@@ -47,8 +46,7 @@ export function answerExchange(answer: ExchangeAnswer, options: AnswerOptions): 
   const context = (): AnswerContext => ({ ...options, exchangeId: answer.exchangeId, nowMs: options.nowMs() });
   if (answer.kind === "refused") return ownAnswer(answer.error, context(), withModels([], options));
   const passed = withModels(forClient(answer.headers), options);
-  const { pooled } = options;
-  const limits = pooled === null ? passed : withPooledLimits(passed, pooled, options.nowMs());
+  const limits = withPooledLimits(passed, options.surface, options.pooled, options.nowMs());
   const headers = [...limits, ...exchangeHeader(answer.exchangeId)];
   if (answer.kind === "rejected") return rejectedAnswer(answer.status, headers, answer.body, options.delivery);
   // A client that hung up while the exchange opened has no stream left to cancel: it is cancelled for it.

@@ -3,16 +3,36 @@
  * Translates what `pool/pooled-usage.ts` says; what it does not speak of passes as it came.
  */
 import type { HeaderList } from "../base/header-list.ts";
+import type { Surface } from "../domain/exchange.ts";
 import type { PooledLimit, PooledUsage, PooledWindow } from "../domain/pooled-usage.ts";
+import type { Engine } from "../pool/engine.ts";
 
 /** What speaks of one account's allowance. `x-codex-active-limit` names a limit, not an account, and stays. */
 const LIMIT_HEADER =
   /^x-codex-(?:(?:.+-)?(?:primary|secondary)-(?:used-percent|window-minutes|reset-at|reset-after-seconds)|primary-over-secondary-limit-percent|credits-.+|.+-limit-name|plan-type|promo-message|rate-limit-reached-type|rate-limit-reset-credits-available)$/;
 
-/** The same header with the pool's figures in place of the account's; untouched when it has none. */
-export function withPooledLimits(headers: HeaderList, pooled: PooledUsage, nowMs: number): HeaderList {
-  if (!headers.some(isLimitHeader)) return headers;
-  return [...headers.filter((header) => !isLimitHeader(header)), ...limitHeaders(pooled, nowMs)];
+/** The pool's usage for one answer: reckoned when it is asked for first, and once, since that looks at every account. */
+export type Told = () => PooledUsage | null;
+
+/** null where clients are to see the account that served them. */
+export function toldOnce({ usage }: Pick<Engine, "usage">): Told | null {
+  if (!usage.isPooled()) return null;
+  let pooled: PooledUsage | null | undefined;
+  return () => {
+    if (pooled === undefined) pooled = usage.told();
+    return pooled;
+  };
+}
+
+/**
+ * The same header with the pool's figures in place of the account's; untouched when it has none. Nothing that speaks to an SDK shows them, so
+ * that there the account's are left out and nothing is reckoned.
+ */
+export function withPooledLimits(headers: HeaderList, surface: Surface, told: Told | null, nowMs: number): HeaderList {
+  if (told === null || !headers.some(isLimitHeader)) return headers;
+  const others = headers.filter((header) => !isLimitHeader(header));
+  const pooled = surface === "sdk" ? null : told();
+  return pooled === null ? others : [...others, ...limitHeaders(pooled, nowMs)];
 }
 
 function isLimitHeader([name]: readonly [string, string]): boolean {

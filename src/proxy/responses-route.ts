@@ -5,6 +5,7 @@
 import type { ExchangeRequest } from "../pool/engine.ts";
 import { answerInBackground, wantsBackground } from "./background-route.ts";
 import { AS_IT_COMES, answerExchange, type Delivery } from "./exchange-answer.ts";
+import { type Told, toldOnce } from "./pooled-words.ts";
 import { codexTurn, commonOf, pooledEvents, type ReceivedTurn, receiveTurn, sdkTurn } from "./turn.ts";
 import { createVendorEventFilter } from "./vendor-events.ts";
 import type { Visit } from "./visit.ts";
@@ -13,7 +14,8 @@ export async function answerResponses(visit: Visit): Promise<Response> {
   const { request, surface, nowMs, engine } = visit;
   const turn = await receiveTurn(visit);
   if (surface === "sdk" && wantsBackground(turn.scanned)) return answerInBackground(visit, turn);
-  const { exchange, delivery } = surface === "codex" ? ofCodex(visit, turn) : ofSdk(visit, turn);
+  const pooled = toldOnce(engine);
+  const { exchange, delivery } = surface === "codex" ? ofCodex(visit, turn, pooled) : ofSdk(visit, turn);
   const answer = await engine.exchanges.run(exchange);
   const { mapping } = exchange;
   const modelsEtag = engine.catalogue.etag();
@@ -23,7 +25,7 @@ export async function answerResponses(visit: Visit): Promise<Response> {
     signal: request.signal,
     nowMs,
     delivery,
-    pooled: engine.usage.told(),
+    pooled,
     mapping,
     modelsEtag,
   });
@@ -36,9 +38,9 @@ interface Turn {
 
 const FOLDED: Delivery = { fold: (response) => response, refusal: null };
 
-function ofCodex(visit: Visit, { body, scanned }: ReceivedTurn): Turn {
+function ofCodex(visit: Visit, { body, scanned }: ReceivedTurn, told: Told | null): Turn {
   const mapped = codexTurn(visit, body, scanned);
-  const filter = pooledEvents(visit);
+  const filter = pooledEvents(visit, told);
   const exchange: ExchangeRequest = { ...commonOf(visit, scanned), ...mapped, filter, unpack: false };
   return { exchange, delivery: AS_IT_COMES };
 }

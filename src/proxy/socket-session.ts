@@ -14,7 +14,7 @@ import { finalAnswer } from "./final-answer.ts";
 import { forClient } from "./header-hygiene.ts";
 import { findMember, scanMembers } from "./json-members.ts";
 import { viewObject } from "./json-view.ts";
-import { withPooledLimits } from "./pooled-words.ts";
+import { toldOnce, withPooledLimits } from "./pooled-words.ts";
 import { scanBody, textOf } from "./request-facts.ts";
 import { type ChainBudget, SocketChain } from "./socket-chain.ts";
 import { frameOfAnswer, frameOfRefusal, openingFrames, withStatus } from "./socket-frames.ts";
@@ -162,12 +162,12 @@ export class SocketSession {
     const { clock, bodyMaxBytes } = this.#deps;
     const visit = { ...this.#visit, engine, signal, bodyMaxBytes, nowMs: clock.nowMs };
     await engine.catalogue.prepare(ask.model);
-    const exchange = exchangeOf(visit, ask);
+    const told = toldOnce(engine);
+    const exchange = exchangeOf(visit, ask, told);
     const answer = await engine.exchanges.run(exchange);
     if (answer.kind === "refused") this.#refuse(answer.error, answer.exchangeId);
     else {
-      const pooled = engine.usage.told();
-      const limited = pooled === null ? answer.headers : withPooledLimits(answer.headers, pooled, clock.nowMs());
+      const limited = withPooledLimits(answer.headers, visit.surface, told, clock.nowMs());
       const headers = withModels(limited, { mapping: exchange.mapping, modelsEtag: engine.catalogue.etag() });
       if (answer.kind === "opened") await this.#deliver({ ...answer, headers }, ask);
       else this.#send(frameOfRefusal(answer.status, forClient(headers), answer.body, answer.exchangeId));

@@ -9,6 +9,7 @@ import type { SocketAsk } from "../pool/socket-ask.ts";
 import { findMember, isArray, isNull, readFlag, readText, scanMembers } from "./json-members.ts";
 import { type Edit, jsonBytes, spliceMembers } from "./json-splice.ts";
 import { viewObject } from "./json-view.ts";
+import type { Told } from "./pooled-words.ts";
 import { type ScannedBody, scanBody, textOf } from "./request-facts.ts";
 import type { Items, SocketChain } from "./socket-chain.ts";
 import { codexTurn, commonOf, pooledEvents, sdkTurn, type TurnVisit } from "./turn.ts";
@@ -84,7 +85,7 @@ function arrayOf(items: Items): Uint8Array {
   return Buffer.concat([OPEN, ...items.flatMap((item, index) => (index === 0 ? [item] : [COMMA, item])), CLOSE]);
 }
 
-export function exchangeOf(visit: TurnVisit, { body, socket }: Asked): ExchangeRequest {
+export function exchangeOf(visit: TurnVisit, { body, socket }: Asked, told: Told | null): ExchangeRequest {
   if (visit.surface === "sdk") {
     const { bytes } = body;
     const { exchange } = sdkTurn(visit, { bytes, plain: bytes }, body, createVendorEventFilter);
@@ -99,7 +100,7 @@ export function exchangeOf(visit: TurnVisit, { body, socket }: Asked): ExchangeR
     // What is new alone says what its client asked: a request whose model stands for another goes whole.
     socket: turn.mapping === null || socket === null ? socket : { ...socket, since: null },
     ...turn,
-    filter: pooledEvents(visit),
+    filter: pooledEvents(visit, told),
     // The events are read here, to be made frames of.
     unpack: true,
   };

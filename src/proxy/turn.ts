@@ -13,7 +13,7 @@ import { mapModel, withDefaultEffort } from "./model-splice.ts";
 import { normaliseRequest } from "./normalise.ts";
 import { editForLite, LITE_HEADER } from "./normalise-lite.ts";
 import { PooledEventFilter } from "./pooled-event-filter.ts";
-import { pooledEvent } from "./pooled-words.ts";
+import { pooledEvent, type Told } from "./pooled-words.ts";
 import { decodeBody, type RequestBody, readBytes } from "./request-body.ts";
 import { type ScannedBody, scanBody, textOf, turnFacts } from "./request-facts.ts";
 import type { Visit } from "./visit.ts";
@@ -60,11 +60,11 @@ export function commonOf(visit: TurnVisit, scanned: ScannedBody): Common {
 }
 
 /** For a client that gets upstream's events as they are. Asked when the event is there: what it says is as new as it can be. */
-export function pooledEvents({ engine, nowMs }: TurnVisit): ExchangeRequest["filter"] {
-  if (!engine.usage.isPooled()) return null;
+export function pooledEvents({ nowMs }: TurnVisit, told: Told | null): ExchangeRequest["filter"] {
+  if (told === null) return null;
   return () =>
     new PooledEventFilter(() => {
-      const pooled = engine.usage.told();
+      const pooled = told();
       return pooled === null ? null : pooledEvent(pooled, nowMs());
     });
 }

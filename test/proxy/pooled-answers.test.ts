@@ -66,13 +66,22 @@ describe("told of the pool", () => {
     expect(text).toContain('"used_percent":40');
     expect(text).not.toContain('"used_percent":100');
     expect(text.slice(text.indexOf("response.created"))).toBe(EVENTS.slice(EVENTS.indexOf("response.created")));
+    expect(door.fake.reckonings).toBe(1);
   });
 
-  test("an SDK's headers say it too", async () => {
+  test("an SDK, which shows none of it, is told neither the pool's figures nor the account's", async () => {
     door.fake.reply = () => opened(EVENTS, ONE_ACCOUNT);
-    const response = await door.post("/v1/responses", TURN);
-    expect(response.headers.get("x-codex-primary-used-percent")).toBe("40");
-    await response.text();
+    const messages = [{ role: "user", content: "hello" }];
+    for (const [path, body] of [
+      ["/v1/responses", TURN],
+      ["/v1/chat/completions", JSON.stringify({ model: "gpt-5.5", messages })],
+    ] as const) {
+      const response = await door.post(path, body);
+      expect(response.headers.get("x-codex-primary-used-percent")).toBeNull();
+      expect(response.headers.get("x-codex-turn-state")).toBe("abc");
+      await response.text();
+    }
+    expect(door.fake.reckonings).toBe(0);
   });
 
   test("no reset credit is offered, and none is spent for whichever account comes next", async () => {

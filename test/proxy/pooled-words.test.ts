@@ -73,7 +73,7 @@ describe("headers", () => {
   ] as const;
 
   test("say what the pool has, once, and nothing of the account", () => {
-    const told = withPooledLimits([...others, ...oneAccounts], POOL, T0);
+    const told = withPooledLimits([...others, ...oneAccounts], "codex", () => POOL, T0);
     const seen = readLimitHeaders(told, T0);
     expect(seen).toMatchObject({ tier: "pro", credits: POOL.credits, windows: FIGURES([33.3, 50, 7]) });
     expect(told.filter(([name]) => name.includes("tibeta") || name.includes("reached"))).toEqual([]);
@@ -82,12 +82,19 @@ describe("headers", () => {
   });
 
   test("of an answer that speaks of no limit pass as they came", () => {
-    expect(withPooledLimits(others, POOL, T0)).toBe(others);
+    expect(withPooledLimits(others, "codex", expect.unreachable, T0)).toBe(others);
+  });
+
+  test("are left out for an SDK, for which nothing is reckoned, and pass where clients see the account", () => {
+    const all = [...others, ...oneAccounts];
+    expect(withPooledLimits(all, "sdk", expect.unreachable, T0)).toEqual([...others]);
+    expect(withPooledLimits(all, "sdk", null, T0)).toBe(all);
+    expect(withPooledLimits(all, "codex", null, T0)).toBe(all);
   });
 
   test("say that it is reached when it is", () => {
     const reached = { ...POOL, main: { ...POOL.main, isReached: true } };
-    const told = withPooledLimits(oneAccounts, reached, T0);
+    const told = withPooledLimits(oneAccounts, "codex", () => reached, T0);
     expect(told).toContainEqual(["x-codex-rate-limit-reached-type", "rate_limit_reached"]);
   });
 });

@@ -48,6 +48,8 @@ export interface FakeEngine {
   readonly last: () => ExchangeRequest;
   /** What clients are told of the pool; null = nothing. */
   pooled: PooledUsage | null;
+  /** How often that was reckoned. */
+  reckonings: number;
   readonly modelRequests: Parameters<Engine["catalogue"]["models"]>[0][];
   reply: Reply;
   models: CatalogueAnswer;
@@ -93,7 +95,13 @@ export function createFakeEngine(): FakeEngine {
       settings: only<SettingDesk>({}),
       audit: only<AuditDesk>({}),
       background: only<BackgroundDesk>({}),
-      usage: { isPooled: () => fake.pooled !== null, told: () => fake.pooled },
+      usage: {
+        isPooled: () => fake.pooled !== null,
+        told() {
+          fake.reckonings++;
+          return fake.pooled;
+        },
+      },
       rules: only<Engine["rules"]>({}),
       profiles: only<Engine["profiles"]>({}),
       catalogue: only<CatalogueDesk>({
@@ -127,6 +135,7 @@ export function createFakeEngine(): FakeEngine {
     models: { kind: "refused", error: new AppError("no_accounts", "there are no accounts yet") },
     accounts: [],
     pooled: null,
+    reckonings: 0,
   };
   return fake;
 }
