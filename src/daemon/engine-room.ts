@@ -11,8 +11,8 @@ import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import type { Secret } from "../base/secret.ts";
 import type { DaemonStateName } from "../control/daemon-facts.ts";
-import type { UsageQuery } from "../domain/ledger.ts";
 import { createEngine, type RunningEngine } from "../pool/create-engine.ts";
+import type { Aside } from "../store/aside.ts";
 import type { SealKeeper } from "../store/seal-keeper.ts";
 import { isShut, openSqliteStore, type SealedStore } from "../store/sqlite-store.ts";
 import { createUpstream } from "../upstream/codex-client.ts";
@@ -46,7 +46,10 @@ const BY_ORDER: RoomCondition = { state: "locked", reason: "the seal was locked 
 /** A wrong passphrase is answered this much later, one at a time: guessing over the socket is slow, a slip of a finger is not. */
 const WRONG_PASSPHRASE_MS = 1_000;
 
-const report = (database: string, query: UsageQuery) => runInWorker("reportUsage", { database, query });
+const aside: Aside = {
+  report: (database, query) => runInWorker("reportUsage", { database, query }),
+  previewRules: (database, ask) => runInWorker("previewRules", { database, ask }),
+};
 
 export class EngineRoom {
   readonly #options: EngineRoomOptions;
@@ -177,7 +180,7 @@ export class EngineRoom {
     const guards = { choice, source: { passphrase, file }, env: host.env, platform: host.platform };
     try {
       await care.prepare();
-      this.#store = await openSqliteStore({ paths, dice, clock, log, guards, report });
+      this.#store = await openSqliteStore({ paths, dice, clock, log, guards, aside });
       if (this.#isLockedByOrder) {
         this.#store.seal.forget();
         return this.#become(BY_ORDER);

@@ -3,13 +3,16 @@
  * its job, and what it held goes with it. `runWorkerJob` is the thread's side, `runInWorker` the caller's.
  */
 import { parentPort, Worker, workerData } from "node:worker_threads";
+import { localOffsetMinutes } from "../base/clock.ts";
 import { AppError, type ErrorCode, type ErrorFacts, fromUnknown } from "../base/errors.ts";
 import { systemDice } from "../base/id.ts";
 import type { UsageQuery } from "../domain/ledger.ts";
+import type { PreviewAsk } from "../domain/rule-preview.ts";
 import { verifyBackupFile } from "../store/backup-file.ts";
 import { type MakeBackup, makeBackup, type PrepareRestore, prepareRestore } from "../store/backup-work.ts";
 import { openAside } from "../store/database.ts";
 import { migrate } from "../store/migrations.ts";
+import { previewBeside } from "../store/rule-preview.ts";
 import { reportBeside } from "../store/usage-report.ts";
 
 const JOBS = {
@@ -17,6 +20,8 @@ const JOBS = {
   prepareRestore: (input: PrepareRestore) => prepareRestore(input, systemDice),
   verifyBackup: async (path: string) => verifyBackupFile(path).manifest,
   reportUsage: async ({ database, query }: { database: string; query: UsageQuery }) => reportBeside(database, query),
+  previewRules: async ({ database, ask }: { database: string; ask: PreviewAsk }) =>
+    previewBeside(database, ask, localOffsetMinutes),
   migrate: async (path: string) => {
     const db = openAside(path);
     try {

@@ -45,7 +45,7 @@ function windowsAt(account: Account, series: readonly WindowSeries[], atMs: numb
   });
 }
 
-interface ReplayWith {
+export interface ReplayWith {
   readonly rules: RuleSet | null;
   readonly profile: ProfileScope | null;
   readonly thresholds: Thresholds;

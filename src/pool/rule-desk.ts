@@ -2,18 +2,17 @@
 import { type Clock, formatInstant } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { Account, AccountId } from "../domain/account.ts";
-import type { Exchange } from "../domain/exchange.ts";
+import type { Account } from "../domain/account.ts";
 import { printRule, type Rule } from "../domain/rule.ts";
 import { findGap, modelsNamed, unknownNames } from "../domain/rule-check.ts";
-import { accountsAt, hoursHeld, type Replay, replayExchange } from "../domain/rule-replay.ts";
+import type { RulePreview } from "../domain/rule-preview.ts";
 import { compileRules } from "../domain/rule-set.ts";
 import { parseRules, type RuleProblem } from "../domain/rule-syntax.ts";
 import type { Thresholds } from "../domain/threshold.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditNotes } from "./audit-book.ts";
 import type { ExchangeBook } from "./exchange-book.ts";
-import type { Rulebook } from "./rulebook.ts";
+import { plainProfile, type Rulebook } from "./rulebook.ts";
 
 export interface RuleLineView {
   /** From 1. */
@@ -39,20 +38,6 @@ export interface RuleChangeOptions {
   readonly force: boolean;
 }
 
-export interface RulePreview {
-  readonly sinceMs: number;
-  readonly counts: Readonly<Record<Replay["kind"], number>>;
-  /** Those of which nothing can be said: nothing was kept of what they asked the pool. */
-  readonly unknown: number;
-  /** Newest first, at most {@link CHANGES_SHOWN}. */
-  readonly changes: readonly { readonly exchange: Exchange; readonly replay: Replay }[];
-  /** By the history of windows: hours in which the rules would have kept an account from serving, and of how many. */
-  readonly held: readonly { readonly accountId: AccountId; readonly hours: number }[];
-  readonly hours: number;
-  /** More requests came in than are looked at. */
-  readonly isCut: boolean;
-}
-
 export interface RuleDesk {
   list(): RuleReport;
   /** All or nothing. Rejects with `invalid_rule`, or `last_usable_account` when nobody would be left and `force` is not given. */
@@ -65,18 +50,12 @@ export interface RuleDesk {
   preview(lines: readonly string[], sinceMs: number): Promise<RulePreview>;
 }
 
-const HOUR_MS = 3_600_000;
-/** A page is what the store reads at once; so many pages are a second of reading. */
-const PAGE = 1_000;
-const PAGES_MAX = 10;
-const CHANGES_SHOWN = 200;
-
 interface RuleDeskDeps {
   readonly rulebook: Rulebook;
   readonly accounts: () => readonly Account[];
   readonly thresholds: () => Thresholds;
-  readonly exchanges: Pick<ExchangeBook, "list">;
-  readonly store: Pick<Store, "saveRules" | "listWindowHistory">;
+  readonly exchanges: Pick<ExchangeBook, "flush">;
+  readonly store: Pick<Store, "saveRules" | "previewRules">;
   /** Somebody may be waiting for an account, or watching. */
   readonly announce: () => void;
   readonly audit: AuditNotes;
@@ -124,7 +103,11 @@ export function createRuleDesk(deps: RuleDeskDeps): RuleDesk {
     },
     async preview(lines, sinceMs) {
       refuseProblems(parseRules(lines).problems);
-      return previewOf(deps, lines, sinceMs);
+      // What has just ended is part of the past.
+      await deps.exchanges.flush();
+      const now = { nowMs: deps.clock.nowMs(), accounts: deps.accounts(), thresholds: deps.thresholds() };
+      const profiles = rulebook.profiles().map(plainProfile);
+      return deps.store.previewRules({ lines, sinceMs, profiles, ...now }, rulebook.zone);
     },
   };
 }
@@ -166,52 +149,4 @@ function reportOn(deps: RuleDeskDeps, lines: readonly string[]): RuleReport {
     warnings: [...unknown, ...(gap === null ? [] : [{ line: null, text: `nobody would be usable ${when}${model}` }])],
     leavesNobody: gap?.atMs === nowMs,
   };
-}
-
-async function previewOf(deps: RuleDeskDeps, lines: readonly string[], sinceMs: number): Promise<RulePreview> {
-  const { rulebook, store } = deps;
-  const thresholds = deps.thresholds();
-  const nowMs = deps.clock.nowMs();
-  const backMs = sinceMs - HOUR_MS;
-  const samples = [
-    ...(await store.listWindowHistory({ step: "hour", sinceMs: backMs })),
-    ...(await store.listWindowHistory({ step: "fine", sinceMs: backMs })),
-  ];
-  const then = accountsAt(deps.accounts(), samples);
-  const under = new Map<string | null, Parameters<typeof replayExchange>[2]>();
-  const givenFor = (name: string | null) => {
-    const profile = rulebook.profiles().find((one) => one.name === name) ?? null;
-    const given = under.get(name) ?? { rules: rulebook.rulesWith(lines, name), profile, thresholds };
-    under.set(name, given);
-    return given;
-  };
-  const counts = { same: 0, elsewhere: 0, nowhere: 0, gained: 0 };
-  const changes: { exchange: Exchange; replay: Replay }[] = [];
-  let unknown = 0;
-  const { found, isCut } = await exchangesSince(deps, sinceMs);
-  for (const exchange of found) {
-    const replay = replayExchange(exchange, then, givenFor(exchange.plan?.profile ?? null));
-    if (replay === null) unknown++;
-    else counts[replay.kind]++;
-    if (replay !== null && replay.kind !== "same" && changes.length < CHANGES_SHOWN) changes.push({ exchange, replay });
-  }
-  const hours: number[] = [];
-  for (let atMs = sinceMs; atMs < nowMs; atMs += HOUR_MS) hours.push(atMs);
-  const held = [...hoursHeld(then, hours, givenFor(null))].map(([accountId, count]) => ({ accountId, hours: count }));
-  return { sinceMs, counts, unknown, changes, held, hours: hours.length, isCut };
-}
-
-/** Newest first. */
-async function exchangesSince(
-  { exchanges }: RuleDeskDeps,
-  sinceMs: number,
-): Promise<{ found: readonly Exchange[]; isCut: boolean }> {
-  const found: Exchange[] = [];
-  for (let page = 0; page < PAGES_MAX; page++) {
-    const before = found.at(-1)?.id;
-    const next = await exchanges.list({ limit: PAGE, ...(before === undefined ? {} : { before }) });
-    found.push(...next.filter(({ startedAtMs }) => startedAtMs >= sinceMs));
-    if (next.length < PAGE || next.at(-1)!.startedAtMs < sinceMs) return { found, isCut: false };
-  }
-  return { found, isCut: true };
 }

@@ -15,6 +15,11 @@ export interface ReadyProfile extends Profile {
   readonly isModel: (model: string | null) => boolean;
 }
 
+/** As it is kept: data alone. */
+export function plainProfile({ ready: _ready, isModel: _isModel, ...profile }: ReadyProfile): Profile {
+  return profile;
+}
+
 export interface Rulebook {
   readonly zone: ZoneOffset;
   lines(): readonly string[];
@@ -23,8 +28,6 @@ export interface Rulebook {
   profiles(): readonly ReadyProfile[];
   /** Throws `profile_not_found`. */
   require(name: string): ReadyProfile;
-  /** Rules that a profile would have, or the pool for null, if these were the pool's lines. */
-  rulesWith(lines: readonly string[], profile: string | null): RuleSet | null;
   /** null = none. Throws `profile_not_found` when the request names one that is not there. */
   choose(ask: ProfileAsk): ReadyProfile | null;
   adoptLines(lines: readonly string[]): void;
@@ -48,10 +51,6 @@ export function createRulebook(deps: {
     for (const problem of problems) log.warn("rule.unreadable", { profile, ...problem });
     return { profile, rules: read };
   };
-  const rulesWith = (poolLines: readonly string[], name: string | null): RuleSet | null => {
-    const own = profiles.find((one) => one.name === name);
-    return compileRules([read(poolLines, null), ...(own === undefined ? [] : [read(own.rules, own.name)])], zone);
-  };
   const makeReady = (next: readonly Profile[]) => {
     rules = compileRules([read(lines, null)], zone);
     profiles = next.map((profile) => ({
@@ -74,7 +73,6 @@ export function createRulebook(deps: {
       if (found === undefined) throw missing(name);
       return found;
     },
-    rulesWith,
     choose(ask) {
       if (profiles.length === 0 && ask.profile === null) return null;
       const choice = chooseProfile(profiles, ask);

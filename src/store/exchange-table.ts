@@ -38,12 +38,17 @@ export function createExchangeTable(db: Connection, log: Log): ExchangeTable {
         return rows - excess;
       });
     },
-    list: (query) => list(db, query).flatMap((row) => readRecord(row, log) ?? []),
+    list: (query) => readExchanges(db, query, log),
     get(id) {
       const row = db.first("SELECT id, record FROM exchange WHERE id = ?", id);
       return row === null ? null : readRecord(row, log);
     },
   };
+}
+
+/** Newest first. */
+export function readExchanges(db: Connection, query: ExchangeQuery, log: Log): Exchange[] {
+  return list(db, query).flatMap((row) => readRecord(row, log) ?? []);
 }
 
 /** true when the row is new. */

@@ -1,16 +1,13 @@
 /** What is used and what may be used, as a part of the store: ledger, budgets, prices. Begins and ends their transactions. */
 import type { Log } from "../base/log.ts";
-import type { UsageQuery, UsageReport } from "../domain/ledger.ts";
+import type { Aside } from "./aside.ts";
 import { deleteBudget, deletePrice, readBudgets, readPrices, writeBudget, writePrice } from "./budget-table.ts";
 import type { Connection, StoreDatabase } from "./database.ts";
 import { appendLedger, knownTurns, readSpent } from "./ledger-table.ts";
 import type { Store } from "./store.ts";
 import { readUsage } from "./usage-report.ts";
 
-/** Sums up the store at `database` somewhere else. */
-type Report = (database: string, query: UsageQuery) => Promise<UsageReport>;
-
-export function createSpendTables({ path, durable, relaxed }: StoreDatabase, report?: Report) {
+export function createSpendTables({ path, durable, relaxed }: StoreDatabase, aside?: Aside) {
   return {
     async saveBudget(budget) {
       durable.transaction(() => writeBudget(durable, budget));
@@ -29,7 +26,7 @@ export function createSpendTables({ path, durable, relaxed }: StoreDatabase, rep
     },
     knownTurns: async (ids) => knownTurns(relaxed, ids),
     spentSince: async (sinceMs) => readSpent(relaxed, sinceMs),
-    queryUsage: async (query) => (report === undefined ? readUsage(relaxed, query) : report(path, query)),
+    queryUsage: async (query) => (aside === undefined ? readUsage(relaxed, query) : aside.report(path, query)),
   } satisfies Partial<Store>;
 }
 

@@ -11,6 +11,7 @@ import type { Log } from "../base/log.ts";
 import type { Paths } from "../base/paths.ts";
 import type { Account } from "../domain/account.ts";
 import * as accounts from "./account-table.ts";
+import type { Aside } from "./aside.ts";
 import { createAuditTable } from "./audit-table.ts";
 import * as choice from "./choice-table.ts";
 import * as credentials from "./credential-table.ts";
@@ -24,6 +25,7 @@ import { NO_PASSPHRASE } from "./passphrase-guard.ts";
 import { applyBatch } from "./pool-batch.ts";
 import * as pool from "./pool-table.ts";
 import * as redeems from "./redeem-table.ts";
+import { createRulePreview } from "./rule-preview.ts";
 import { createSealKeeper, type SealKeeper } from "./seal-keeper.ts";
 import { createSpendTables, readSpendPlans } from "./spend-tables.ts";
 import type { Store, StoreCheck } from "./store.ts";
@@ -34,8 +36,7 @@ export interface SqliteStoreOptions {
   readonly dice: Dice;
   readonly clock: Clock;
   readonly log: Log;
-  /** Sums up in another thread; absent: in this one. */
-  readonly report?: Parameters<typeof createSpendTables>[1];
+  readonly aside?: Aside;
   /** Absent: the key file alone. */
   readonly guards?: Pick<GuardOptions, "choice" | "source" | "platform" | "env">;
 }
@@ -87,8 +88,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Seal
       ...poolPart(room),
       ...exchangePart(room),
       ...createAuditTable(db, log),
-      ...createSpendTables(db, options.report),
+      ...createSpendTables(db, options.aside),
       ...createWindowHistoryTable(db.relaxed),
+      ...createRulePreview(db, log, options.aside),
       check: () => checkStore(room, paths),
       async close() {
         room.seal.forget();

@@ -18,6 +18,8 @@ import type { ModelAlias, ModelList } from "../domain/model.ts";
 import type { Pin } from "../domain/pin.ts";
 import type { SavedPrice } from "../domain/price.ts";
 import type { Profile } from "../domain/profile.ts";
+import type { PreviewAsk, RulePreview } from "../domain/rule-preview.ts";
+import type { ZoneOffset } from "../domain/schedule.ts";
 import type { SettingKey, SettingValue } from "../domain/setting.ts";
 import type { StrategyName } from "../domain/strategy.ts";
 import type { WatchedFile } from "../domain/watched-file.ts";
@@ -250,6 +252,8 @@ export interface Store {
   /** Keeps each in every step of time (domain/window-history.ts), and drops what has been kept for its time at `nowMs`. Written behind. */
   appendWindowSamples(batch: readonly WindowSample[], nowMs: number): Promise<void>;
   listWindowHistory(query: WindowHistoryQuery): Promise<readonly WindowSample[]>;
+  /** What other rules would have done to the exchanges that are kept. May take its time, but not that of a stream. */
+  previewRules(ask: PreviewAsk, zone: ZoneOffset): Promise<RulePreview>;
 
   /** Integrity and durability facts for `doctor`. */
   check(): Promise<StoreCheck>;

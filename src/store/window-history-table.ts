@@ -49,7 +49,7 @@ function upsert(db: Connection, sample: WindowSample, step: HistoryStep, everyMs
 }
 
 /** Oldest first. */
-function readSamples(db: Connection, { step, sinceMs, accountId }: WindowHistoryQuery): WindowSample[] {
+export function readSamples(db: Connection, { step, sinceMs, accountId }: WindowHistoryQuery): WindowSample[] {
   // From the step in which that instant lies: its last figure may be the one that is asked for.
   const values: SqlValue[] = [step, wholeMs(sinceMs - (sinceMs % HISTORY_STEPS[step].everyMs)), wholeMs(sinceMs)];
   const whose = accountId === undefined ? "" : "AND account_id = ?";

@@ -1,10 +1,12 @@
 /** The part of the contract of a store that keeps what windows held; a part of store.suite.ts. */
 import { expect, test } from "bun:test";
 import type { AccountId } from "../../src/domain/account.ts";
+import type { PlanRecord } from "../../src/domain/plan.ts";
 import type { WindowSample } from "../../src/domain/window-history.ts";
 import type { Store } from "../../src/store/store.ts";
+import { SETTINGS_NOW } from "../support/builders.ts";
 import { T0 } from "../support/manual-clock.ts";
-import { accountLike, credentialsLike } from "../support/store-samples.ts";
+import { accountLike, credentialsLike, exchangeLike } from "../support/store-samples.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -79,4 +81,57 @@ export function windowHistory(store: () => Store): void {
     await store().appendWindowSamples([sampleLike(T0 + HOUR_MS, 3)], T0 + HOUR_MS);
     expect(await used("fine")).toEqual([2]);
   });
+
+  test("a preview of rules asks the kept exchanges again, since then, and reads what windows held", async () => {
+    await add(1, 2);
+    const [one, two] = [accountLike(1), accountLike(2)];
+    const planned = (model: string) => ({
+      model,
+      servedBy: one.id,
+      plan: { ...PLAN, order: [one.id, two.id], usableCount: 2 },
+    });
+    await store().appendExchanges(
+      [
+        exchangeLike(1, { ...planned("gpt-5.5"), startedAtMs: T0 - DAY_MS }),
+        exchangeLike(2, planned("gpt-5.5")),
+        exchangeLike(3, planned("o3")),
+        exchangeLike(4, { plan: null }),
+      ],
+      100,
+    );
+    await store().appendWindowSamples([sampleLike(T0 - 60_000, 85), sampleLike(T0 + 2 * HOUR_MS, 10)], T0);
+    const ask = {
+      lines: [`avoid ${one.alias} for gpt-5*`, `keep 20% of ${one.alias}`],
+      sinceMs: T0,
+      nowMs: T0 + 4 * HOUR_MS,
+      accounts: [one, two].map((account) => ({ ...account, createdAtMs: 0 })),
+      profiles: [],
+      thresholds: SETTINGS_NOW,
+    };
+    const preview = await store().previewRules(ask, () => 0);
+    expect(preview).toMatchObject({ sinceMs: T0, unknown: 1, hours: 4, isCut: false });
+    expect(preview.counts).toEqual({ same: 0, elsewhere: 2, nowhere: 0, gained: 0 });
+    expect(preview.changes.map(({ exchange, replay }) => [exchange.id, replay.to])).toEqual([
+      [exchangeLike(3).id, two.id],
+      [exchangeLike(2).id, two.id],
+    ]);
+    expect(preview.held).toEqual([{ accountId: one.id, hours: 2 }]);
+    const none = await store().previewRules({ ...ask, lines: [] }, () => 0);
+    expect([none.counts.same, none.held]).toEqual([2, []]);
+  });
 }
+
+const PLAN: PlanRecord = {
+  atMs: T0,
+  strategy: "balanced",
+  profile: null,
+  rules: [],
+  reason: "strategy",
+  order: [],
+  usableCount: 0,
+  held: [],
+  heldCount: 0,
+  passedOver: [],
+  deferred: [],
+  nextUsableAtMs: null,
+};

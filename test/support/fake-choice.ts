@@ -4,7 +4,6 @@ import type { Engine } from "../../src/pool/engine.ts";
 import { createProfileDesk } from "../../src/pool/profile-desk.ts";
 import { createRuleDesk } from "../../src/pool/rule-desk.ts";
 import { createRulebook } from "../../src/pool/rulebook.ts";
-import type { ExchangeQuery } from "../../src/store/store.ts";
 import { SETTINGS_NOW } from "./builders.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import { recordingLog } from "./recording-log.ts";
@@ -18,7 +17,7 @@ export function createFakeChoice({
 }): Pick<Engine, "rules" | "profiles"> {
   const clock = { ...systemClock, nowMs };
   const accounts = () => of().accounts.list();
-  const exchanges = { list: (query: ExchangeQuery) => of().exchanges.list(query) };
+  const exchanges = { flush: async () => store.appendExchanges(await of().exchanges.list({ limit: 1_000 }), 1_000) };
   const keys = { list: () => of().keys.list() };
   const thresholds = () => SETTINGS_NOW;
   const log = recordingLog([]);

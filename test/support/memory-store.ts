@@ -2,6 +2,7 @@
  * The store in memory: the second implementation of the contract in test/contract/store.suite.ts, and what other tests use as a store.
  * Keeps credentials in the open, so it must never leave the tests.
  */
+
 import { AppError } from "../../src/base/errors.ts";
 import { type Account, type AccountId, isSameIdentity } from "../../src/domain/account.ts";
 import type { AuditEntry } from "../../src/domain/audit.ts";
@@ -10,6 +11,7 @@ import type { Exchange, ExchangeId } from "../../src/domain/exchange.ts";
 import type { ModelAlias, ModelList } from "../../src/domain/model.ts";
 import type { Pin } from "../../src/domain/pin.ts";
 import type { Profile } from "../../src/domain/profile.ts";
+import { HISTORY_BACK_MS, previewRules } from "../../src/domain/rule-preview.ts";
 import type { SettingKey, SettingValue } from "../../src/domain/setting.ts";
 import { DEFAULT_STRATEGY, type StrategyName } from "../../src/domain/strategy.ts";
 import type { WatchedFile } from "../../src/domain/watched-file.ts";
@@ -446,6 +448,16 @@ function historyPart(state: State) {
         }
         for (const [key, { atMs }] of kept) if (Math.floor(atMs / everyMs) * everyMs < nowMs - keptMs) kept.delete(key);
       }
+    },
+    async previewRules(ask, zone) {
+      open(state);
+      const exchanges = [...state.exchanges.values()]
+        .filter(({ startedAtMs }) => startedAtMs >= ask.sinceMs)
+        .sort((a, b) => (a.id < b.id ? 1 : -1));
+      const samples = [...state.samples.hour.values(), ...state.samples.fine.values()]
+        .filter(({ atMs }) => atMs >= ask.sinceMs - HISTORY_BACK_MS)
+        .sort((a, b) => a.atMs - b.atMs);
+      return structuredClone(previewRules(ask, { exchanges, isCut: false, samples }, zone));
     },
     async listWindowHistory({ step, sinceMs, accountId }) {
       open(state);

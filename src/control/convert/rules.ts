@@ -3,8 +3,9 @@
  * absent message, an empty text or zero, as the proto comments say. Decides nothing.
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { RulePreview } from "../../domain/rule-preview.ts";
 import type { PreviewRulesResponseSchema, RuleListSchema } from "../../gen/rotor/v1/rule_service_pb.ts";
-import type { RulePreview, RuleReport } from "../../pool/rule-desk.ts";
+import type { RuleReport } from "../../pool/rule-desk.ts";
 import type { AliasOf } from "./pool.ts";
 import { instant, int64 } from "./values.ts";
 
