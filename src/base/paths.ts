@@ -19,6 +19,8 @@ export interface Paths {
   lockFile: string;
   /** Discovery: written by the daemon, read first by ctl and plugin. */
   daemonFile: string;
+  /** What `rotor connect` did to other programs' files, with copies of what they were. */
+  connectionsDir: string;
   keyFile: string;
   socket: string;
   logFile: string;
@@ -40,6 +42,7 @@ export function resolvePaths(host: Host): Paths {
     damagedDir: join(dataDir, "damaged"),
     lockFile: join(dataDir, "rotor.lock"),
     daemonFile: join(dataDir, "daemon.json"),
+    connectionsDir: join(dataDir, "connections"),
     keyFile: join(configDir, "rotor.key"),
     socket: env.ROTOR_SOCKET || fitSocket(socketPath(host, home, dataDir), host),
     logFile: env.ROTOR_LOG_FILE || join(home ?? platformLogDir(host), "rotor.log"),

@@ -7,14 +7,24 @@ that know nothing newer Chat Completions (rotor help chat):
     /v1                    OpenAI SDKs, OpenCode, curl
     /backend-api/codex     the Codex CLI; its bytes pass untouched
 
-Every request needs a client key (rotor key create NAME) as bearer token. The
-exact stanzas, with the address of your daemon:
+Every request needs a client key. One command gives a tool a key of its own and
+sends it here; another one takes all of it back:
 
-    rotor connect codex --print
-    rotor connect opencode --print
-    rotor connect shell --print
-    rotor connect python --print
-    rotor connect typescript --print
+    rotor connect                    every tool that is known, and how it stands
+    rotor connect codex --dry-run    what would change in its files
+    rotor connect codex              show it, ask, keep copies, do it
+    rotor disconnect codex           its files as they were, byte for byte
+
+Only what is needed is changed: remarks, order and line ends stay, a link stays
+a link, a read-only file is left alone. What somebody has edited since stays.
+--profile NAME binds the tool's key to a profile. --print changes nothing and
+says what to put where, with the key from a variable.
+
+Codex keeps its built-in provider: it lists and resumes only conversations of
+the provider in force, so that the earlier ones stay. Its key stands in the
+address, in config.toml, which is closed to others then. --own-provider gives
+Codex a provider of its own instead: it compacts by itself, so that a compacted
+conversation can move to another account, and earlier ones are not listed.
 
 With curl:
 

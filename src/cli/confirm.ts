@@ -6,16 +6,22 @@ import type { Context, Input, Option } from "./command.ts";
 
 export const YES_OPTION: Option = { name: "yes", short: "y", about: "do not ask" };
 
+export interface Question {
+  readonly question: string;
+  /** The command that needs no answer. */
+  readonly command: string;
+  /** What is said where nobody can answer. */
+  readonly unasked?: string;
+}
+
 export async function confirm(
   { io, print }: Context,
   input: Input,
-  { question, command }: { question: string; command: string },
+  { question, command, unasked = "this cannot be taken back and nobody is here to ask" }: Question,
 ): Promise<void> {
   if (input.has("yes")) return;
   if (!io.stdinIsTty || print.json) {
-    throw new AppError("confirmation_required", "this cannot be taken back and nobody is here to ask", {
-      hint: command,
-    });
+    throw new AppError("confirmation_required", unasked, { hint: command });
   }
   const answer = (await io.ask(`${question} [y/N] `)).trim().toLowerCase();
   if (answer !== "y" && answer !== "yes") {

@@ -249,7 +249,7 @@ function closingWords(play: Play, seconds: string): string[] {
     "With your own accounts:",
     "  rotor account add                        the login that the Codex CLI has here",
     "  export ROTOR_KEY=$(rotor key create me)  a key for your clients",
-    "  rotor connect codex --print              what to put into ~/.codex/config.toml",
+    "  rotor connect codex                      send the Codex CLI through Rotor",
     "  rotor status                             who has what left",
   ];
 }

@@ -38,13 +38,12 @@ Then, with the login that the Codex CLI has on this machine, or your own
 sign-in (rotor login work):
 
     rotor account add --alias work           # more: rotor login
-    export ROTOR_KEY=$(rotor key create laptop)
-    rotor connect codex --print              # where the stanza belongs is said
+    rotor connect codex                      # shows what would change, asks
     rotor status
 
 The daemon starts when a command needs it. A service manager runs
 rotor up --foreground instead. rotor path says where everything is kept;
-to remove Rotor, stop it (rotor down) and delete those files.
+to remove Rotor: rotor disconnect --all, rotor down, and delete those files.
 
 Try it without any account: rotor demo.`;
 

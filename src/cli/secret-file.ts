@@ -6,17 +6,20 @@ import { open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { AppError } from "../base/errors.ts";
 
-/** Why secrets do not belong there; null when nothing speaks against it. */
-function riskOf(path: string): string | null {
+/** Why secrets do not belong there; null when nothing speaks against it. Folders that are not there yet count as what they will lie in. */
+export function riskOf(path: string): string | null {
   if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink())
     return "it is a link, as collections of dotfiles use them";
-  for (let folder = realFolder(path); ; folder = dirname(folder)) {
+  let folder = dirname(resolve(path));
+  while (!existsSync(folder)) folder = dirname(folder);
+  for (folder = realpathSync(folder); ; folder = dirname(folder)) {
     if (existsSync(join(folder, ".git"))) return `it is in a git repository (${folder})`;
     if (folder === dirname(folder)) return null;
   }
 }
 
 export function refuseRisk(path: string, isForced: boolean): void {
+  realFolder(path);
   const risk = riskOf(path);
   if (risk === null || isForced) return;
   throw new AppError("export_refused", `${path} is no place for logins: ${risk}`, {

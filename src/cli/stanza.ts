@@ -3,13 +3,6 @@
  * The tests with real clients run on these texts. Secrets never stand in them: clients read the key from the environment.
  */
 
-export const CLIENT_NAMES = ["codex", "opencode", "shell", "python", "typescript"] as const;
-export type ClientName = (typeof CLIENT_NAMES)[number];
-
-export function isClientName(text: string): text is ClientName {
-  return (CLIENT_NAMES as readonly string[]).includes(text);
-}
-
 /** Variable that the stanzas read the client key from. */
 export const KEY_VARIABLE = "ROTOR_KEY";
 
@@ -20,7 +13,6 @@ const PROJECT_VARIABLE = "ROTOR_PROJECT";
 const EXAMPLE_MODEL = "gpt-5.5";
 
 export interface Stanza {
-  readonly client: ClientName;
   /** Where it belongs, as a person would say it. */
   readonly place: string;
   readonly text: string;
@@ -28,21 +20,11 @@ export interface Stanza {
   readonly remarks: readonly string[];
 }
 
-/** `proxyUrl` is where the proxy listens, e.g. `http://127.0.0.1:4747`. */
-export function stanzaFor(client: ClientName, proxyUrl: string): Stanza {
+/** `client` is a tool of connect/tool-table.ts; `proxyUrl` is where the proxy listens, e.g. `http://127.0.0.1:4747`. */
+export function stanzaFor(client: string, proxyUrl: string): Stanza {
   const base = clientBase(proxyUrl);
-  switch (client) {
-    case "codex":
-      return { client, place: "~/.codex/config.toml", text: codexText(base), remarks: CODEX_REMARKS };
-    case "opencode":
-      return { client, place: "~/.config/opencode/opencode.json", text: openCodeText(base), remarks: OPENCODE_REMARKS };
-    case "shell":
-      return { client, place: "~/.profile, or the shell", text: shellText(base), remarks: [] };
-    case "python":
-      return { client, place: "your program (pip install openai)", text: pythonText(base), remarks: [] };
-    case "typescript":
-      return { client, place: "your program (npm install openai)", text: typescriptText(base), remarks: [] };
-  }
+  const row = STANZAS[client] ?? STANZAS.other!;
+  return { place: row.place, text: row.text(base), remarks: row.remarks ?? [] };
 }
 
 /**
@@ -70,6 +52,7 @@ env_http_headers = { "x-rotor-project" = "${PROJECT_VARIABLE}" }
 
 const CODEX_REMARKS: readonly string[] = [
   "model_provider stands above the first [section] of the file",
+  "Codex then lists and resumes only conversations of this provider; rotor connect codex keeps the earlier ones",
   "supports_websockets = true in that section makes Codex speak WebSocket: requests carry only what is new, also upstream",
   "Codex itself also contacts chatgpt.com and github.com (plugins, updates, analytics), whoever serves it",
   "a Codex that runs in the background keeps the environment it was started with; restart it after a change of the key",
@@ -106,7 +89,7 @@ print(response.output_text)
 `;
 }
 
-function typescriptText(base: string): string {
+function nodeText(base: string): string {
   return `import OpenAI from "openai";
 
 const client = new OpenAI({ baseURL: "${base}/v1", apiKey: process.env.${KEY_VARIABLE} });
@@ -114,3 +97,62 @@ const response = await client.responses.create({ model: "${EXAMPLE_MODEL}", inpu
 console.log(response.output_text);
 `;
 }
+
+function vercelText(base: string): string {
+  return `import { createOpenAI } from "@ai-sdk/openai";
+import { generateText } from "ai";
+
+const rotor = createOpenAI({ baseURL: "${base}/v1", apiKey: process.env.${KEY_VARIABLE} });
+const { text } = await generateText({ model: rotor.responses("${EXAMPLE_MODEL}"), prompt: "Say hello." });
+console.log(text);
+`;
+}
+
+/** Continue reads secrets from ~/.continue/.env. */
+function continueText(base: string): string {
+  return `models:
+  - name: Rotor
+    provider: openai
+    model: ${EXAMPLE_MODEL}
+    apiBase: ${base}/v1
+    apiKey: \${{ secrets.${KEY_VARIABLE} }}
+    roles: [chat, edit, apply]
+`;
+}
+
+function fieldsText(base: string): string {
+  return `API provider   OpenAI Compatible
+Base URL       ${base}/v1
+API key        the text of $${KEY_VARIABLE}
+Model          ${EXAMPLE_MODEL}
+`;
+}
+
+function aiderText(base: string): string {
+  return `OPENAI_API_BASE=${base}/v1
+OPENAI_API_KEY=$${KEY_VARIABLE}
+`;
+}
+
+const STANZAS: Readonly<
+  Record<string, { place: string; text: (base: string) => string; remarks?: readonly string[] }>
+> = {
+  codex: { place: "~/.codex/config.toml", text: codexText, remarks: CODEX_REMARKS },
+  opencode: { place: "~/.config/opencode/opencode.json", text: openCodeText, remarks: OPENCODE_REMARKS },
+  shell: { place: "~/.profile, or the shell", text: shellText },
+  "openai-python": { place: "your program (pip install openai)", text: pythonText },
+  "openai-node": { place: "your program (npm install openai)", text: nodeText },
+  "vercel-ai": { place: "your program (npm install ai @ai-sdk/openai)", text: vercelText },
+  continue: {
+    place: "~/.continue/config.yaml",
+    text: continueText,
+    remarks: [`the key belongs into ~/.continue/.env, as ${KEY_VARIABLE}=…`],
+  },
+  cline: { place: "the settings of Cline (API configuration)", text: fieldsText },
+  aider: {
+    place: "~/.env, or .env of the project",
+    text: aiderText,
+    remarks: ["the model: aider --model openai/gpt-5.5"],
+  },
+  other: { place: "the settings of the tool", text: fieldsText, remarks: ["what it may send: rotor help chat"] },
+};

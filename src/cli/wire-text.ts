@@ -3,6 +3,7 @@
  */
 import type { DescEnum } from "@bufbuild/protobuf";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import { formatInstant } from "../base/clock.ts";
 
 /** Milliseconds since the epoch; null when the field is absent. */
 export function toMs(time: Timestamp | undefined): number | null {
@@ -12,6 +13,11 @@ export function toMs(time: Timestamp | undefined): number | null {
 export function toTimestamp(atMs: number): { seconds: bigint; nanos: number } {
   const seconds = Math.floor(atMs / 1_000);
   return { seconds: BigInt(seconds), nanos: (atMs - seconds * 1_000) * 1_000_000 };
+}
+
+/** As the API spells it in JSON; null stays null. */
+export function toTimestampText(atMs: number | null): string | null {
+  return atMs === null ? null : formatInstant(atMs);
 }
 
 export function durationMs(duration: Duration | undefined): number | null {

@@ -25,6 +25,7 @@ test("Linux without any XDG variable (cron, ssh)", () => {
     damagedDir: "/home/ada/.local/share/rotor/damaged",
     lockFile: "/home/ada/.local/share/rotor/rotor.lock",
     daemonFile: "/home/ada/.local/share/rotor/daemon.json",
+    connectionsDir: "/home/ada/.local/share/rotor/connections",
     keyFile: "/home/ada/.config/rotor/rotor.key",
     socket: "/home/ada/.local/share/rotor/run/rotor.sock",
     logFile: "/home/ada/.local/state/rotor/rotor.log",

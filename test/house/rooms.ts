@@ -39,7 +39,8 @@ const OUTWARD: Readonly<Record<string, string>> = { "src/base/version.ts": "pack
 /** Which rooms may know a package. A dependency that spreads over the house can never be changed again. */
 const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   "smol-toml": ["base"],
-  "bun:sqlite": ["store"],
+  // The ctl opens no store of ours; the list of conversations is the Codex CLI's.
+  "bun:sqlite": ["store", "cli"],
   elysia: ["proxy"],
   "@connectrpc/connect": ["control", "cli", "dashboard"],
   "@connectrpc/connect-node": ["control", "cli"],
@@ -49,6 +50,9 @@ const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   "@opentelemetry/sdk-metrics": ["daemon"],
   commander: ["cli"],
   uqr: ["cli"],
+  diff: ["cli"],
+  "jsonc-parser": ["cli"],
+  "toml-eslint-parser": ["cli"],
 };
 
 const BUILT_IN = /^(node:|bun$|bun:(?!sqlite$))/;

@@ -1,96 +1,217 @@
 /**
- * `rotor connect CLIENT --print`: the exact stanza for a client. Edits no file.
+ * `rotor connect` and `rotor disconnect`: other programs' files, changed and changed back. Says what would change before it does.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { loadConfig } from "../../base/config.ts";
 import { AppError } from "../../base/errors.ts";
-import type { Command, Context } from "../command.ts";
-import { readDaemonFile } from "../daemon-link.ts";
-import { isAlive } from "../process-table.ts";
+import type { Command, Context, Input } from "../command.ts";
+import { confirm, type Question, YES_OPTION } from "../confirm.ts";
+import { type Change, isIdle } from "../connect/change.ts";
+import {
+  type ConnectPlan,
+  type ConnectWish,
+  carryOutConnect,
+  findKey,
+  planConnect,
+  requireProfile,
+} from "../connect/connect-order.ts";
+import { diffLines, isShown } from "../connect/diff-text.ts";
+import { carryOutDisconnect, type DisconnectPlan, planDisconnect } from "../connect/disconnect-order.ts";
+import { printStanza, proxyUrlOf } from "../connect/print-stanza.ts";
+import { openReceipts, type Receipt } from "../connect/receipt.ts";
+import { listTools } from "../connect/state-text.ts";
+import type { Tool } from "../connect/tool.ts";
+import { TOOL_NAMES, TOOLS, toolNamed } from "../connect/tool-table.ts";
+import { printable } from "../print.ts";
 import { notFound } from "../resolve.ts";
-import { CLIENT_NAMES, type ClientName, isClientName, KEY_VARIABLE, stanzaFor } from "../stanza.ts";
+import { riskOf } from "../secret-file.ts";
 
-export const connectCommands: readonly Command[] = [
-  {
-    path: ["connect"],
-    summary: "what a client needs to be told to go through Rotor",
-    details: [
-      "Prints the stanza on stdout and where it belongs on stderr. This version edits no files of other programs.",
-      `Clients read their key from the variable ${KEY_VARIABLE}. --key NAME makes a key with that label (and starts the daemon if need be); without it, use one that you have.`,
-    ],
-    args: [{ name: "CLIENT", about: CLIENT_NAMES.join(", "), completes: CLIENT_NAMES }],
-    options: [
-      { name: "print", about: "print the stanza" },
-      { name: "key", value: "NAME", about: "also make a client key with this label" },
-    ],
-    examples: ["rotor connect codex --print --key laptop", "rotor connect python --print > ask.py"],
-    starts: true,
-    async run(context, input) {
-      const client = input.arg(0) ?? "";
-      if (!isClientName(client)) {
-        const message = `${notFound("client", client, CLIENT_NAMES)}; there are ${CLIENT_NAMES.join(", ")}`;
-        throw new AppError("bad_usage", message, { hint: "rotor help connect" });
-      }
-      if (!input.has("print")) {
-        throw new AppError(
-          "bad_usage",
-          "this version does not edit the files of other programs; it prints what to put there",
-          {
-            hint: `rotor connect ${client} --print`,
-          },
-        );
-      }
-      await printStanza(context, client, input.value("key"));
-    },
+const UNASKED = "files of another program would be changed, and nobody is here to ask";
+
+const WAYS = TOOLS.flatMap(({ ways }) => Object.entries(ways).map(([name, about]) => ({ name, about })));
+
+const connectTool: Command = {
+  path: ["connect"],
+  summary: "send a tool's requests through Rotor; without a tool: how each stands",
+  details: [
+    "Shows what would change in the tool's own files, asks, keeps copies and changes only that. The tool gets a client key of its own. rotor disconnect takes everything back.",
+    "Tools without a file that could be edited get a key, and the text that you put there.",
+    "--print changes nothing: it says what to put where by hand, with the key in ROTOR_KEY.",
+  ],
+  args: [{ name: "TOOL", about: TOOL_NAMES.join(", "), optional: true, completes: TOOL_NAMES }],
+  options: [
+    { name: "dry-run", about: "show what would change and change nothing" },
+    { name: "print", about: "print what to put there by hand; changes nothing" },
+    { name: "profile", value: "NAME", about: "it asks through this profile", completes: "profile" },
+    { name: "key", value: "NAME", about: "label of its client key" },
+    ...WAYS,
+    YES_OPTION,
+  ],
+  examples: ["rotor connect", "rotor connect codex --dry-run", "rotor connect codex --profile work"],
+  starts: true,
+  async run(context, input) {
+    const word = input.arg(0);
+    if (word === null) return await listTools(context);
+    const tool = requireTool(word);
+    if (input.has("print")) return await printStanza(context, tool.name, input.value("key"));
+    return await connect(context, input, tool);
   },
-];
+};
 
-async function printStanza(context: Context, client: ClientName, keyName: string | null): Promise<void> {
-  const { io, print } = context;
-  const secret = keyName === null ? null : (await (await context.daemon()).keys.createKey({ name: keyName })).secret;
-  const stanza = stanzaFor(client, proxyUrl(context));
-  if (print.json) {
-    const { place, text, remarks } = stanza;
-    print.value({ client, place, stanza: text, remarks, env: { [KEY_VARIABLE]: secret } });
+function requireTool(word: string): Tool {
+  const tool = toolNamed(word);
+  if (tool !== null) return tool;
+  const message = `${notFound("tool", word, TOOL_NAMES)}; there are ${TOOL_NAMES.join(", ")}`;
+  throw new AppError("bad_usage", message, { hint: "rotor help connect" });
+}
+
+function wayOf(tool: Tool, input: Input): string | null {
+  const given = WAYS.map(({ name }) => name).filter((name) => input.has(name));
+  const foreign = given.find((name) => !Object.hasOwn(tool.ways, name));
+  if (foreign !== undefined)
+    throw new AppError("bad_usage", `--${foreign} is not for ${tool.name}`, { hint: "rotor help connect" });
+  return given[0] ?? null;
+}
+
+async function connect(context: Context, input: Input, tool: Tool): Promise<undefined> {
+  const { print } = context;
+  const isDry = input.has("dry-run");
+  const wish: ConnectWish = {
+    tool,
+    way: wayOf(tool, input),
+    profile: input.value("profile"),
+    keyName: input.value("key"),
+  };
+  const running = isDry ? await context.runningDaemon() : await context.daemon();
+  const proxyUrl = running === null ? proxyUrlOf(context) : running.daemon.proxyUrl;
+  const key = running === null ? null : await findKey(running, context.paths, wish);
+  if (wish.profile !== null && running !== null) await requireProfile(running, wish.profile);
+  const plan = await planConnect(context, wish, { proxyUrl, key });
+  const isSame = key !== null && plan.changes.every(isIdle) && wish.profile === null;
+  show(context, plan, isDry);
+  if (isDry || isSame) {
+    if (print.json) print.value(connectJson(plan, key, isDry));
+    else if (plan.changes.length > 0 && plan.changes.every(isIdle)) print.note("there is nothing to change");
+    if (isSame && plan.tool.snippet !== null) showSnippet(context, plan);
+    if (isDry) print.note("nothing was changed");
     return;
   }
-  // For a shell the key is one more line of the same kind: eval "$(rotor connect shell --print --key NAME)" sets everything.
-  const inline = client === "shell" && secret !== null;
-  io.stdout.write(inline ? `export ${KEY_VARIABLE}=${secret}\n${stanza.text}` : stanza.text);
-  print.note(`put this into ${stanza.place}`);
-  if (inline) return;
-  if (secret !== null) print.note(`and into the environment of the client: export ${KEY_VARIABLE}=${secret}`);
-  else print.note(`and a client key into its environment: export ${KEY_VARIABLE}=$(rotor key create ${client})`);
-  for (const remark of stanza.remarks) print.note(`note: ${remark}`);
-  if (client === "opencode" && hasOpenCodeLogin(context)) {
-    print.warning("OpenCode holds an OpenAI login and would not use this; take it off with: opencode auth logout");
+  if (!plan.changes.every(isIdle)) await confirm(context, input, questionOf(plan, context.title));
+  const receipt = await carryOutConnect(context, plan);
+  for (const file of filesWithKey(plan)) {
+    const risk = riskOf(file);
+    if (risk !== null) print.warning(`${file} now holds a client key, and ${risk}: keep it to yourself`);
+  }
+  if (print.json) {
+    print.value(connectJson(plan, receipt.key, false));
+    return;
+  }
+  print.note(
+    `${tool.title} is connected with the key ${receipt.key!.name}; undo it with: rotor disconnect ${tool.name}`,
+  );
+  if (plan.tool.snippet !== null) showSnippet(context, plan);
+  for (const note of plan.tool.notes) print.note(`note: ${note}`);
+}
+
+function questionOf({ wish, changes }: ConnectPlan, title: string): Question {
+  const count = changes.filter((change) => !isIdle(change)).length;
+  const files = count === 1 ? "this file" : `these ${count} files`;
+  const question = `Change ${files}? rotor disconnect takes it back.`;
+  return { question, command: `${title} ${wish.tool.name} --yes`, unasked: UNASKED };
+}
+
+function show(context: Context, { changes, tool }: ConnectPlan, isAskedFor: boolean): void {
+  for (const warning of tool.warnings) context.print.warning(printable(warning));
+  showChanges(context, changes, isAskedFor);
+}
+
+/** What was asked for goes to stdout; what is shown before a question does not. */
+function showChanges({ print }: Context, changes: readonly Change[], isAskedFor: boolean): void {
+  const say = isAskedFor && !print.json ? print.line : print.note;
+  for (const change of changes) {
+    for (const place of change.kept)
+      print.warning(`${change.look.path}: ${place} was changed by somebody else and stays`);
+    if (isShown(change)) for (const line of diffLines(change, print.style)) say(line);
   }
 }
 
-/** A running daemon knows its address; without one the config says what it will be. */
-function proxyUrl({ io, paths }: Context): string {
-  const trace = readDaemonFile(paths);
-  if (trace?.proxyUrl && isAlive(trace.pid)) return trace.proxyUrl;
-  const { host, port } = loadConfig(paths.configFile, io.host).proxy;
-  if (port === 0) {
-    throw new AppError(
-      "daemon_unreachable",
-      "the config takes any free port for the proxy, and no daemon runs to say which",
-    );
-  }
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+/** In the order in which it may be read off: what belongs where, then the text alone on stdout. */
+function showSnippet({ print, io }: Context, { tool: { snippet } }: ConnectPlan): void {
+  if (snippet === null || print.json) return;
+  print.note(`put this into ${snippet.place}:`);
+  io.stdout.write(snippet.text);
 }
 
-/** OpenCode's own plug-in sends requests straight to chatgpt.com when it finds such a login (OpenCode 1.18). */
-function hasOpenCodeLogin({ io }: Context): boolean {
-  const data = io.host.env.XDG_DATA_HOME || join(io.host.homeDir, ".local", "share");
-  const path = join(data, "opencode", "auth.json");
-  if (!existsSync(path)) return false;
-  try {
-    const logins = JSON.parse(readFileSync(path, "utf8")) as { openai?: { type?: unknown } };
-    return logins.openai?.type === "oauth";
-  } catch {
-    return false;
-  }
+function filesWithKey({ changes }: ConnectPlan): readonly string[] {
+  return changes.flatMap(({ look, mode, after, trace }) =>
+    trace !== null && after !== null && trace.kind !== "patch" && (mode & 0o077) === 0 && holdsKey(after)
+      ? [look.path]
+      : [],
+  );
 }
+
+const holdsKey = (content: Uint8Array) => /rtr_\w+/.test(new TextDecoder().decode(content));
+
+function connectJson(plan: ConnectPlan, key: Receipt["key"], isDry: boolean): unknown {
+  const { wish, changes, tool } = plan;
+  return {
+    tool: wish.tool.name,
+    dryRun: isDry,
+    key: key === null ? null : { id: key.id, name: key.name },
+    files: changes.map(fileJson),
+    snippet: tool.snippet,
+    notes: tool.notes,
+    warnings: tool.warnings,
+  };
+}
+
+function fileJson(change: Change): unknown {
+  const { look, after, kept } = change;
+  const deed = isIdle(change) ? "none" : look.content === null ? "made" : after === null ? "removed" : "edited";
+  return { path: look.path, change: deed, kept };
+}
+
+const disconnectTool: Command = {
+  path: ["disconnect"],
+  summary: "give a tool its own files back and end its client key",
+  details: [
+    "A file that nobody has changed since becomes what it was, byte for byte. From any other only what is ours is taken out; what somebody has changed there stays, and is said.",
+  ],
+  args: [{ name: "TOOL", about: "a tool that is connected", optional: true, completes: TOOL_NAMES }],
+  options: [
+    { name: "all", about: "every tool that is connected" },
+    { name: "dry-run", about: "show what would change and change nothing" },
+    YES_OPTION,
+  ],
+  examples: ["rotor disconnect codex", "rotor disconnect --all --yes"],
+  starts: true,
+  async run(context, input) {
+    const { print } = context;
+    const word = input.arg(0);
+    if ((word === null) === !input.has("all"))
+      throw new AppError("bad_usage", "say which tool, or --all", { hint: "rotor connect   (lists them)" });
+    const book = openReceipts(context.paths);
+    const names = word === null ? book.all().map(({ tool }) => tool) : [toolNamed(word)?.name ?? word];
+    const plans: DisconnectPlan[] = [];
+    for (const name of names) plans.push(await planDisconnect(context, name));
+    if (plans.length === 0 && !print.json) print.note("nothing is connected");
+    for (const { changes, moved } of plans) {
+      for (const { from, to } of moved) print.note(`${from} is now ${to}`);
+      showChanges(context, changes, input.has("dry-run"));
+    }
+    const changes = plans.flatMap((plan) => plan.changes);
+    if (!input.has("dry-run")) {
+      if (!changes.every(isIdle)) {
+        const command = `rotor disconnect ${word ?? "--all"} --yes`;
+        await confirm(context, input, { question: "Change this?", command, unasked: UNASKED });
+      }
+      for (const plan of plans) {
+        await carryOutDisconnect(context, plan);
+        if (!print.json) print.note(`${plan.receipt.tool} is disconnected`);
+      }
+    } else if (!print.json) print.note("nothing was changed");
+    if (!print.json) return;
+    const tools = plans.map(({ receipt, changes }) => ({ tool: receipt.tool, files: changes.map(fileJson) }));
+    print.value({ dryRun: input.has("dry-run"), tools });
+  },
+};
+
+export const connectCommands: readonly Command[] = [connectTool, disconnectTool];

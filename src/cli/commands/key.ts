@@ -93,7 +93,7 @@ const createKey: Command = {
     const response = await (await daemon()).keys.createKey({ name: input.arg(0) ?? "", terms });
     if (print.asJson(CreateKeyResponseSchema, response)) return;
     print.line(response.secret);
-    print.note(`this is the only time that the key is shown; use it with: rotor connect codex --print`);
+    print.note(`this is the only time that the key is shown; for a tool on this machine: rotor connect`);
   },
 };
 

@@ -1,0 +1,55 @@
+/** `rotor connect` without a tool: how each of them stands, as a table or as JSON. */
+import type { Context } from "../command.ts";
+import { printable } from "../print.ts";
+import { renderTable } from "../table.ts";
+import { formatAgo } from "../time-text.ts";
+import { toTimestampText } from "../wire-text.ts";
+import { type ConnectionState, type Known, type ToolState, toolStates } from "./tool-state.ts";
+
+const WORDS: Readonly<Record<ConnectionState, string>> = {
+  connected: "connected",
+  drifted: "drifted",
+  absent: "–",
+  not_installed: "not installed",
+};
+
+export async function listTools(context: Context): Promise<undefined> {
+  const { print, nowMs } = context;
+  const states = await toolStates(context, await whatIsKnown(context));
+  if (print.json) {
+    const tools = states.map(({ lastSeenAtMs, ...rest }) => ({ ...rest, lastSeenTime: toTimestampText(lastSeenAtMs) }));
+    print.value({ tools });
+    return;
+  }
+  const rows = states.map((state) => [
+    state.name,
+    styled(state, context),
+    state.profile ?? "–",
+    state.keyName ?? "–",
+    state.lastSeenAtMs === null ? (state.keyName === null ? "–" : "never") : formatAgo(state.lastSeenAtMs, nowMs()),
+    printable(state.files[0] ?? state.place ?? "–"),
+  ]);
+  const columns = ["TOOL", "STATE", "PROFILE", "KEY", "SEEN", "WHERE"].map((header) => ({ header }));
+  for (const line of renderTable(columns, rows, { width: print.columns, header: print.style.bold })) print.line(line);
+  for (const { name, drift, hint } of states) {
+    for (const what of drift) print.warning(`${name}: ${printable(what)}`);
+    if (hint !== null) print.note(`try: ${hint}`);
+  }
+}
+
+function styled({ state }: ToolState, { print: { style } }: Context): string {
+  const word = WORDS[state];
+  if (state === "connected") return style.good(word);
+  return state === "drifted" ? style.warn(word) : word;
+}
+
+/** null = no daemon, and none may be started. */
+async function whatIsKnown(context: Context): Promise<Known | null> {
+  try {
+    const link = await context.daemon();
+    const [{ keys }, { profiles }] = await Promise.all([link.keys.listKeys({}), link.profiles.listProfiles({})]);
+    return { keys, profiles, proxyUrl: link.daemon.proxyUrl };
+  } catch {
+    return null;
+  }
+}
