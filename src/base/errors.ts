@@ -164,7 +164,14 @@ export const ERROR_TABLE = {
     "check the passphrase; it counts every space and capital letter",
   ),
   /** A file of another program cannot be edited without harm. */
-  client_config_refused: row("failed_precondition", 409, "invalid_request_error", 5, "operator"),
+  client_config_refused: row(
+    "failed_precondition",
+    409,
+    "invalid_request_error",
+    5,
+    "operator",
+    "rotor connect TOOL --print   (says what to put there by hand)",
+  ),
   not_connected: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor connect"),
   /** The file that an export would go into is not one that can be changed without harm. */
   export_refused: row("failed_precondition", 409, "invalid_request_error", 5, "operator", "export to another file"),

@@ -168,5 +168,5 @@ export async function dropFolders(made: readonly string[]): Promise<void> {
 }
 
 export function refused(path: string, why: string, cause: unknown = null, hint: string | null = null): AppError {
-  return new AppError("client_config_refused", `${path} is left as it is: ${why}`, { hint, cause });
+  return new AppError("client_config_refused", `${path} is left as it is: ${why}`, { hint: hint ?? undefined, cause });
 }
