@@ -55,6 +55,8 @@ export const ERROR_MEANINGS: Readonly<Record<ErrorCode, string>> = {
   passphrase_required: "the file is encrypted",
   passphrase_wrong: "the passphrase does not open it",
   export_refused: "the file is no place for logins",
+  client_config_refused: "a file of another program cannot be edited without harm",
+  not_connected: "the tool is not connected",
   issuer_mismatch: "the login belongs to another issuer",
   owner_must_refresh: "another program renews this login",
   file_not_watched: "the file is not watched",
