@@ -31,7 +31,9 @@ async function daemon(rest: string[]): Promise<number> {
     stderr: (line) => void process.stderr.write(`${line}\n`),
     pid: process.pid,
     onSignal(stop) {
-      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => stop(signal));
+      // A supervisor may say it twice: the end stays a tidy one. A second Ctrl-C is a person who means it.
+      for (const signal of ["SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop(signal));
+      process.once("SIGINT", () => stop("SIGINT"));
     },
   });
 }

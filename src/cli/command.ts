@@ -76,4 +76,6 @@ export interface Context {
   daemon(): Promise<DaemonLink>;
   /** The daemon if one runs, never started. */
   runningDaemon(): Promise<DaemonLink | null>;
+  /** The same for what has to be tidied up there: Ctrl-C ends every other connection, and this one not. */
+  daemonForTidying(): Promise<DaemonLink | null>;
 }

@@ -4,8 +4,7 @@
  */
 import { readFileSync, realpathSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { type Client, createClient } from "@connectrpc/connect";
 import { AppError } from "../base/errors.ts";
 import type { Paths } from "../base/paths.ts";
 import { AccountService } from "../gen/rotor/v1/account_service_pb.ts";
@@ -14,7 +13,6 @@ import { BackupService } from "../gen/rotor/v1/backup_service_pb.ts";
 import { BudgetService } from "../gen/rotor/v1/budget_service_pb.ts";
 import { ClientService } from "../gen/rotor/v1/client_service_pb.ts";
 import { type Daemon, DaemonService, DaemonState } from "../gen/rotor/v1/daemon_service_pb.ts";
-import { ErrorDetailSchema } from "../gen/rotor/v1/error_pb.ts";
 import { ExchangeService } from "../gen/rotor/v1/exchange_service_pb.ts";
 import { KeyService } from "../gen/rotor/v1/key_service_pb.ts";
 import { LoginService } from "../gen/rotor/v1/login_service_pb.ts";
@@ -26,12 +24,11 @@ import { SealService } from "../gen/rotor/v1/seal_service_pb.ts";
 import { SettingService } from "../gen/rotor/v1/setting_service_pb.ts";
 import { TransferService } from "../gen/rotor/v1/transfer_service_pb.ts";
 import { UsageService } from "../gen/rotor/v1/usage_service_pb.ts";
+import { connectTo, isLost } from "./daemon-connection.ts";
 import type { CliIo } from "./io.ts";
 
-/** A call that only reads or writes the store answers in milliseconds; a login refresh waits for upstream for up to a minute. */
-const CALL_DEADLINE_MS = 90_000;
 /** The first call proves that somebody is there; a daemon that cannot say its name in this time is stuck. */
-const HELLO_DEADLINE_MS = 5_000;
+const HELLO_DEADLINE_MS = 10_000;
 
 export interface DaemonLink {
   /** What it said of itself when we connected. */
@@ -52,7 +49,6 @@ export interface DaemonLink {
   readonly seal: Client<typeof SealService>;
   readonly transfers: Client<typeof TransferService>;
   readonly usage: Client<typeof UsageService>;
-  /** The same services without a deadline, for watches and long work. */
   /** Without a deadline: a large store takes its time. */
   readonly backups: Client<typeof BackupService>;
   /** The same services without a deadline, for watches. */
@@ -62,6 +58,11 @@ export interface DaemonLink {
     readonly exchanges: Client<typeof ExchangeService>;
     readonly logins: Client<typeof LoginService>;
   };
+  /**
+   * What to do when this daemon turns out to be gone: `again` resolves with the socket of the one that took its place, or rejects. A call
+   * that certainly changed nothing is then made once more, there.
+   */
+  whenGone(again: () => Promise<string>): void;
   close(): void;
 }
 
@@ -132,19 +133,19 @@ async function openSettled(socket: string, io: CliIo): Promise<DaemonLink | null
   return null;
 }
 
-/**
- * The connection broke before an answer came, in whatever words: a process that ends resets its streams (canceled, refused) or only closes
- * (unavailable, internal). What the daemon itself said carries a detail, and it says "canceled" of a call only when the connection went;
- * one that is there but does not answer in time is another matter.
- */
-function isLost(cause: unknown): boolean {
-  if (!(cause instanceof ConnectError)) return false;
-  const detail = cause.findDetails(ErrorDetailSchema)[0];
-  if (detail !== undefined) return detail.code === "canceled";
-  return ![Code.DeadlineExceeded, Code.Unimplemented, Code.PermissionDenied].includes(cause.code);
+/** The pid of whoever answers at `socket` now; null when nobody does. */
+export async function pidAt(socket: string, io: CliIo): Promise<number | null> {
+  try {
+    const link = await openLink(socket, io);
+    link.close();
+    return Number(link.daemon.pid);
+  } catch (cause) {
+    if (isLost(cause)) return null;
+    throw cause;
+  }
 }
 
-/** The proxy is the last thing that a start opens and the first that an end closes. */
+/** The proxy is the last thing that a start opens; a daemon that stops says at once that it has none any more. */
 function isSettled(daemon: Daemon): boolean {
   return daemon.state !== DaemonState.MIGRATING && daemon.proxyUrl !== "";
 }
@@ -192,17 +193,7 @@ function answers(socket: string): Promise<boolean> {
 }
 
 async function openLink(socket: string, io: CliIo): Promise<DaemonLink> {
-  // Bun and Node both dial through createConnection; the URL only names the authority that gRPC servers expect.
-  const manager = new Http2SessionManager("http://localhost", {}, { createConnection: () => connect(socket) });
-  const options = { baseUrl: "http://localhost", sessionManager: manager };
-  const unary = createGrpcTransport({ ...options, defaultTimeoutMs: CALL_DEADLINE_MS });
-  const endless = createGrpcTransport(options);
-  const onInterrupt = () => manager.abort();
-  const close = () => {
-    io.interrupted.removeEventListener("abort", onInterrupt);
-    manager.abort();
-  };
-  io.interrupted.addEventListener("abort", onInterrupt, { once: true });
+  const { unary, endless, whenGone, close } = connectTo(socket, io);
   try {
     const daemons = createClient(DaemonService, unary);
     const { daemon } = await daemons.getDaemon({}, { timeoutMs: HELLO_DEADLINE_MS });
@@ -232,6 +223,7 @@ async function openLink(socket: string, io: CliIo): Promise<DaemonLink> {
         exchanges: createClient(ExchangeService, endless),
         logins: createClient(LoginService, endless),
       },
+      whenGone,
       close,
     };
   } catch (cause) {

@@ -7,15 +7,21 @@ import { constants } from "node:os";
 import { dirname, resolve } from "node:path";
 import { AppError } from "../base/errors.ts";
 import type { Paths } from "../base/paths.ts";
-import { type DaemonLink, findDaemon } from "./daemon-link.ts";
+import { type DaemonLink, findDaemon, readDaemonFile } from "./daemon-link.ts";
 import type { CliIo } from "./io.ts";
 import { printable } from "./print.ts";
+import { isAlive } from "./process-table.ts";
 
-/** A start takes well under a second; ten leave room for a cold disk and a store that is brought up to date. */
-const START_DEADLINE_MS = 10_000;
+/**
+ * A start takes well under a second; a machine that is busy with something else, a cold disk or a store that is brought up to date take their
+ * time. One that fails ends, and is noticed at once: this is for one that neither ends nor answers.
+ */
+const START_DEADLINE_MS = 60_000;
 const POLL_MS = 25;
-/** When our child ended because another ctl's child was faster, that one answers within this time. */
-const RIVAL_GRACE_MS = 3_000;
+/** How long somebody else may hold the folder without answering: another start that is slower than ours, or a daemon on its way out. */
+const RIVAL_GRACE_MS = 15_000;
+/** Until the next look at whether the folder is free again, doubled each time: each costs a start. */
+const RIVAL_LOOK_MS = 250;
 
 /** Variables that name files: a daemon with another working folder must still mean the same ones. */
 const PATH_VARIABLES = [
@@ -32,6 +38,8 @@ export interface StartOptions {
   readonly args: readonly string[];
   /** Called once when the start takes longer than a moment. */
   readonly onSlow: () => void;
+  /** Called with the pid of every process that is started for it. */
+  readonly onSpawn?: (pid: number) => void;
 }
 
 /** After this long a person wonders what is going on. */
@@ -39,33 +47,37 @@ const SLOW_AFTER_MS = 700;
 
 export async function startDaemon(io: CliIo, paths: Paths, options: StartOptions): Promise<DaemonLink> {
   for (const folder of [paths.dataDir, dirname(paths.logFile)]) makeFolder(folder);
-  const logStart = sizeOf(paths.logFile);
-  const child = spawnDetached(io, paths, options.args);
-  const ended = exitOf(child);
-  let exit: Exit | null = null;
-  void ended.then((how) => {
-    exit = how;
-  });
   const startMs = io.clock.monotonicMs();
-  let deadlineMs = startMs + START_DEADLINE_MS;
+  let rivalSinceMs: number | null = null;
+  let lookMs = RIVAL_LOOK_MS;
   let saidSlow = false;
-  for (;;) {
+  for (let child = spawnDetached(io, paths, options); ; ) {
+    // Asked before the daemon is looked for: one that ended after that look may have been found by it.
+    const exit = child.exit();
     const link = await findDaemon(paths, io);
     if (link) return link;
     const nowMs = io.clock.monotonicMs();
-    if (exit !== null) deadlineMs = Math.min(deadlineMs, nowMs + RIVAL_GRACE_MS);
-    if (exit !== null && !isRivalExit(exit)) throw failed(paths, logStart, describeExit(exit));
-    if (nowMs >= deadlineMs) {
-      throw failed(paths, logStart, exit === null ? "it does not answer yet" : describeExit(exit));
-    }
+    if (exit !== null) {
+      rivalSinceMs ??= nowMs;
+      const isOver = !isRivalExit(exit) || isElsewhere(paths) || nowMs - rivalSinceMs >= RIVAL_GRACE_MS;
+      if (isOver) throw failed(paths, child, describeExit(exit));
+      // Whoever held the folder may have failed, or ended: then it is our turn.
+      await pause(io, lookMs);
+      lookMs *= 2;
+      child = spawnDetached(io, paths, options);
+    } else if (nowMs - startMs >= START_DEADLINE_MS) throw failed(paths, child, "it does not answer yet");
     if (!saidSlow && nowMs - startMs > SLOW_AFTER_MS) {
       saidSlow = true;
       options.onSlow();
     }
-    await io.clock.sleep(POLL_MS, io.interrupted).catch(() => {
-      throw new AppError("canceled", "stopped while the daemon was starting", { hint: "rotor status" });
-    });
+    await pause(io, POLL_MS);
   }
+}
+
+function pause(io: CliIo, forMs: number): Promise<void> {
+  return io.clock.sleep(forMs, io.interrupted).catch(() => {
+    throw new AppError("canceled", "stopped while the daemon was starting", { hint: "rotor status" });
+  });
 }
 
 function makeFolder(path: string): void {
@@ -84,13 +96,25 @@ export async function runForeground(io: CliIo, args: readonly string[]): Promise
     env: cleanEnv(io),
   });
   // Ctrl-C reaches the child by itself (same process group); a plain kill reaches only us.
-  io.interrupted.addEventListener("abort", () => child.kill("SIGTERM"), { once: true });
+  const end = () => void child.kill("SIGTERM");
+  if (io.interrupted.aborted) end();
+  io.interrupted.addEventListener("abort", end, { once: true });
   const exit = await exitOf(child);
   if (exit.error) throw new AppError("start_failed", exit.error.message, { hint: null, cause: exit.error });
   return exit.code ?? 1;
 }
 
-function spawnDetached(io: CliIo, paths: Paths, args: readonly string[]): ChildProcess {
+interface Started {
+  /** null when nothing could be run. */
+  readonly pid: number | null;
+  /** Where in the log its words begin. */
+  readonly logStart: number;
+  /** null while it runs. */
+  exit(): Exit | null;
+}
+
+function spawnDetached(io: CliIo, paths: Paths, { args, onSpawn }: StartOptions): Started {
+  const logStart = sizeOf(paths.logFile);
   const log = openSync(paths.logFile, "a", 0o600);
   try {
     const child = spawn(io.selfCommand.command, [...io.selfCommand.args, "daemon", ...args], {
@@ -100,7 +124,12 @@ function spawnDetached(io: CliIo, paths: Paths, args: readonly string[]): ChildP
       stdio: ["ignore", log, log],
     });
     child.unref();
-    return child;
+    let exit: Exit | null = null;
+    void exitOf(child).then((how) => {
+      exit = how;
+    });
+    if (child.pid !== undefined) onSpawn?.(child.pid);
+    return { pid: child.pid ?? null, logStart, exit: () => exit };
   } finally {
     closeSync(log);
   }
@@ -131,19 +160,28 @@ function isRivalExit(exit: Exit): boolean {
   return exit.code === 5 || exit.code === 0;
 }
 
+/** Whoever serves the folder does so on another socket than the one that we were ordered to use. */
+function isElsewhere(paths: Paths): boolean {
+  const file = readDaemonFile(paths);
+  return file !== null && file.socket !== paths.socket && isAlive(file.pid);
+}
+
 function describeExit(exit: Exit): string {
   if (exit.error) return exit.error.message;
   if (exit.signal) return `it was ended by ${exit.signal} (${constants.signals[exit.signal]})`;
   return `it ended with exit code ${exit.code}`;
 }
 
-function failed(paths: Paths, logStart: number, otherwise: string): AppError {
-  const said = lastWords(paths.logFile, logStart);
+function failed(paths: Paths, { logStart, pid }: Started, otherwise: string): AppError {
+  const said = lastWords(paths.logFile, logStart, pid);
   return new AppError("start_failed", `the daemon did not start: ${said ?? otherwise}`);
 }
 
-/** The last thing that a daemon wrote since `from`: its own error line, or the bare text of a crash. */
-export function lastWords(logFile: string, from: number): string | null {
+/**
+ * The last thing that a daemon wrote since `from`: its own error line, or the bare text of a crash. Where several write at once, the one with
+ * `pid` says why it did not start.
+ */
+export function lastWords(logFile: string, from: number, pid: number | null = null): string | null {
   let text: string;
   try {
     text = readFileSync(logFile).subarray(from).toString("utf8");
@@ -151,7 +189,8 @@ export function lastWords(logFile: string, from: number): string | null {
     return null;
   }
   const lines = text.split("\n").filter((line) => line.trim() !== "");
-  for (const line of lines.toReversed()) {
+  const own = lines.filter((line) => pid !== null && pidOf(line) === pid);
+  for (const line of [...lines, ...own].toReversed()) {
     const said = errorOf(line);
     if (said !== null) return printable(said);
   }
@@ -159,6 +198,14 @@ export function lastWords(logFile: string, from: number): string | null {
   const bare = lines.filter((line) => !line.startsWith("{"));
   const last = bare.find((line) => /^\s*(\w*error|panic)\b/i.test(line)) ?? bare.at(-1);
   return last === undefined ? null : printable(last.trim());
+}
+
+function pidOf(line: string): unknown {
+  try {
+    return (JSON.parse(line) as Record<string, unknown>).pid;
+  } catch {
+    return null;
+  }
 }
 
 function errorOf(line: string): string | null {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Env, Host } from "../base/env.ts";
 import { AppError } from "../base/errors.ts";
 import { type Paths, resolvePaths } from "../base/paths.ts";
-import { type DaemonLink, readDaemonFile } from "./daemon-link.ts";
+import type { DaemonLink } from "./daemon-link.ts";
 import { startDaemon } from "./daemon-start.ts";
 import type { CliIo } from "./io.ts";
 import { callLoopback, readText } from "./loopback-http.ts";
@@ -25,8 +25,8 @@ export interface Stage {
   readonly simulatorPid: number;
 }
 
-/** Bun takes some hundred milliseconds to start from source; ten seconds are a machine in trouble. */
-const READY_DEADLINE_MS = 10_000;
+/** Bun takes some hundred milliseconds to start from source; one that fails ends, and is noticed at once. */
+const READY_DEADLINE_MS = 60_000;
 const END_DEADLINE_MS = 5_000;
 const POLL_MS = 20;
 
@@ -41,10 +41,12 @@ export interface Scaffold {
   readonly folder: string;
   simulator: ChildProcess | null;
   paths: Paths | null;
+  /** Also of one that has not said anything yet. */
+  daemonPid: number | null;
 }
 
 export function createScaffold(host: Host): Scaffold {
-  return { folder: mkdtempSync(join(host.tempDir, "rotor-demo-")), simulator: null, paths: null };
+  return { folder: mkdtempSync(join(host.tempDir, "rotor-demo-")), simulator: null, paths: null, daemonPid: null };
 }
 
 export async function setStage(io: CliIo, scaffold: Scaffold, scenario: unknown): Promise<Stage> {
@@ -55,7 +57,10 @@ export async function setStage(io: CliIo, scaffold: Scaffold, scenario: unknown)
   const demoIo: CliIo = { ...io, host: { ...io.host, env: demoEnv(io.host.env, home, ready) } };
   const paths = resolvePaths(demoIo.host);
   scaffold.paths = paths;
-  const link = await startDaemon(demoIo, paths, { args: ["--port", "0"], onSlow: () => {} });
+  const onSpawn = (pid: number) => {
+    scaffold.daemonPid = pid;
+  };
+  const link = await startDaemon(demoIo, paths, { args: ["--port", "0"], onSlow: () => {}, onSpawn });
   return {
     folder,
     home,
@@ -97,6 +102,10 @@ async function startSimulator(io: CliIo, scaffold: Scaffold, scenario: unknown):
   const args = [...io.selfCommand.args, "simulate", "--port", "0", "--scenario", scenarioFile];
   // Detached with files for output: with --keep it outlives us.
   const child = spawn(io.selfCommand.command, args, { cwd: folder, detached: true, stdio: ["ignore", ready, log] });
+  const failed: { error: Error | null } = { error: null };
+  child.once("error", (cause) => {
+    failed.error = cause;
+  });
   child.unref();
   closeSync(ready);
   closeSync(log);
@@ -105,9 +114,15 @@ async function startSimulator(io: CliIo, scaffold: Scaffold, scenario: unknown):
   for (;;) {
     const text = readFileSync(readyFile, "utf8");
     if (text.includes("\n")) return JSON.parse(text) as ReadyLine;
-    if (child.exitCode !== null || io.clock.monotonicMs() > deadlineMs) {
+    if (
+      failed.error !== null ||
+      child.exitCode !== null ||
+      child.signalCode !== null ||
+      io.clock.monotonicMs() > deadlineMs
+    ) {
       const said = readFileSync(join(folder, "simulator.log"), "utf8").trim();
-      throw new AppError("start_failed", `the simulator did not start: ${said || "it said nothing"}`, { hint: null });
+      const why = said || failed.error?.message || "it said nothing";
+      throw new AppError("start_failed", `the simulator did not start: ${why}`, { hint: null });
     }
     await io.clock.sleep(POLL_MS, io.interrupted);
   }
@@ -115,7 +130,7 @@ async function startSimulator(io: CliIo, scaffold: Scaffold, scenario: unknown):
 
 /** Ends what was started, the daemon first, and removes the folder. Does its best whatever state things are in. */
 export async function strikeStage(io: CliIo, scaffold: Scaffold, link: DaemonLink | null): Promise<void> {
-  const daemonPid = link === null ? tracePid(scaffold) : Number(link.daemon.pid);
+  const daemonPid = link === null ? scaffold.daemonPid : Number(link.daemon.pid);
   const asked =
     link !== null &&
     (await link.daemons.stopDaemon({}).then(
@@ -130,14 +145,10 @@ export async function strikeStage(io: CliIo, scaffold: Scaffold, link: DaemonLin
   rmSync(scaffold.folder, { recursive: true, force: true });
 }
 
-function tracePid({ paths }: Scaffold): number | null {
-  return paths === null ? null : (readDaemonFile(paths)?.pid ?? null);
-}
-
 async function ended(io: CliIo, pid: number): Promise<void> {
   const deadlineMs = io.clock.monotonicMs() + END_DEADLINE_MS;
   while (isAlive(pid)) {
-    if (io.clock.monotonicMs() > deadlineMs) return signal(pid, "SIGKILL");
+    if (io.clock.monotonicMs() > deadlineMs) signal(pid, "SIGKILL");
     await io.clock.sleep(POLL_MS);
   }
 }

@@ -38,6 +38,8 @@ export function failureOf(thrown: unknown): Failure {
 }
 
 function fromConnect(error: ConnectError): Failure {
+  // What was thrown within a call by ourselves (no successor of a daemon that went) comes back wrapped.
+  if (error.cause instanceof AppError) return failureOf(error.cause);
   const detail = error.findDetails(ErrorDetailSchema)[0];
   if (detail) {
     return {

@@ -158,10 +158,10 @@ async function pasteAddress(context: Context, link: DaemonLink, login: Login, ov
   }
 }
 
-/** Ends the login at the daemon; null when that could not be done. After Ctrl-C the old connection is gone, so it takes its own. */
+/** Ends the login at the daemon; null when that could not be done. */
 async function callOff(context: Context, loginId: string): Promise<Login | null> {
   try {
-    const link = await context.runningDaemon();
+    const link = await context.daemonForTidying();
     return (await link?.logins.cancelLogin({ loginId }))?.login ?? null;
   } catch {
     return null;

@@ -70,13 +70,23 @@ function createContext(given: {
     warnOfVersion(link, io, print);
     return link;
   };
-  const open = async (): Promise<DaemonLink> => {
+  const find = async (): Promise<DaemonLink> => {
     const running = await findDaemon(paths, io);
-    if (running) return keep(running);
+    if (running) return running;
     if (!command.starts || !global.start) throw notRunning(paths);
     const onSlow = () => print.note("starting the daemon …");
     const link = await startDaemon(io, paths, { args: [], onSlow });
     print.note(`rotor: started the daemon (pid ${link.daemon.pid}, proxy ${link.daemon.proxyUrl})`);
+    return link;
+  };
+  const open = async (): Promise<DaemonLink> => {
+    const link = await find();
+    // It was on its way out when we came: its successor is asked instead.
+    link.whenGone(async () => {
+      const next = await find();
+      next.close();
+      return next.daemon.socketPath;
+    });
     return keep(link);
   };
   return {
@@ -90,6 +100,11 @@ function createContext(given: {
     async runningDaemon() {
       const link = await findDaemon(paths, io);
       return link && keep(link);
+    },
+    async daemonForTidying() {
+      const link = await findDaemon(paths, { ...io, interrupted: new AbortController().signal });
+      if (link) links.push(link);
+      return link;
     },
   };
 }

@@ -1,6 +1,7 @@
 /**
  * The ctl's surroundings in a real process: its streams, its signals, its host. Only the entry of the program calls it; everything else is handed a {@link CliIo}.
  */
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { systemClock } from "../base/clock.ts";
@@ -32,8 +33,9 @@ export function createProcessIo(): CliIo {
     if (++signals > 1) process.exit(1);
     interrupt.abort();
   };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", onSignal);
+  // A terminal that is closed hangs up: what we started goes down as tidily as with Ctrl-C.
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, onSignal);
+  if (!isHangupIgnored()) process.on("SIGHUP", onSignal);
   const host = readHost();
   return {
     host,
@@ -100,6 +102,17 @@ export function createProcessIo(): CliIo {
         pending.wake = resolve;
       }),
   };
+}
+
+/** Was this started with nohup? A handler of ours would undo that. Only Linux says; elsewhere, whoever has no terminal cannot lose one. */
+function isHangupIgnored(): boolean {
+  try {
+    const mask = /^SigIgn:\s*([0-9a-f]+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+    if (mask !== undefined) return (BigInt(`0x${mask}`) & 1n) === 1n;
+  } catch {
+    // No /proc here.
+  }
+  return ![process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY);
 }
 
 /** A compiled program lives in a virtual folder and is its own command; from source, Bun needs the entry file. */

@@ -10,6 +10,8 @@ export interface DaemonSnapshot {
   readonly state: DaemonStateName;
   /** Why it is not ready, in words; null when it is. */
   readonly stateReason: string | null;
+  /** On its way out. It answers what it still can; nobody should begin anything with it. */
+  readonly isStopping: boolean;
   readonly startedAtMs: number;
   /** null while the proxy does not listen. */
   readonly proxyUrl: string | null;

@@ -175,7 +175,9 @@ function refuseAsNotReady(facts: DaemonFacts): never {
 }
 
 function notReady(facts: DaemonFacts): AppError {
-  const { state, stateReason } = facts.snapshot();
+  const { state, stateReason, isStopping } = facts.snapshot();
+  // Refused before anything was begun: whoever reads this code may ask the next daemon the same.
+  if (isStopping) return new AppError("daemon_unreachable", "the daemon is stopping");
   const message = state === "ready" ? "the daemon is still starting" : `the daemon is ${state}`;
   return new AppError(
     state === "locked" ? "store_locked" : "not_ready",

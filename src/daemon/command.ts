@@ -29,7 +29,7 @@ export async function runDaemon(args: readonly string[], io: DaemonIo): Promise<
     return await serve({ host, paths, config, log, io });
   } catch (thrown) {
     const error = fromUnknown(thrown);
-    log.error("daemon.not_started", { error });
+    log.error("daemon.not_started", { pid: io.pid, error });
     return error.row.exit;
   }
 }

@@ -2,7 +2,7 @@
  * The composition root: the one place that builds and connects objects. Opens the control socket first, so that whatever
  * goes wrong after that can be asked about; then the store, the engine, the proxy; and takes it all down in the other order.
  */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
 import type { Host } from "../base/env.ts";
@@ -62,7 +62,7 @@ export async function startDaemon(given: DaemonOptions): Promise<RunningDaemon> 
   makeDataFolder(paths.dataDir);
   const lock = lockFolder(paths);
   const undo: (() => Promise<void> | void)[] = [() => lock.release()];
-  const stop = async () => {
+  const takeDown = async () => {
     for (const step of undo.splice(0).reverse()) {
       try {
         await step();
@@ -71,8 +71,14 @@ export async function startDaemon(given: DaemonOptions): Promise<RunningDaemon> 
       }
     }
   };
+  // Whoever was killed left its own; it would name a process that is gone, or another one's by now.
+  rmSync(paths.daemonFile, { force: true });
   const { room, care, backups } = buildRoom(options);
   const daemon = new DaemonState(options, room, care);
+  const stop = () => {
+    daemon.isStopping = true;
+    return takeDown();
+  };
   try {
     const seal = createSealDesk(room, async () => void (await care.backup("before-seal", null)));
     const routes = createControlRoutes({ engine: () => room.engine, facts: daemon, seal, backups, clock, log });
@@ -197,6 +203,8 @@ class DaemonState implements DaemonFacts {
   readonly #care: StoreCare;
   proxyUrl: string | null = null;
   calendar: BackupCalendar | null = null;
+  /** On its way out: whoever asks is to wait for the next one, not to take this one for it. */
+  isStopping = false;
 
   constructor(options: DaemonOptions, room: EngineRoom, care: StoreCare) {
     this.#options = options;
@@ -217,9 +225,10 @@ class DaemonState implements DaemonFacts {
       version: VERSION,
       pid,
       state,
-      stateReason: reason,
+      stateReason: this.isStopping ? "it is stopping" : reason,
+      isStopping: this.isStopping,
       startedAtMs: this.#startedAtMs,
-      proxyUrl: this.proxyUrl,
+      proxyUrl: this.isStopping ? null : this.proxyUrl,
       socketPath: paths.socket,
       dataDir: paths.dataDir,
       configFile: paths.configFile,

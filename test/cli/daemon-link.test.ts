@@ -1,8 +1,8 @@
 /** Which daemon is found, and what is said when none is. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import http2 from "node:http2";
-import { createServer, type Server } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { lastWords } from "../../src/cli/daemon-start.ts";
 import type { DaemonFacts } from "../../src/control/daemon-facts.ts";
@@ -164,4 +164,75 @@ test("last words: the error line of the log, or the bare text of a crash", () =>
   write("12 | source\nerror: Cannot find module 'x'\n\nBun v1\n");
   expect(lastWords(log, 0)).toBe("error: Cannot find module 'x'");
   expect(lastWords(join(home, "absent"), 0)).toBeNull();
+});
+
+test("of several that write at once, the one that we started says why it did not start", () => {
+  const log = join(home, "log");
+  const line = (pid: number, message: string) =>
+    `{"level":"error","event":"daemon.not_started","pid":${pid},"error":{"message":"${message}"}}\n`;
+  writeFileSync(log, line(7, "the port is taken") + line(8, "another daemon serves this folder"));
+  expect(lastWords(log, 0, 7)).toBe("the port is taken");
+  expect(lastWords(log, 0, 9)).toBe("another daemon serves this folder");
+});
+
+test("whoever was faster and failed leaves the folder to us: its failure is not ours to report", async () => {
+  const script = join(home, "rotor.sh");
+  // The first one finds the folder taken; by the second look its holder has given up.
+  writeFileSync(
+    script,
+    `#!/bin/sh
+say() { echo "{\\"level\\":\\"error\\",\\"event\\":\\"daemon.not_started\\",\\"pid\\":$$,\\"error\\":{\\"message\\":\\"$1\\"}}"; }
+if [ ! -e '${home}/tried' ]; then touch '${home}/tried'; say 'another daemon serves this data folder'; exit 5; fi
+say 'config.toml, line 3: no'; exit 2
+`,
+    { mode: 0o755 },
+  );
+  const selfCommand = { command: script, args: [] };
+  const run = await runIn(home, { env: { ROTOR_HOME: folder("a") }, selfCommand }, ["account", "list"]);
+  expect(run.exit).toBe(3);
+  expect(run.err).toContain("the daemon did not start: config.toml, line 3: no");
+});
+
+/** A process that has ended. */
+const gonePid = () => Bun.spawnSync(["true"]).pid;
+
+/** A daemon with a pid of its own choosing; `onStop` is what it does when it is asked to stop. */
+async function stoppable(path: string, pid: number, onStop: () => void): Promise<Door> {
+  const base = createFakeFacts(path);
+  const facts: DaemonFacts = { ...base, snapshot: () => ({ ...base.snapshot(), pid }), stop: onStop };
+  const door = await openDoor({ options: { path }, deps: { facts } });
+  doors.push(door);
+  return door;
+}
+
+test("down: another daemon that came up on the socket meanwhile is not the one that was to end", async () => {
+  const path = join(home, "rotor.sock");
+  const next = await stoppable(join(home, "next.sock"), process.pid, () => {});
+  const first = await stoppable(path, gonePid(), () => {
+    renameSync(join(home, "next.sock"), path);
+    void first.server.close(0);
+  });
+  const { exit, err } = await runIn(home, { env: { ROTOR_SOCKET: path } }, ["down"]);
+  expect({ exit, err }).toEqual({ exit: 0, err: expect.stringContaining("stopped the daemon") });
+  expect(next.facts.stops()).toBe(0);
+});
+
+test("down: a daemon that is gone before it has answered has stopped", async () => {
+  const path = join(home, "cut.sock");
+  const clients = new Set<Socket>();
+  // Between ctl and daemon, to be cut in the moment in which the order has arrived.
+  const server: Server = createServer((client) => {
+    clients.add(client);
+    const daemon = connect(join(home, "real.sock"));
+    for (const one of [client, daemon]) one.on("error", () => {});
+    client.pipe(daemon).pipe(client);
+  });
+  const door = await stoppable(join(home, "real.sock"), gonePid(), () => {
+    server.close();
+    void door.server.close(0);
+    for (const client of clients) client.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  const { exit, err } = await runIn(home, { env: { ROTOR_SOCKET: path } }, ["down"]);
+  expect({ exit, err }).toEqual({ exit: 0, err: expect.stringContaining("stopped the daemon") });
 });

@@ -37,6 +37,7 @@ export function recordingLog(lines: LogLine[]): Log {
 
 export interface FakeFacts extends DaemonFacts {
   setState(state: DaemonStateName, reason?: string | null): void;
+  setStopping(): void;
   stops(): number;
   watchers(): number;
 }
@@ -46,14 +47,16 @@ export function createFakeFacts(socketPath: string): FakeFacts {
   let state: DaemonStateName = "ready";
   let stateReason: string | null = null;
   let stops = 0;
+  let isStopping = false;
   return {
     snapshot: () => ({
       version: "0.1.0",
       pid: process.pid,
       state,
       stateReason,
+      isStopping,
       startedAtMs: T0,
-      proxyUrl: "http://127.0.0.1:4747",
+      proxyUrl: isStopping ? null : "http://127.0.0.1:4747",
       socketPath,
       dataDir: "/data",
       configFile: "/config/config.toml",
@@ -75,6 +78,9 @@ export function createFakeFacts(socketPath: string): FakeFacts {
       state = next;
       stateReason = reason;
       for (const tell of listeners) tell();
+    },
+    setStopping() {
+      isStopping = true;
     },
     stops: () => stops,
     watchers: () => listeners.size,

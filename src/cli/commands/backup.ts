@@ -151,10 +151,19 @@ const restore: Command = {
       if (response.safetyName !== "") print.note("take it back with: rotor restore --undo");
       if (response.setAside !== "") print.note(`what was there is kept in ${printable(response.setAside)}`);
     } finally {
-      if (received && !done) await link.backups.deleteBackup({ name: backup.name }).catch(() => undefined);
+      if (received && !done) await takeBack(context, backup.name);
     }
   },
 };
+
+/** What was sent for a restore that did not come about does not stay there, also after Ctrl-C. */
+async function takeBack(context: Context, name: string): Promise<void> {
+  try {
+    await (await context.daemonForTidying())?.backups.deleteBackup({ name });
+  } catch {
+    // It stands in the list, and goes with the old ones.
+  }
+}
 
 async function meant(context: Context, link: DaemonLink, input: Input): Promise<{ backup: Backup; received: boolean }> {
   const name = input.arg(0);

@@ -2,7 +2,6 @@
  * `rotor up | down | version | path`: the daemon itself and where its things are.
  */
 
-import { connect } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import { AppError } from "../../base/errors.ts";
 import type { Paths } from "../../base/paths.ts";
@@ -13,7 +12,8 @@ import {
   StopDaemonResponseSchema,
 } from "../../gen/rotor/v1/daemon_service_pb.ts";
 import type { Command, Context } from "../command.ts";
-import { findDaemon } from "../daemon-link.ts";
+import { isLost } from "../daemon-connection.ts";
+import { findDaemon, pidAt } from "../daemon-link.ts";
 import { runForeground, startDaemon } from "../daemon-start.ts";
 import type { ExitCode } from "../failure.ts";
 import { isAlive } from "../process-table.ts";
@@ -108,32 +108,26 @@ const down: Command = {
       return;
     }
     const { pid, socketPath } = link.daemon;
-    const stopped = await link.daemons.stopDaemon({});
+    await link.daemons.stopDaemon({}).catch((cause) => {
+      // Somebody else stopped it in the same moment: that is all that was wanted.
+      if (context.io.interrupted.aborted || !isLost(cause)) throw cause;
+    });
     link.close();
     await waitUntilGone(context, socketPath, Number(pid));
-    if (!print.asJson(StopDaemonResponseSchema, stopped)) print.note(`stopped the daemon (pid ${pid})`);
+    if (!print.asJson(StopDaemonResponseSchema, create(StopDaemonResponseSchema)))
+      print.note(`stopped the daemon (pid ${pid})`);
   },
 };
 
+/** Another one may answer there by now: what counts is that this one does not. From another container its pid says nothing, its socket does. */
 async function waitUntilGone({ io }: Context, socket: string, pid: number): Promise<void> {
   const deadlineMs = io.clock.monotonicMs() + STOP_DEADLINE_MS;
-  while ((await accepts(socket)) || isAlive(pid)) {
+  while (isAlive(pid) || (await pidAt(socket, io)) === pid) {
     if (io.clock.monotonicMs() > deadlineMs) {
       throw new AppError("internal", `the daemon (pid ${pid}) has not ended after 30 s`, { hint: `kill ${pid}` });
     }
     await io.clock.sleep(POLL_MS, io.interrupted);
   }
-}
-
-function accepts(socket: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(socket);
-    const end = (answer: boolean) => {
-      probe.destroy();
-      resolve(answer);
-    };
-    probe.once("connect", () => end(true)).once("error", () => end(false));
-  });
 }
 
 const version: Command = {
