@@ -39,8 +39,8 @@ export function connectTo(socket: string, io: CliIo): DaemonConnection {
     try {
       return await next(request);
     } catch (cause) {
-      const isGone = isLost(cause) && isHarmless(request.method, cause as ConnectError);
-      if (successor === null || request.stream || io.interrupted.aborted || !isGone) throw cause;
+      const mayRepeat = isRefused(cause) || (isLost(cause) && isHarmless(request.method, cause as ConnectError));
+      if (successor === null || request.stream || io.interrupted.aborted || !mayRepeat) throw cause;
       dial.turnTo(await successor());
       manager.abort();
       return await next(request);
@@ -125,9 +125,14 @@ export function isLost(cause: unknown): boolean {
   return ![Code.DeadlineExceeded, Code.Unimplemented, Code.PermissionDenied].includes(cause.code);
 }
 
-/** Did a call that failed leave everything as it was? One that only reads always does; an order when it was refused, or never sent. */
+/** Said by a daemon that is about to end, or whose store is being replaced: nothing was begun, and a moment later somebody will answer. */
+function isRefused(cause: unknown): boolean {
+  const detail = cause instanceof ConnectError ? cause.findDetails(ErrorDetailSchema)[0] : undefined;
+  return detail?.code === "daemon_unreachable" || (detail?.code === "not_ready" && detail.facts.state === "migrating");
+}
+
+/** Did a call whose connection was lost leave everything as it was? One that only reads always does; an order when it was never sent. */
 function isHarmless(method: { readonly idempotency: MethodOptions_IdempotencyLevel }, cause: ConnectError): boolean {
   if (method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS) return true;
-  if (cause.findDetails(ErrorDetailSchema)[0]?.code === "daemon_unreachable") return true;
   return ["ENOENT", "ECONNREFUSED"].includes((cause.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
 }

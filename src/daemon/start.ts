@@ -62,22 +62,11 @@ export async function startDaemon(given: DaemonOptions): Promise<RunningDaemon> 
   makeDataFolder(paths.dataDir);
   const lock = lockFolder(paths);
   const undo: (() => Promise<void> | void)[] = [() => lock.release()];
-  const takeDown = async () => {
-    for (const step of undo.splice(0).reverse()) {
-      try {
-        await step();
-      } catch (error) {
-        log.error("daemon.stop_step_failed", { error });
-      }
-    }
-  };
-  // Whoever was killed left its own; it would name a process that is gone, or another one's by now.
-  rmSync(paths.daemonFile, { force: true });
   const { room, care, backups } = buildRoom(options);
   const daemon = new DaemonState(options, room, care);
   const stop = () => {
     daemon.isStopping = true;
-    return takeDown();
+    return takeDown(undo, log);
   };
   try {
     const seal = createSealDesk(room, async () => void (await care.backup("before-seal", null)));
@@ -130,6 +119,17 @@ export async function startDaemon(given: DaemonOptions): Promise<RunningDaemon> 
   }
 }
 
+/** What was set up last goes first. */
+async function takeDown(undo: (() => Promise<void> | void)[], log: Log): Promise<void> {
+  for (const step of undo.splice(0).reverse()) {
+    try {
+      await step();
+    } catch (error) {
+      log.error("daemon.stop_step_failed", { error });
+    }
+  }
+}
+
 /** Nobody who leaves them off pays for them: what counts is not even loaded. */
 async function createMetricsWhenWanted({ config, clock }: DaemonOptions): Promise<Metrics | null> {
   if (config.metrics === null) return null;
@@ -175,7 +175,10 @@ function makeDataFolder(path: string): void {
 
 function lockFolder(paths: Paths) {
   try {
-    return acquireLock(paths.lockFile);
+    const lock = acquireLock(paths.lockFile);
+    // Whoever was killed left its own; it would name a process that is gone, or another one's by now.
+    rmSync(paths.daemonFile, { force: true });
+    return lock;
   } catch (thrown) {
     const error = fromUnknown(thrown);
     const holder = error.code === "already_running" ? readDaemonPid(paths.daemonFile) : null;

@@ -10,7 +10,7 @@ import { DaemonService } from "../../src/gen/rotor/v1/daemon_service_pb.ts";
 import { PoolService } from "../../src/gen/rotor/v1/pool_service_pb.ts";
 import type { Engine } from "../../src/pool/engine.ts";
 import { createFakeFacts, type Door, type FakeFacts, openDoor } from "../control/harness.ts";
-import { accountOf } from "../support/fake-engine.ts";
+import { accountOf, createFakeEngine } from "../support/fake-engine.ts";
 import { createIo, runIn, tempHome } from "./harness.ts";
 
 let home: string;
@@ -69,6 +69,24 @@ test("… and an order, which the first has not begun", async () => {
   });
   expect(await run("setting", "set", "wait_seconds", "7")).toMatchObject({ exit: 0 });
   expect(second.engine.settings.list().find(({ key }) => key === "wait_seconds")?.value).toBe(7);
+});
+
+test("a store that is being replaced is waited for", async () => {
+  let asked = 0;
+  const path = join(home, "rotor.sock");
+  const facts = createFakeFacts(path);
+  const engine = createFakeEngine();
+  engine.put(accountOf("kept"));
+  const ready = (): Engine | null => {
+    if (++asked > 1) return engine;
+    facts.setState("migrating", "restoring a backup");
+    // It is over as soon as somebody looks again how the daemon is.
+    queueMicrotask(() => facts.setState("ready"));
+    return null;
+  };
+  doors.push(await openDoor({ options: { path }, deps: { facts, engine: ready } }));
+  const run = await runIn(home, { env: { ROTOR_SOCKET: path } }, ["account", "list"]);
+  expect(run).toMatchObject({ exit: 0, out: expect.stringContaining("kept") });
 });
 
 /** Whatever HTTP/2 makes of it: connect-node does not notice each of these ends by itself. */
