@@ -203,6 +203,7 @@ export const ERROR_TABLE = {
   key_exists: row("already_exists", 409, "invalid_request_error", 5, "operator", "rotor key list"),
   budget_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor budget list"),
   invalid_limit: row("invalid_argument", 400, "invalid_request_error", 2, "operator", "rotor help limits"),
+  codex_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "npm install -g @openai/codex"),
   exchange_not_found: row("not_found", 404, "invalid_request_error", 4, "operator", "rotor exchange list"),
   profile_not_found: row("not_found", 400, "invalid_request_error", 4, "operator", "rotor profile list"),
   profile_exists: row("already_exists", 409, "invalid_request_error", 5, "operator", "rotor profile list"),

@@ -11,6 +11,7 @@ import { auditCommands } from "./commands/audit.ts";
 import { backupCommands } from "./commands/backup.ts";
 import { budgetCommands } from "./commands/budget.ts";
 import { clientCommands } from "./commands/client.ts";
+import { codexCommands } from "./commands/codex.ts";
 import { completionCommands } from "./commands/completion.ts";
 import { connectCommands } from "./commands/connect.ts";
 import { daemonCommands } from "./commands/daemon.ts";
@@ -43,6 +44,7 @@ export const COMMANDS: readonly Command[] = [
   ...importCommands,
   ...exportCommands,
   ...connectCommands,
+  ...codexCommands,
   ...demoCommands,
   ...accountListCommands,
   ...accountCommands,

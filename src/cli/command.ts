@@ -53,7 +53,10 @@ export interface Command {
   readonly starts: boolean;
   /** Not in overviews and completions. */
   readonly hidden?: boolean;
-  run(context: Context, input: Input): Promise<ExitCode | undefined>;
+  /** Its own options stand before the first other word; what follows belongs to another program and is `input.rest(0)`, unread. */
+  readonly passesOn?: boolean;
+  /** Resolves with the exit code, 0 unless told; only of a program that was run in our place it is any other than {@link ExitCode}. */
+  run(context: Context, input: Input): Promise<number | undefined>;
 }
 
 /** What was typed, by name. */

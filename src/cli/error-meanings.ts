@@ -69,6 +69,7 @@ export const ERROR_MEANINGS: Readonly<Record<ErrorCode, string>> = {
   key_exists: "another client key has that name",
   budget_not_found: "no budget has that name",
   invalid_limit: "the limit cannot be understood",
+  codex_not_found: "the official Codex CLI is not where programs are looked for, or cannot be run",
   exchange_not_found: "no request has that id",
   profile_not_found: "no profile has that name",
   profile_exists: "another profile has that name",

@@ -9,7 +9,7 @@ const WIDTH = 80;
 
 /** Headings of the overview, in the order in which a newcomer needs them. */
 const SECTIONS: readonly (readonly [string, readonly string[]])[] = [
-  ["Get going", ["login", "up", "down", "status", "import", "connect", "disconnect", "demo"]],
+  ["Get going", ["login", "up", "down", "status", "import", "connect", "disconnect", "codex", "demo"]],
   ["Accounts and keys", ["account", "file", "key", "client", "model", "budget", "profile"]],
   ["What happens", ["pool", "exchange", "usage", "audit", "log", "doctor"]],
   ["Set up", ["setting", "seal", "backup", "restore", "export", "path", "version", "completion", "simulate", "help"]],

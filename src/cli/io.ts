@@ -3,6 +3,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { Host } from "../base/env.ts";
+import type { AttachedProgram } from "./attached-program.ts";
 
 /** One output of the process. */
 export interface Writer {
@@ -30,6 +31,8 @@ export interface CliIo {
   askSecret(question: string): Promise<string>;
   /** Opens an address in the person's browser. Resolves with false when that failed; may stay open as long as the browser. */
   openUrl(url: string): Promise<boolean>;
+  /** Runs a program on this terminal in our place; its exit code. Until it ends, signals are its business and do not interrupt us. */
+  runAttached(program: AttachedProgram): Promise<number>;
   /** Resolves when everything written has left the process; call it before exiting. */
   drained(): Promise<void>;
   /** Aborted by Ctrl-C, by a termination signal, or when the reader of stdout has gone. */

@@ -7,7 +7,7 @@ import type { Command, Context } from "./command.ts";
 import { COMMANDS } from "./command-table.ts";
 import { type DaemonLink, findDaemon } from "./daemon-link.ts";
 import { startDaemon } from "./daemon-start.ts";
-import { type ExitCode, failureJson, failureOf, failureText } from "./failure.ts";
+import { failureJson, failureOf, failureText } from "./failure.ts";
 import type { CliIo } from "./io.ts";
 import { createPrinter, type Printer } from "./print.ts";
 import { type GlobalOptions, parseArguments, wantsJson } from "./program.ts";
@@ -19,10 +19,10 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   return exit;
 }
 
-async function run(argv: readonly string[], io: CliIo): Promise<ExitCode> {
+async function run(argv: readonly string[], io: CliIo): Promise<number> {
   let title = "rotor";
   const links: DaemonLink[] = [];
-  const print = createPrinter(io, { json: wantsJson(argv) });
+  const print = createPrinter(io, { json: wantsJson(argv, COMMANDS) });
   try {
     const parsed = parseArguments(argv, COMMANDS);
     if (parsed.kind === "help") {

@@ -7,6 +7,7 @@ import { Writable } from "node:stream";
 import { systemClock } from "../base/clock.ts";
 import { readHost } from "../base/env.ts";
 import { VERSION } from "../base/version.ts";
+import { runAttached } from "./attached-program.ts";
 import { openInBrowser } from "./browser.ts";
 import type { CliIo, SelfCommand, Writer } from "./io.ts";
 
@@ -28,7 +29,9 @@ export function createProcessIo(): CliIo {
     };
   };
   let signals = 0;
+  let attached = 0;
   const onSignal = () => {
+    if (attached > 0) return;
     // A second Ctrl-C means it: do not wait for a tidy end.
     if (++signals > 1) process.exit(1);
     interrupt.abort();
@@ -49,6 +52,17 @@ export function createProcessIo(): CliIo {
     interrupted: interrupt.signal,
     readStdin: async () => new Uint8Array(await new Response(Bun.stdin.stream()).arrayBuffer()),
     openUrl: (url) => openInBrowser(host, url),
+    async runAttached(program) {
+      attached++;
+      try {
+        return await runAttached(
+          program,
+          [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY),
+        );
+      } finally {
+        attached--;
+      }
+    },
     ask(question, signal) {
       const lines = createInterface({ input: process.stdin, output: process.stderr });
       return new Promise((resolve) => {

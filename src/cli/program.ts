@@ -5,6 +5,7 @@ import { Command as CommanderCommand, CommanderError, Option as CommanderOption 
 import { AppError } from "../base/errors.ts";
 import type { Command, Input } from "./command.ts";
 import { commandHelp, nounHelp, overview } from "./help-text.ts";
+import { passOnAt, readPassedOn } from "./pass-on.ts";
 import { notFound } from "./resolve.ts";
 import { argumentText, optionFlags } from "./syntax.ts";
 
@@ -28,6 +29,12 @@ export function parseArguments(argv: readonly string[], commands: readonly Comma
   });
   if (words.length === 0) return { kind: "help", text: overview(commands) };
   if (words[0] === "--version" || words[0] === "-V") return { kind: "version" };
+  const passed = readPassedOn(words, commands);
+  if (passed !== null) {
+    const { command, input, json, start } = passed;
+    if (passed.wantsHelp) return { kind: "help", text: commandHelp(command) };
+    return { kind: "run", command, input, global: { json, start } };
+  }
   refuseUnknown(words, commands);
   try {
     program.parse(words, { from: "user" });
@@ -41,9 +48,11 @@ export function parseArguments(argv: readonly string[], commands: readonly Comma
 }
 
 /** True when the arguments ask for JSON, whatever else is wrong with them. */
-export function wantsJson(argv: readonly string[]): boolean {
-  const end = argv.indexOf("--");
-  return (end === -1 ? argv : argv.slice(0, end)).includes("--json");
+export function wantsJson(argv: readonly string[], commands: readonly Command[]): boolean {
+  const words = argv[0] === "ctl" ? argv.slice(1) : argv;
+  const passed = passOnAt(words, commands);
+  const end = passed === -1 ? words.indexOf("--") : passed;
+  return (end === -1 ? words : words.slice(0, end)).includes("--json");
 }
 
 /** The command that the words begin with; null when they name only a noun, or nothing. */

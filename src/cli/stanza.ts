@@ -7,7 +7,7 @@
 export const KEY_VARIABLE = "ROTOR_KEY";
 
 /** Variable that Codex reads the key of its project from (rotor profile project); without one it sends no such header. */
-const PROJECT_VARIABLE = "ROTOR_PROJECT";
+export const PROJECT_VARIABLE = "ROTOR_PROJECT";
 
 /** A model that every paid plan has; only an example for SDK snippets, and OpenCode's default (its own small model is not served by this upstream). */
 const EXAMPLE_MODEL = "gpt-5.5";

@@ -16,6 +16,8 @@ export type Refusal =
   | { readonly kind: "pool_exhausted"; readonly untilMs: number }
   /** The pinned account is held: waiting is not the remedy, taking the pin off is. */
   | { readonly kind: "pinned_account_held"; readonly untilMs: number | null }
+  /** The same of an account that the client itself asked for (`rotor codex --account`). */
+  | { readonly kind: "asked_account_held"; readonly untilMs: number | null }
   /** Everyone who could serve at all was refused this model. */
   | { readonly kind: "model_unsupported"; readonly model: string }
   /** All are busy with as many requests as they may have; ends when one of those does. */

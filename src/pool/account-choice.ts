@@ -181,7 +181,10 @@ export class AccountChoice {
   /** What the accounts' holds say about why there is nobody. */
   refusal(): Refusal {
     const ask = this.#ask(null, this.#tried);
-    return refusalOf(this.#deps.leases.plan(ask, EXCHANGE_MAX_ATTEMPTS), ask);
+    const refusal = refusalOf(this.#deps.leases.plan(ask, EXCHANGE_MAX_ATTEMPTS), ask);
+    // No operator's pin: taking that off would not help.
+    const isAsked = refusal.kind === "pinned_account_held" && this.#request.only !== undefined;
+    return isAsked ? { ...refusal, kind: "asked_account_held" } : refusal;
   }
 
   #ask(affinity: AccountId | null, tried: ReadonlySet<AccountId>): Ask {

@@ -45,6 +45,14 @@ export function refusalError(refusal: Refusal, nowMs: number): AppError {
         },
       );
     }
+    case "asked_account_held": {
+      const until = refusal.untilMs === null ? "with no known end" : `until ${formatInstant(refusal.untilMs)}`;
+      return new AppError(
+        "no_usable_account",
+        `the account that was asked for is held ${until}, and no other one may serve in its place`,
+        { hint: "leave out --account, or name another account", facts: { holds: "pinned" } },
+      );
+    }
     case "model_unsupported":
       return new AppError("model_unsupported", `no account may use the model ${refusal.model}`, {
         facts: { model: refusal.model },

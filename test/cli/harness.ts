@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import type { Env } from "../../src/base/env.ts";
+import type { AttachedProgram } from "../../src/cli/attached-program.ts";
 import type { CliIo } from "../../src/cli/io.ts";
 import { runCli } from "../../src/cli/main.ts";
 import { type Door, openDoor } from "../control/harness.ts";
@@ -34,6 +35,8 @@ export interface RunOptions {
   /** The browser; absent: one that opens and does nothing. */
   readonly onOpen?: (url: string) => boolean | Promise<boolean>;
   readonly platform?: NodeJS.Platform;
+  /** The program that runs in our place; its exit code. Absent: one that does nothing. */
+  readonly onRun?: (program: AttachedProgram) => number | Promise<number>;
 }
 
 export interface Desk {
@@ -76,6 +79,7 @@ export function createIo(home: string, options: RunOptions): { io: CliIo; texts:
     async openUrl(url) {
       return (await options.onOpen?.(url)) ?? true;
     },
+    runAttached: async (program) => (await options.onRun?.(program)) ?? 0,
     drained: async () => {},
     interrupted: (options.interrupt ?? new AbortController()).signal,
     host: {

@@ -39,7 +39,7 @@ test("options are read wherever they stand", () => {
   expect(parsed("log", "-f", "-n", "5").input.has("follow")).toBe(true);
   expect(parsed("log", "-n5").input.value("number")).toBe("5");
   expect(parsed("import", "--dry-run", "x").input.has("dry-run")).toBe(true);
-  expect(wantsJson(["complete", "--", "--json"])).toBe(false);
+  expect(wantsJson(["complete", "--", "--json"], COMMANDS)).toBe(false);
 });
 
 test("every mistake is exit 2 with the command that helps, in words and in JSON", async () => {

@@ -42,6 +42,8 @@ function refuse(line: string): string | null {
   if (words[0] === "ctl") words.shift();
   const command = commandAt(words, COMMANDS);
   if (!command) return words[0]?.startsWith("--") ? null : `"${typed.trim()}" is no command`;
+  // What follows it is another program's.
+  if (command.passesOn) return null;
   const own = (command.options ?? []).map((option) => option.name);
   const before = words.includes("--") ? words.slice(0, words.indexOf("--")) : words;
   const options = before

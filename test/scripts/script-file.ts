@@ -21,7 +21,7 @@ export function parseScript(text: string): Step[] {
     const step = steps.at(-1);
     // A table may begin with the heading `#`, which has two blanks after it.
     if (/^# \S/.test(line) || step === undefined) continue;
-    const exit = /^\[exit (\d)\]$/.exec(line);
+    const exit = /^\[exit (\d+)\]$/.exec(line);
     if (exit) step.exit = Number(exit[1]);
     else if (line.startsWith("> ")) step.command += `\n${line.slice(2)}`;
     else step.expected.push(line);
