@@ -7,6 +7,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { createLink, type Link } from "./link.ts";
 import { authHook } from "./login.ts";
+import { exceptHost } from "./loopback.ts";
 import { modelEntries, namedModels } from "./models.ts";
 import { createNewsDesk } from "./news.ts";
 import { isRecord, optionsOf } from "./places.ts";
@@ -48,6 +49,7 @@ async function server(input: PluginInput = {}, given?: unknown) {
       const others =
         isRecord(entry.options) && typeof entry.options.fetch === "function" ? (entry.options.fetch as Fetch) : fetch;
       const routed = createFetch(link, { onAnswer: news.answered, onDown: news.down }, others);
+      exceptHost(new URL(NOWHERE).hostname);
       // First of all: whatever fails after this line, no request goes past Rotor.
       entry.options = {
         ...(isRecord(entry.options) ? entry.options : {}),

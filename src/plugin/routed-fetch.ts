@@ -6,10 +6,13 @@
 import type { Link } from "./link.ts";
 import { RpcError } from "./rpc.ts";
 
-/** Where OpenCode believes that its requests go: a name that never resolves, so that nothing leaves when this file is not asked. */
-export const NOWHERE = "http://rotor.invalid/v1";
+/**
+ * Where OpenCode believes that its requests go: a port of this machine on which nothing listens, so that nothing leaves it where this file
+ * is not asked (OpenCode's experimental runtime leaves a `fetch` out).
+ */
+export const NOWHERE = "http://127.0.0.1:1/v1";
 
-const OURS: ReadonlySet<string> = new Set(["rotor.invalid", "api.openai.com", "chatgpt.com"]);
+const OURS: ReadonlySet<string> = new Set([new URL(NOWHERE).origin, "https://api.openai.com", "https://chatgpt.com"]);
 
 /** What names a person, or shows a credential of theirs. */
 const THEIRS = [
@@ -38,7 +41,7 @@ export function createFetch(
 ): Fetch {
   return async (input, init = {}) => {
     const url = new URL(input instanceof Request ? input.url : input);
-    if (!OURS.has(url.hostname)) return await others(input, init);
+    if (!OURS.has(url.origin)) return await others(input, init);
     const asked = input instanceof Request ? await unpacked(input, init) : init;
     let last: unknown = null;
     for (let turn = 0; turn < 2; turn++) {

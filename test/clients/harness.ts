@@ -35,6 +35,8 @@ export interface World {
   /** Runs the ctl; fails when it fails. */
   ctl(...args: string[]): Promise<string>;
   ctlJson<T>(...args: string[]): Promise<T>;
+  /** Ends the daemon and starts another one on another port; where that one listens. */
+  restart(): Promise<string>;
   /** Writes a file below the home; the path. */
   write(path: string, text: string): string;
 }
@@ -126,9 +128,14 @@ async function open(room: Room, plans: readonly string[]): Promise<World> {
     ROTOR_UPSTREAM_ISSUER: upstream.issuer,
   };
   const daemonEnv = { ...room.env, ...pointed };
-  room.daemon = startProcess([...rotor, "daemon", "--foreground", "--port", "0"], { ...at, env: daemonEnv });
-  room.started.push(room.daemon);
-  await room.daemon.prints(/"daemon\.started"/);
+  const startDaemon = async () => {
+    room.daemon = startProcess([...rotor, "daemon", "--foreground", "--port", "0"], { ...at, env: daemonEnv });
+    room.started.push(room.daemon);
+    await room.daemon.prints(/"daemon\.started"/);
+    const note = JSON.parse(readFileSync(join(room.rotorHome, "daemon.json"), "utf8"));
+    return note as { socket: string; proxy_url: string };
+  };
+  const { socket, proxy_url } = await startDaemon();
   const ctl = async (...args: string[]) => {
     const done = await runProcess([...rotor, "--no-start", ...args], at);
     if (done.exit !== 0) throw new Error(`rotor ${args.join(" ")} ended with ${done.exit}: ${done.out}${done.err}`);
@@ -139,7 +146,6 @@ async function open(room: Room, plans: readonly string[]): Promise<World> {
   writeFileSync(logins, JSON.stringify(upstream.logins));
   await ctl("import", logins);
   const { secret } = await ctlJson<{ secret: string }>("key", "create", "client-test");
-  const { socket, proxy_url } = JSON.parse(readFileSync(join(room.rotorHome, "daemon.json"), "utf8"));
   return {
     upstream,
     proxyUrl: proxy_url,
@@ -147,6 +153,10 @@ async function open(room: Room, plans: readonly string[]): Promise<World> {
     key: secret,
     ctl,
     ctlJson,
+    async restart() {
+      expect((await room.daemon!.stop()).exit).toBe(0);
+      return (await startDaemon()).proxy_url;
+    },
     ...placesOf(room),
     ...clientRunner(room, { ROTOR_KEY: secret }),
   };

@@ -35,7 +35,7 @@ const handshakes = () => daemon.calls.filter(({ method }) => method === "ClientS
 describe("with a daemon", () => {
   test("a request goes to it, with its key and without anything of the person's", async () => {
     const { routed } = await loaded();
-    const answer = await routed("http://rotor.invalid/v1/responses?a=1", POST);
+    const answer = await routed("http://127.0.0.1:1/v1/responses?a=1", POST);
     expect([answer.status, await answer.text()]).toEqual([200, '{"served":true}']);
     const [seen] = daemon.requests;
     expect(seen).toMatchObject({ method: "POST", path: "/v1/responses?a=1", body: POST.body });
@@ -57,7 +57,7 @@ describe("with a daemon", () => {
 
   test("a Request is taken for what it is, body and all", async () => {
     const { routed } = await loaded();
-    await routed(new Request("http://rotor.invalid/v1/responses", POST));
+    await routed(new Request("http://127.0.0.1:1/v1/responses", POST));
     expect(daemon.requests[0]).toMatchObject({ method: "POST", body: POST.body });
     expect(daemon.requests[0]!.headers.authorization).toBe(`Bearer ${daemon.key}`);
   });
@@ -83,7 +83,7 @@ describe("with a daemon", () => {
   test("one handshake is enough for many requests, and says who is there", async () => {
     const { routed } = await loaded({ profile: "work" });
     const before = handshakes().length;
-    await Promise.all(Array.from({ length: 5 }, () => routed("http://rotor.invalid/v1/responses", POST)));
+    await Promise.all(Array.from({ length: 5 }, () => routed("http://127.0.0.1:1/v1/responses", POST)));
     expect(handshakes()).toHaveLength(before);
     expect(handshakes()[0]!.body).toMatchObject({ client: "opencode", directory: daemon.home, profile: "work" });
     expect(handshakes()[0]!.body.projectKey).toMatch(/^rotor-plugin-.*-[0-9a-f]{12}$/);
@@ -92,7 +92,7 @@ describe("with a daemon", () => {
   test("a refusal of the daemon is the answer, as it came", async () => {
     const { routed } = await loaded();
     daemon.reply = () => ({ status: 429, headers: { "retry-after": "7" }, body: "full" });
-    const answer = await routed("http://rotor.invalid/v1/responses", POST);
+    const answer = await routed("http://127.0.0.1:1/v1/responses", POST);
     expect([answer.status, answer.headers.get("retry-after"), await answer.text()]).toEqual([429, "7", "full"]);
     expect(daemon.requests).toHaveLength(1);
   });
@@ -100,7 +100,7 @@ describe("with a daemon", () => {
   test("a request that is called off stays called off", async () => {
     const { routed } = await loaded();
     const gone = AbortSignal.abort(new Error("enough"));
-    await expect(routed("http://rotor.invalid/v1/responses", { ...POST, signal: gone })).rejects.toThrow();
+    await expect(routed("http://127.0.0.1:1/v1/responses", { ...POST, signal: gone })).rejects.toThrow();
     expect(daemon.requests).toEqual([]);
   });
 });
@@ -108,12 +108,12 @@ describe("with a daemon", () => {
 describe("a daemon that is another one", () => {
   test("on another port, without memory of the key: the next request is served, under the same key", async () => {
     const { routed } = await loaded();
-    await routed("http://rotor.invalid/v1/responses", POST);
+    await routed("http://127.0.0.1:1/v1/responses", POST);
     const first = daemon.requests[0]!.headers.authorization;
     await daemon.stop();
     await daemon.start();
     daemon.requests.length = 0;
-    expect((await routed("http://rotor.invalid/v1/responses", POST)).status).toBe(200);
+    expect((await routed("http://127.0.0.1:1/v1/responses", POST)).status).toBe(200);
     expect(daemon.requests).toHaveLength(1);
     expect(daemon.requests[0]!.headers.authorization).toBe(first);
     expect(handshakes().at(-1)!.body.key).toBe(first!.slice("Bearer ".length));
@@ -123,7 +123,7 @@ describe("a daemon that is another one", () => {
     const { routed } = await loaded();
     daemon.reply = () => ({ status: 401, body: "{}" });
     const before = handshakes().length;
-    expect((await routed("http://rotor.invalid/v1/responses", POST)).status).toBe(401);
+    expect((await routed("http://127.0.0.1:1/v1/responses", POST)).status).toBe(401);
     expect(daemon.requests).toHaveLength(2);
     expect(handshakes()).toHaveLength(before + 1);
   });
@@ -133,7 +133,7 @@ describe("without a daemon", () => {
   test.each([[false], [true]])("a request is refused in words, once, whether it was killed: %p", async (killed) => {
     const { routed } = await loaded();
     await daemon.stop(killed);
-    const answer = await routed("http://rotor.invalid/v1/responses", POST);
+    const answer = await routed("http://127.0.0.1:1/v1/responses", POST);
     expect(answer.status).toBe(400);
     const { error } = (await answer.json()) as { error: { message: string; code: string } };
     expect(error.code).toBe("rotor_not_reachable");
@@ -146,7 +146,7 @@ describe("without a daemon", () => {
   test("loading does not throw, and requests are Rotor's all the same", async () => {
     await daemon.stop();
     const { routed, openai } = await loaded();
-    expect(openai.options!.baseURL).toBe("http://rotor.invalid/v1");
+    expect(openai.options!.baseURL).toBe("http://127.0.0.1:1/v1");
     expect((await routed("https://api.openai.com/v1/responses", POST)).status).toBe(400);
     await daemon.start();
     expect((await routed("https://api.openai.com/v1/responses", POST)).status).toBe(200);
@@ -156,7 +156,7 @@ describe("without a daemon", () => {
     const error = { code: "profile_not_found", message: "there is no profile work" };
     daemon.answers.set("ClientService/GetClientHandshake", () => ({ error }));
     const { routed } = await loaded();
-    const answer = await routed("http://rotor.invalid/v1/responses", POST);
+    const answer = await routed("http://127.0.0.1:1/v1/responses", POST);
     const said = ((await answer.json()) as { error: { message: string } }).error.message;
     expect([answer.status, said]).toEqual([400, expect.stringContaining("there is no profile work")]);
     expect(said).toContain("rotor help");
@@ -179,7 +179,7 @@ describe("starting the daemon", () => {
     writeFileSync(join(daemon.home, "kept.json"), kept);
     const program = rotor(`echo "$@" > ${daemon.home}/asked; mv ${daemon.home}/kept.json ${note}`);
     const { routed } = await loaded({ start: true, rotor: program });
-    expect((await routed("http://rotor.invalid/v1/responses", POST)).status).toBe(200);
+    expect((await routed("http://127.0.0.1:1/v1/responses", POST)).status).toBe(200);
     expect(await Bun.file(join(daemon.home, "asked")).text()).toBe("up\n");
   });
 
@@ -188,7 +188,7 @@ describe("starting the daemon", () => {
     const program = rotor(`echo x >> ${daemon.home}/tries; echo "rotor up: the disk is full" >&2; exit 1`);
     const { routed } = await loaded({ start: true, rotor: program });
     for (let n = 0; n < 3; n++) {
-      const answer = await routed("http://rotor.invalid/v1/responses", POST);
+      const answer = await routed("http://127.0.0.1:1/v1/responses", POST);
       expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining("the disk is full")]);
     }
     expect(await Bun.file(join(daemon.home, "tries")).text()).toBe("x\n");
@@ -197,6 +197,6 @@ describe("starting the daemon", () => {
   test("a rotor that is nowhere is said", async () => {
     await daemon.stop();
     const { routed } = await loaded({ start: true, rotor: join(daemon.home, "none") });
-    expect(await (await routed("http://rotor.invalid/v1/responses", POST)).text()).toContain("was not found");
+    expect(await (await routed("http://127.0.0.1:1/v1/responses", POST)).text()).toContain("was not found");
   });
 });

@@ -14,7 +14,7 @@ const hooks = await plugin.server({ directory: process.argv[2] }, { home: proces
 await hooks.config(config);
 const routed = config.provider.openai.options.fetch;
 const ask = async () => {
-  const answer = await routed("http://rotor.invalid/v1/responses", { method: "POST", body: "{}", headers: { authorization: "Bearer own" } });
+  const answer = await routed("http://127.0.0.1:1/v1/responses", { method: "POST", body: "{}", headers: { authorization: "Bearer own" } });
   await answer.text();
   return answer.status;
 };
