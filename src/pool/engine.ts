@@ -174,6 +174,8 @@ export interface ExchangeRequest {
   readonly filter: (() => ByteFilter) | null;
   /** Undo a `content-encoding` that upstream chose unasked: for a door that reads or edits the bytes. */
   readonly unpack: boolean;
+  /** A request that upstream refuses inside a 200, before any output, is refused with a status; absent: as upstream said it. */
+  readonly statusForRefusals?: boolean;
   /** For a request that came over a WebSocket; null for HTTP. */
   readonly socket: SocketAsk | null;
   /** An inference stream, as opposed to a control call that is passed through. */

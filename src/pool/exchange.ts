@@ -142,6 +142,7 @@ class ExchangeRun {
       stream: this.#request.stream,
       filter: this.#request.filter,
       unpack: this.#request.unpack,
+      statusForRefusals: this.#request.statusForRefusals ?? false,
       timeouts: {
         connectMs: now.connect_timeout_seconds * 1_000,
         firstByteMs: now.first_byte_timeout_seconds * 1_000,

@@ -90,7 +90,7 @@ export function exchangeOf(visit: TurnVisit, { body, socket }: Asked, told: Told
     const { bytes } = body;
     const { exchange } = sdkTurn(visit, { bytes, plain: bytes }, body, createVendorEventFilter);
     // Its items were brought into another form: what is sent is always the whole.
-    return { ...exchange, socket: { ...socket, since: null } };
+    return { ...exchange, socket: { ...socket, since: null }, statusForRefusals: false };
   }
   const { engine } = visit;
   const { bytes } = body;

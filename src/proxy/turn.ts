@@ -124,6 +124,7 @@ export function sdkTurn(visit: TurnVisit, body: RequestBody, asked: ScannedBody,
     mapping,
     filter: wantsStream ? filter : null,
     unpack: true,
+    statusForRefusals: true,
   };
   return { exchange, wantsStream };
 }

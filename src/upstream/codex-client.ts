@@ -13,6 +13,7 @@ import { readLimitHeaders } from "./codex-headers.ts";
 import { judgeAnswer } from "./codex-outcome.ts";
 import { createFetchClient } from "./fetch-client.ts";
 import type { HttpAnswer, HttpClient, HttpClientName } from "./http-client.ts";
+import { refusalAnswer } from "./refusal-answer.ts";
 import { answerHeaders, DEFAULT_SELF, headersFor, type SelfDescription } from "./request-headers.ts";
 import { createSocketClient } from "./socket-client.ts";
 import { SocketPool } from "./socket-pool.ts";
@@ -131,7 +132,7 @@ class CodexClient {
       guard.close();
       return failed(EMPTY, seen);
     }
-    const opening = await openStream(reader, guard, this.#clock, request.filter);
+    const opening = await openStream(reader, guard, this.#clock, request);
     if (opening.kind === "opened") {
       const { body, end } = opening.tap;
       return {
@@ -144,7 +145,10 @@ class CodexClient {
       };
     }
     guard.close();
-    return failed(opening.outcome, withFacts(seen, opening.facts));
+    const { outcome, facts } = opening;
+    const isRefused = outcome.kind === "request_rejected" && facts.refusal !== null;
+    const refusal = isRefused ? refusalAnswer(outcome.status, headers, facts.refusal!) : null;
+    return failed(outcome, withFacts(seen, facts), refusal);
   }
 
   async #refused(

@@ -26,8 +26,14 @@ export class HoldBack {
   verdict: "hold" | "commit" | "fail" = "hold";
   /** `response.created` was seen: from now on the client may wait only so long for it. */
   created = false;
+  readonly #holdsRefusals: boolean;
   #events = 0;
   #bytes = 0;
+
+  /** With `holdsRefusals` what is the request's own fault fails here, too: the door has a better form for it. */
+  constructor(holdsRefusals = false) {
+    this.#holdsRefusals = holdsRefusals;
+  }
 
   /** `failure` is what the event was judged to be, when it is one. */
   noteEvent(type: EventType | null, failure: Outcome | null): void {
@@ -36,7 +42,8 @@ export class HoldBack {
     if (type === "response.created") this.created = true;
     if (type !== null && FAILURE.has(type)) {
       // The request's own fault would be the same everywhere: the client gets upstream's words.
-      this.verdict = failure === null || failure.kind === "request_rejected" ? "commit" : "fail";
+      const isRefusal = failure === null || failure.kind === "request_rejected";
+      this.verdict = isRefusal && !(this.#holdsRefusals && failure !== null) ? "commit" : "fail";
     } else if (type === null || !OPENING.has(type) || this.#events >= HOLD_BACK_MAX_EVENTS) {
       this.verdict = "commit";
     }

@@ -6,7 +6,7 @@ import type { CreditsReading } from "../domain/credits.ts";
 import type { Observation, Outcome, Usage } from "../domain/outcome.ts";
 import type { WindowReading } from "../domain/window.ts";
 import { judgeEvent } from "./codex-outcome.ts";
-import { parseObject } from "./json.ts";
+import { type Json, parseObject } from "./json.ts";
 import { readRateLimitEvent } from "./rate-limit-event.ts";
 import type { EventType } from "./sse-events.ts";
 import { isWholeObject, readUsageTail } from "./usage-tail.ts";
@@ -16,6 +16,8 @@ export class StreamFacts {
   complete = false;
   /** What upstream reported as failed, the first time. */
   failure: Outcome | null = null;
+  /** The event that said so, when it was the request's own fault. */
+  refusal: Json | null = null;
   usage: Usage | null = null;
   windows: readonly WindowReading[] = [];
   tier: string | null = null;
@@ -39,8 +41,10 @@ export class StreamFacts {
 
   #noteFailure(type: EventType, data: Uint8Array | null, nowMs: number): void {
     if (this.failure !== null) return;
-    const { outcome, observation } = judgeEvent(parse(data) ?? { type }, nowMs);
+    const event = parse(data) ?? { type };
+    const { outcome, observation } = judgeEvent(event, nowMs);
     this.failure = outcome;
+    if (outcome.kind === "request_rejected") this.refusal = event;
     this.#learn(observation, nowMs);
     if (data !== null) this.usage ??= readUsageTail(data);
   }

@@ -4,7 +4,6 @@
  */
 
 import { HOLD_BACK_MAX_MS } from "../base/bounds.ts";
-import type { ByteFilter } from "../base/byte-filter.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Outcome } from "../domain/outcome.ts";
 import type { AttemptGuard } from "./attempt-guard.ts";
@@ -14,6 +13,7 @@ import { createSseScanner } from "./sse-scanner.ts";
 import { StreamFacts } from "./stream-facts.ts";
 import { type Tap, tapBody } from "./stream-tap.ts";
 import { codeOf } from "./transport-failure.ts";
+import type { AttemptRequest } from "./upstream.ts";
 
 export type Opening =
   | { readonly kind: "opened"; readonly tap: Tap; readonly facts: StreamFacts }
@@ -23,10 +23,13 @@ export async function openStream(
   reader: ByteReader,
   guard: AttemptGuard,
   clock: Clock,
-  createFilter: (() => ByteFilter) | null = null,
+  {
+    filter: createFilter,
+    statusForRefusals = false,
+  }: Partial<Pick<AttemptRequest, "filter" | "statusForRefusals">> = {},
 ): Promise<Opening> {
   const facts = new StreamFacts();
-  const holdBack = new HoldBack();
+  const holdBack = new HoldBack(statusForRefusals);
   const scanner = createSseScanner((type, data) => {
     if (type !== null) facts.note(type, data, clock.nowMs());
     if (holdBack.verdict !== "hold") return;
@@ -65,7 +68,7 @@ export async function openStream(
   if (holdBack.verdict === "commit") {
     // A late commit has not seen an event since; time-outs go on as for any open stream.
     guard.answered();
-    const filter = createFilter === null ? null : createFilter();
+    const filter = createFilter?.() ?? null;
     return {
       kind: "opened",
       facts,

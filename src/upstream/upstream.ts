@@ -27,6 +27,11 @@ export interface AttemptRequest {
   readonly filter: (() => ByteFilter) | null;
   /** Undo a `content-encoding` that upstream chose unasked: for a door that reads or edits the bytes. */
   readonly unpack: boolean;
+  /**
+   * What upstream refuses of the request as the first event inside a 200 comes as an answer with its status: for a door whose clients read
+   * only those, and ask again and again after the other. Absent: as upstream said it.
+   */
+  readonly statusForRefusals?: boolean;
   readonly timeouts: { readonly connectMs: number; readonly firstByteMs: number; readonly silenceMs: number };
 }
 

@@ -65,8 +65,12 @@ function expectAnswer(row: Row, dress: Dress, received: Received, upstream: Rela
   if (row.client === "passed" || dress === "codex") expectUpstreamsBytes(received, upstream);
   if (row.client === "served") expect(trio.place(speakerOf(received.text))).toBe(row.tried.at(-1)!);
   if (row.client === "passed") expect(received.whole).toBe(true);
-  else if (dress === "folded") expectFolded(row.client, received);
+  else if (dress === "folded" || (dress === "sdk" && isUnbegun(row.client))) expectFolded(row.client, received);
   else expectStream(row.client, received);
+}
+
+function isUnbegun(outcome: Row["client"]): boolean {
+  return typeof outcome !== "string" && outcome.isUnbegun === true;
 }
 
 function expectUpstreamsBytes(received: Received, upstream: RelayedAnswer): void {

@@ -24,6 +24,8 @@ export interface StreamEnd {
   readonly whole: boolean;
   /** Status of a client that asked for no stream. */
   readonly folded: number;
+  /** Nothing was promised yet: an SDK's stream is refused with that status, too. */
+  readonly isUnbegun?: boolean;
 }
 
 export type Outcome =
@@ -274,6 +276,7 @@ const openings: Chapter = {
         ends: "response.failed",
         whole: true,
         folded: 400,
+        isUnbegun: true,
       }),
     ),
   ],

@@ -26,7 +26,7 @@ export async function openSocket(url: string, headers: Record<string, string>, d
   let isClosed = false;
   const { promise: closed, resolve: close } = Promise.withResolvers<{ code: number; reason: string }>();
   ws.onmessage = ({ data }) => {
-    const frame = JSON.parse(String(data)) as Frame;
+    const frame = frameOf(String(data));
     const first = waiting.shift();
     if (first === undefined) arrived.push(frame);
     else first.resolve(frame);
@@ -68,6 +68,15 @@ export async function openSocket(url: string, headers: Record<string, string>, d
     closed,
     close: (code = 1000) => ws.close(code),
   };
+}
+
+/** What is no JSON is a frame all the same: a test must see it, not the runtime. */
+function frameOf(text: string): Frame {
+  try {
+    return JSON.parse(text) as Frame;
+  } catch {
+    return { type: "not JSON", text };
+  }
 }
 
 /** Status of a handshake that is not accepted (or 101), asked for by hand. */

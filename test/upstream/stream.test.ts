@@ -59,6 +59,33 @@ describe("a stream that is whole", () => {
     );
   });
 
+  test("cut anywhere, with separators of other grammars in its text and events of a megabyte", async () => {
+    const texts = fc.constantFrom("\u2028\u2029", "\u{1F600}", "data: x", "x".repeat(1 << 20), "\u0085", "");
+    const ends = fc.constantFrom("\n", "\r\n", "\r");
+    await fc.assert(
+      fc.asyncProperty(fc.array(texts, { maxLength: 4 }), ends, fc.array(fc.nat()), async (said, lineEnd, places) => {
+        const events = [created, inProgress, ...said.map((text) => delta(text)), completed];
+        const sent = Buffer.from(events.map((event) => sse(event, lineEnd)).join(""));
+        const cuts = [...new Set(places.map((place) => place % sent.length))].sort((a, b) => a - b);
+        const { call, result } = await h.begin();
+        call.open();
+        let from = 0;
+        for (const at of [...cuts, sent.length]) {
+          if (at > from) call.write(sent.subarray(from, at));
+          from = Math.max(from, at);
+          // Each piece is a read of its own.
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        call.end();
+        const attempt = await opened(result);
+        const got = Buffer.from(await new Response(attempt.body).arrayBuffer());
+        expect(got.equals(sent)).toBe(true);
+        expect((await attempt.end).outcome).toMatchObject({ kind: "served", usage: USAGE_READ });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   test("incomplete is an end too", async () => {
     const { call, result } = await h.begin();
     call.open().write(stream(created, delta("x"), incomplete));
@@ -138,6 +165,29 @@ describe("held back", () => {
       expect(h.clock.pending()).toBe(0);
     });
   }
+
+  for (const { fact, event, means } of FAILURE_EVENTS.filter(({ means }) => means.kind === "request_rejected")) {
+    test(`${fact}: with a status of its own, for a door that reads those`, async () => {
+      const { call, result } = await h.begin({ statusForRefusals: true });
+      call.open().write(OPENING + sse(event as { type: string }));
+      const { outcome, answer } = await failed(result);
+      expect(outcome.kind).toBe(means.kind);
+      expect(answer!.status).toBe(400);
+      expect(answer!.headers).toContainEqual(["content-type", "application/json"]);
+      const { error } = JSON.parse(new TextDecoder().decode(answer!.body)) as { error: Record<string, unknown> };
+      const said = ((event as { response?: { error?: object } }).response?.error ?? event) as Record<string, unknown>;
+      expect(error).toMatchObject({ code: said.code ?? null, message: said.message ?? expect.any(String) });
+      await call.closed;
+    });
+  }
+
+  test("after output a refusal passes as it is, whoever reads it", async () => {
+    const { call, result } = await h.begin({ statusForRefusals: true });
+    const sent = OPENING + sse(delta("x")) + sse(failedWith({ code: "invalid_prompt", message: "no" }));
+    call.open().write(sent);
+    call.end();
+    expect((await drain((await opened(result)).body)).text).toBe(sent);
+  });
 
   test("what was learnt on the way is kept when it fails", async () => {
     const { call, result } = await h.begin();

@@ -14,7 +14,7 @@ export interface Lane extends AsyncDisposable {
   readonly control: Control;
   readonly client: ProxyClient;
   /** Plays a case with three fresh accounts, and clears up after it. */
-  withTrio(play: (trio: Trio) => Promise<void>): Promise<void>;
+  withTrio<T>(play: (trio: Trio) => Promise<T>): Promise<T>;
 }
 
 export async function openLane(env: Readonly<Record<string, string>> = {}): Promise<Lane> {
@@ -31,7 +31,7 @@ export async function openLane(env: Readonly<Record<string, string>> = {}): Prom
       const trio = await openTrio(stage, control, client);
       try {
         relay.clear();
-        await play(trio);
+        return await play(trio);
       } finally {
         await trio.end();
       }

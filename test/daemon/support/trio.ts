@@ -19,7 +19,7 @@ export interface Trio {
   order(fault: FaultOn): void;
   /** What upstream has seen since the case began. */
   requests(path: string): RequestRecord[];
-  /** Inference requests, as places: `AAB`. */
+  /** Inference requests, as places: `AAB`; handshakes are none. */
   tried(): string;
   /** Takes the accounts away, and shows the pool that upstream serves: failures of one case are no burst with those of the next. */
   end(): Promise<void>;
@@ -44,6 +44,8 @@ export async function openTrio(stage: Stage, control: Control, client: ProxyClie
     tried: () =>
       trio
         .requests("/backend-api/codex/responses")
+        // A handshake asks nothing of the model.
+        .filter((request) => request.method !== "GET")
         .map((request) => trio.place(request.account))
         .join(""),
     async end() {
