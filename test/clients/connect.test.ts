@@ -161,9 +161,11 @@ experimental_bearer_token = "${world.key}"
       expect(run.out).not.toContain(first);
       expect(run.exit).toBe(0);
       await world.ctl("disconnect", "--all", "--yes");
-      // What OpenCode itself puts there is OpenCode's.
+      // What OpenCode itself puts there is OpenCode's, and says nothing of us.
       const left = existsSync(folder) ? readdirSync(folder) : [];
-      expect(left.filter((name) => /^(opencode|tui)\.jsonc?$|^plugins?$/.test(name))).toEqual([]);
+      expect(left.filter((name) => /^tui\.jsonc?$|^plugins?$/.test(name))).toEqual([]);
+      for (const name of left.filter((name) => /\.jsonc?$/.test(name)))
+        expect(readFileSync(join(folder, name), "utf8")).not.toContain("rotor");
     });
   });
 });

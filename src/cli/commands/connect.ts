@@ -82,10 +82,11 @@ async function connect(context: Context, input: Input, tool: Tool): Promise<unde
   };
   const running = isDry ? await context.runningDaemon() : await context.daemon();
   const proxyUrl = running === null ? proxyUrlOf(context) : running.daemon.proxyUrl;
-  const key = running === null ? null : await findKey(running, context.paths, wish);
+  const isPeer = tool.peer !== null;
+  const key = running === null || isPeer ? null : await findKey(running, context.paths, wish);
   if (wish.profile !== null && running !== null) await requireProfile(running, wish.profile);
   const plan = await planConnect(context, wish, { proxyUrl, key });
-  const isSame = key !== null && plan.changes.every(isIdle) && wish.profile === null;
+  const isSame = (isPeer ? plan.former !== null : key !== null) && plan.changes.every(isIdle) && wish.profile === null;
   show(context, plan, isDry);
   if (isDry || isSame) {
     if (print.json) print.value(connectJson(plan, key, isDry));
@@ -105,7 +106,7 @@ async function connect(context: Context, input: Input, tool: Tool): Promise<unde
     return;
   }
   print.note(
-    `${tool.title} is connected with the key ${receipt.key!.name}; undo it with: rotor disconnect ${tool.name}`,
+    `${tool.title} is connected with the key ${receipt.key?.name ?? receipt.peer}; undo it with: rotor disconnect ${tool.name}`,
   );
   if (plan.tool.snippet !== null) showSnippet(context, plan);
   for (const note of plan.tool.notes) print.note(`note: ${note}`);

@@ -11,6 +11,7 @@ export const aider: Tool = {
   title: "Aider",
   aliases: [],
   ways: {},
+  peer: null,
   find({ host }) {
     const traces = [".aider.conf.yml", ".aider"].map((name) => join(host.homeDir, name));
     return traces.find((path) => existsSync(path)) ?? null;

@@ -25,6 +25,7 @@ export const codex: Tool = {
   title: "Codex CLI",
   aliases: ["codex-cli"],
   ways: { [OWN_PROVIDER]: "a provider of its own: compaction stays portable, earlier conversations are not listed" },
+  peer: null,
   find: ({ codex: { folder } }) => (existsSync(folder) ? folder : null),
   async plan(ask) {
     const config = join(ask.codex.folder, "config.toml");

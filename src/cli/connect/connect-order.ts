@@ -56,6 +56,8 @@ export async function planConnect(
     keyFile: keyFileOf(book.folder, tool.name),
     folder: book.folder,
     way: wish.way,
+    profile: wish.profile ?? former?.profile ?? null,
+    program: io.selfCommand.args.length === 0 ? io.selfCommand.command : null,
     read: (path) => withoutUsAt(path, formerOf(path), book),
   };
   const plan = await tool.plan(ask);
@@ -86,11 +88,12 @@ export async function carryOutConnect(context: Context, planned: ConnectPlan): P
   const link = await context.daemon();
   const { wish, former, proxyUrl } = planned;
   const { name } = wish.tool;
-  const key = planned.key ?? (await makeKey(link, name, book.folder, wish.keyName));
-  const plan = planned.key === null ? await planConnect(context, wish, { proxyUrl, key }) : planned;
-  if (wish.profile !== null) await bindKey(context, wish.profile, key);
+  const isPeer = wish.tool.peer !== null;
+  const key = isPeer ? null : (planned.key ?? (await makeKey(link, name, book.folder, wish.keyName)));
+  const plan = key === null || planned.key !== null ? planned : await planConnect(context, wish, { proxyUrl, key });
+  if (wish.profile !== null && key !== null) await bindKey(context, wish.profile, key);
   const receipt = await write(context, book, plan, key);
-  if (former?.key && former.key.id !== key.id) {
+  if (former?.key && former.key.id !== key?.id) {
     const { keys } = await link.keys.listKeys({});
     const isValid = keys.some(({ id, revokeTime }) => id === former.key!.id && revokeTime === undefined);
     if (isValid) await link.keys.revokeKey({ keyId: former.key.id });
@@ -98,7 +101,7 @@ export async function carryOutConnect(context: Context, planned: ConnectPlan): P
   return receipt;
 }
 
-async function write(context: Context, book: ReceiptBook, plan: ConnectPlan, key: OwnKey): Promise<Receipt> {
+async function write(context: Context, book: ReceiptBook, plan: ConnectPlan, key: OwnKey | null): Promise<Receipt> {
   const { wish, former, changes, carried, proxyUrl } = plan;
   const files: FileReceipt[] = [];
   for (const change of changes) {
@@ -111,8 +114,10 @@ async function write(context: Context, book: ReceiptBook, plan: ConnectPlan, key
     way: wish.way,
     connectTime: formatInstant(context.nowMs()),
     profile: wish.profile ?? former?.profile ?? null,
-    key: { id: key.id, name: key.name },
-    proxyUrl,
+    key: key && { id: key.id, name: key.name },
+    peer: wish.tool.peer,
+    // A peer asks where the daemon is.
+    proxyUrl: key === null ? null : proxyUrl,
     home: context.io.host.homeDir,
     files: [...files, ...carried],
   };

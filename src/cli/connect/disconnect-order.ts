@@ -48,12 +48,15 @@ export async function carryOutDisconnect(context: Context, plan: DisconnectPlan)
   await carryOutAll(changes, async () => {});
   await book.drop(receipt.tool);
   await dropKeyFile(book.folder, receipt.tool);
-  if (receipt.key === null) return;
-  const { id, name } = receipt.key;
+  const { key, peer } = receipt;
+  if (key === null && peer === null) return;
+  const name = key?.name ?? peer;
   try {
     const { keys } = await context.daemon();
     const { keys: all } = await keys.listKeys({});
-    if (all.some((key) => key.id === id && key.revokeTime === undefined)) await keys.revokeKey({ keyId: id });
+    const valid = all.filter((one) => one.revokeTime === undefined);
+    const own = valid.find((one) => (key === null ? one.name === peer : one.id === key.id));
+    if (own !== undefined) await keys.revokeKey({ keyId: own.id });
   } catch (thrown) {
     context.print.warning(
       `the key ${name} is still good: ${failureOf(thrown).message}; end it with: rotor key revoke ${name}`,

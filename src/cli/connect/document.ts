@@ -19,6 +19,8 @@ export interface Claim {
   readonly before: string | null;
   /** How many tables or objects around it were made for it. */
   readonly made: number;
+  /** The value is an item of the list at `path`; of what was taken out, `item` is its digest. */
+  readonly item?: string;
 }
 
 /** Why a document cannot be edited without harm; the caller knows which file it is. */
@@ -37,6 +39,11 @@ export interface Format {
     literal: string,
     isAsItWas?: boolean,
   ): { readonly text: string; readonly made: number };
+  /** The items of the list at `path`, as text; empty when there is none. */
+  itemsAt(text: string, path: KeyPath): readonly { readonly text: string; readonly value: unknown }[];
+  /** Puts an item behind the others of a list that has some. */
+  addItem(text: string, path: KeyPath, literal: string): string;
+  dropItem(text: string, path: KeyPath, index: number): string;
   /** Takes the value out, and up to `made` containers around it that are left empty. */
   unset(text: string, path: KeyPath, made: number): string;
   literal(value: Value): string;
@@ -46,6 +53,8 @@ export interface Setting {
   readonly path: KeyPath;
   /** null = it is to go. */
   readonly value: Value | null;
+  /** An item of the list at `path`: `value` is to be among them, or with `false` for `isIn` not. */
+  readonly item?: { readonly value: Value; readonly isIn: boolean };
 }
 
 /** Puts every setting in its place. Claims stand in the order in which they must be undone. */
@@ -56,7 +65,13 @@ export function putAll(
 ): { readonly text: string; readonly claims: readonly Claim[] } {
   let now = text;
   const claims: Claim[] = [];
-  for (const { path, value } of settings) {
+  for (const { path, value, item } of settings) {
+    if (item !== undefined) {
+      const done = putItem(format, now, path, item);
+      if (done !== null) claims.unshift(done.claim);
+      now = done?.text ?? now;
+      continue;
+    }
     const before = format.textAt(now, path);
     if (value === null) {
       if (before === null) continue;
@@ -82,6 +97,10 @@ export function takeBack(
   let now = text;
   const kept: KeyPath[] = [];
   for (const claim of claims) {
+    if (claim.item !== undefined) {
+      now = takeItemBack(format, now, claim);
+      continue;
+    }
     // Somebody has taken it out already.
     if (claim.before === null && format.valueAt(now, claim.path) === undefined) continue;
     if (!stands(format, now, claim)) kept.push(claim.path);
@@ -91,8 +110,49 @@ export function takeBack(
   return { text: now, kept };
 }
 
+function indexOf(format: Format, text: string, path: KeyPath, digest: string): number {
+  return format.itemsAt(text, path).findIndex(({ value }) => digestOf(value) === digest);
+}
+
+/** null when it is so already. */
+function putItem(
+  format: Format,
+  text: string,
+  path: KeyPath,
+  { value, isIn }: { value: Value; isIn: boolean },
+): { text: string; claim: Claim } | null {
+  const item = digestOf(value);
+  const at = indexOf(format, text, path, item);
+  if ((at !== -1) === isIn) return null;
+  if (!isIn) {
+    const before = format.itemsAt(text, path)[at]!.text;
+    return { text: format.dropItem(text, path, at), claim: { path, wrote: null, before, made: 0, item } };
+  }
+  const literal = format.literal(value);
+  if (format.itemsAt(text, path).length > 0)
+    return { text: format.addItem(text, path, literal), claim: { path, wrote: item, before: null, made: 0, item } };
+  // With the list, when that was made for it.
+  const isNew = format.textAt(text, path) === null;
+  const done = format.set(text, path, format.literal([value]));
+  return { text: done.text, claim: { path, wrote: item, before: null, made: isNew ? done.made + 1 : 0, item } };
+}
+
+function takeItemBack(format: Format, text: string, claim: Claim): string {
+  const { path, wrote, before, made, item } = claim;
+  if (!stands(format, text, claim)) return text;
+  const items = format.itemsAt(text, path);
+  if (wrote === null) {
+    if (items.length > 0) return format.addItem(text, path, before!);
+    return format.set(text, path, `[${before}]`, true).text;
+  }
+  const isLast = items.length === 1;
+  if (isLast && made > 0) return format.unset(text, path, made - 1);
+  return format.dropItem(text, path, indexOf(format, text, path, item!));
+}
+
 /** Whether a place is as we left it. */
-export function stands(format: Format, text: string, { path, wrote }: Claim): boolean {
+export function stands(format: Format, text: string, { path, wrote, item }: Claim): boolean {
+  if (item !== undefined) return (indexOf(format, text, path, item) !== -1) === (wrote !== null);
   const value = format.valueAt(text, path);
   return wrote === (value === undefined ? null : digestOf(value));
 }

@@ -29,6 +29,31 @@ export const JSONC: Format = {
     const made = path.length - 1 - depth;
     return checked(insert(start, home, path[depth]!, wrap(path.slice(depth + 1), literal)), made);
   },
+  itemsAt(text, path) {
+    const list = nodeAt(parse(text), path);
+    const items = list?.type === "array" ? list.children! : [];
+    return items.map((item) => ({ text: text.slice(item.offset, endOf(item)), value: getNodeValue(item) }));
+  },
+  addItem(text, path, literal) {
+    const last = nodeAt(parse(text), path)!.children!.at(-1)!;
+    const isOneLine = !/\n[ \t]*$/.test(text.slice(0, last.offset));
+    const indent = indentAt(text, last.offset);
+    const gap = isOneLine ? " " : lineEndOf(text) + indent;
+    return checked(splice(text, endOf(last), endOf(last), `,${gap}${reindent(text, literal, indent)}`), 0).text;
+  },
+  dropItem(text, path, index) {
+    const items = nodeAt(parse(text), path)!.children!;
+    const [before, item, next] = [items[index - 1], items[index]!, items[index + 1]];
+    const home = item.parent!;
+    // With the comma and the blanks between it and its neighbour, but not with a remark there.
+    const [from, to] = before !== undefined ? [endOf(before), endOf(item)] : [item.offset, next?.offset ?? endOf(item)];
+    const isBare = !/\/[/*]/.test(text.slice(from, to).replace(text.slice(item.offset, endOf(item)), ""));
+    if (isBare) return checked(splice(text, from, to, ""), 0).text;
+    const comma = commaAfter(text, endOf(item), endOf(home));
+    const bare = splice(text, item.offset, comma === null ? endOf(item) : comma + 1, "");
+    const stale = comma === null && before !== undefined ? commaAfter(text, endOf(before), item.offset) : null;
+    return checked(stale === null ? bare : splice(bare, stale, stale + 1, ""), 0).text;
+  },
   unset(text, path, made) {
     const node = nodeAt(parse(text), path);
     if (node === null) return text;

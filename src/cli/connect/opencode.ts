@@ -1,18 +1,14 @@
 /**
- * OpenCode: the built-in `openai` provider is sent to us. Its configuration is the last of its files that is there, since what stands in that
- * one counts; the key is read from a file of ours and stands nowhere else.
+ * OpenCode: our plugin where OpenCode looks for plugins by itself, and its half for the terminal, which has to be named in tui.json. Neither
+ * holds a key: the plugin asks the daemon for one, for as long as it runs. What it must be told stands in rotor.json beside it.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { Host } from "../../base/env.ts";
-import type { Setting } from "./document.ts";
-import { FORMATS } from "./task.ts";
-import type { Tool } from "./tool.ts";
-
-/** Later ones count more (OpenCode 1.18). */
-const CONFIG_NAMES = ["config.json", "opencode.json", "opencode.jsonc"] as const;
-/** OpenCode's own small model is not served by this upstream. */
-const SMALL_MODEL = "openai/gpt-5.5";
+import { OPENCODE_PLUGIN_TEXT, OPENCODE_TUI_TEXT } from "../plugin-text.ts";
+import type { Task } from "./task.ts";
+import type { Ask, Tool } from "./tool.ts";
 
 /** OPENCODE_CONFIG_DIR, else below XDG_CONFIG_HOME, on every system. */
 function openCodeFolder({ env, homeDir }: Host): string {
@@ -24,49 +20,61 @@ export const opencode: Tool = {
   title: "OpenCode",
   aliases: [],
   ways: {},
+  peer: "opencode",
   find({ host }) {
     const folder = openCodeFolder(host);
     return existsSync(folder) ? folder : null;
   },
-  async plan({ host, base, keyFile, read }) {
-    const path = await configOf(openCodeFolder(host), read);
-    const before = (await read(path)) ?? "";
-    const options = ["provider", "openai", "options"];
-    const settings: Setting[] = [
-      ...(before.trim() === "" ? [{ path: ["$schema"], value: "https://opencode.ai/config.json" }] : []),
-      { path: [...options, "baseURL"], value: `${base}/v1` },
-      { path: [...options, "apiKey"], value: `{file:${keyFile}}` },
-      ...(hasSmallModel(before) ? [] : [{ path: ["small_model"], value: SMALL_MODEL }]),
+  async plan(ask) {
+    const folder = openCodeFolder(ask.host);
+    const plugins = join(folder, "plugins");
+    // Files of OpenCode's plugin folder are taken for plugins; of the folders in it none is looked into.
+    const apart = join(plugins, "rotor");
+    const tui = join(apart, "rotor-tui.js");
+    const item = { value: pathToFileURL(tui).href, isIn: true };
+    const settings = [{ path: ["plugin"], value: null, item }];
+    const tasks: Task[] = [
+      { kind: "own", path: join(plugins, "rotor.js"), what: "the plugin", text: OPENCODE_PLUGIN_TEXT },
+      { kind: "own", path: tui, what: "the plugin of the terminal", text: OPENCODE_TUI_TEXT },
+      {
+        kind: "edit",
+        path: await tuiConfig(folder, ask),
+        what: "the configuration of the terminal",
+        format: "jsonc",
+        settings,
+      },
     ];
-    return {
-      tasks: [{ kind: "edit", path, what: "the configuration of OpenCode", format: "jsonc", settings }],
-      snippet: null,
-      notes: ["an OpenCode that runs takes it over when it is restarted"],
-      warnings: hasLogin(host)
-        ? ["OpenCode holds an OpenAI login and would go around this; take it off with: opencode auth logout"]
-        : [],
-    };
+    const told = optionsOf(ask);
+    if (told !== null) {
+      const text = `${JSON.stringify(told, null, 2)}\n`;
+      for (const home of [plugins, apart])
+        tasks.push({ kind: "own", path: join(home, "rotor.json"), what: "what the plugin is told", text });
+    }
+    return { tasks, snippet: null, notes: ["an OpenCode that runs takes it over when it is restarted"], warnings: [] };
   },
 };
 
-async function configOf(folder: string, read: (path: string) => Promise<string | null>): Promise<string> {
-  for (const name of [...CONFIG_NAMES].reverse()) {
-    const path = join(folder, name);
-    if ((await read(path)) !== null) return path;
-  }
-  return join(folder, "opencode.json");
+async function tuiConfig(folder: string, { read }: Ask): Promise<string> {
+  const commented = join(folder, "tui.jsonc");
+  return (await read(commented)) === null ? join(folder, "tui.json") : commented;
 }
 
-function hasSmallModel(config: string): boolean {
-  try {
-    return FORMATS.jsonc.valueAt(config, ["small_model"]) !== undefined;
-  } catch {
-    // Said by whoever edits it.
-    return false;
-  }
+/** What the plugin could not find out by itself, as in src/plugin/places.ts; null = nothing. OpenCode may be started from anywhere. */
+function optionsOf({ host: { env }, profile, program }: Ask): object | null {
+  const { ROTOR_HOME: home, ROTOR_SOCKET: socket } = env;
+  const found = (env.PATH ?? "").split(delimiter).some((folder) => folder !== "" && isFile(join(folder, "rotor")));
+  const told = {
+    ...(home ? { home } : {}),
+    ...(socket ? { socket } : {}),
+    ...(profile === null ? {} : { profile }),
+    ...(program === null || found ? {} : { rotor: program }),
+  };
+  return Object.keys(told).length === 0 ? null : told;
 }
 
-/** OpenCode's own plug-in sends requests straight to chatgpt.com when it finds such a login (OpenCode 1.18). */
+const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+
+/** OpenCode's own plug-in sends requests straight to chatgpt.com when it finds such a login, unless ours is there (OpenCode 1.18). */
 export function hasLogin({ env, homeDir }: Host): boolean {
   const path = join(env.XDG_DATA_HOME || join(homeDir, ".local", "share"), "opencode", "auth.json");
   if (!existsSync(path)) return false;

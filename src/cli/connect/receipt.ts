@@ -31,6 +31,8 @@ export interface Receipt {
   readonly connectTime: string;
   readonly profile: string | null;
   readonly key: { readonly id: string; readonly name: string } | null;
+  /** Name under which it asks the daemon for keys by itself; null = it has the one above. */
+  readonly peer: string | null;
   readonly proxyUrl: string | null;
   /** The home that paths below it were written for. */
   readonly home: string;

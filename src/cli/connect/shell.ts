@@ -31,6 +31,7 @@ export const shell: Tool = {
   title: "the shell",
   aliases: ["env"],
   ways: {},
+  peer: null,
   find: ({ host }) => host.env.SHELL ?? null,
   async plan({ host, base, secret, folder }) {
     const { path, kind } = startFile(host);

@@ -28,6 +28,7 @@ export const SNIPPET_TOOLS: readonly Tool[] = ROWS.map(({ name, title, aliases =
   title,
   aliases,
   ways: {},
+  peer: null,
   find({ host }) {
     const path = trace === undefined ? null : join(host.homeDir, ...trace);
     return path !== null && existsSync(path) ? path : null;

@@ -32,6 +32,10 @@ export const TOML: Format = {
     if (isSection(literal, path)) return checked(append(text, literal.replace(/\r?\n$/, "")), 0);
     return insert(text, path, literal);
   },
+  // No file of that kind that we edit keeps a list of ours.
+  itemsAt: () => [],
+  addItem: (text) => text,
+  dropItem: (text) => text,
   unset(text, path, made) {
     const top = parse(text);
     const place = find(top, path);

@@ -69,7 +69,10 @@ async function stateOf(
     const none = { profile: null, keyName: null, lastSeenAtMs: null, files: [], drift: [], hint: null };
     return { name, title, state, place, ...none };
   }
-  const key = known?.keys.find(({ id }) => id === receipt.key?.id);
+  const key = known?.keys.find(
+    ({ id, name, revokeTime }) =>
+      id === receipt.key?.id || (receipt.peer === name && receipt.key === null && revokeTime === undefined),
+  );
   const found = [...(await fileDrift(context, receipt)), ...daemonDrift(receipt, known)];
   const profile = known?.profiles.find(({ keyIds }) => receipt.key !== null && keyIds.includes(receipt.key.id));
   return {
@@ -77,8 +80,8 @@ async function stateOf(
     title,
     state: found.length === 0 ? "connected" : "drifted",
     place,
-    profile: known === null ? receipt.profile : (profile?.name ?? null),
-    keyName: receipt.key?.name ?? null,
+    profile: known === null || receipt.peer !== null ? receipt.profile : (profile?.name ?? null),
+    keyName: receipt.key?.name ?? receipt.peer,
     lastSeenAtMs: key?.lastUseTime ? toMs(key.lastUseTime) : null,
     files: receipt.files.filter((file) => !isPart(file)).map(({ path }) => path),
     drift: found,

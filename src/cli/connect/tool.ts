@@ -21,6 +21,10 @@ export interface Ask {
   readonly folder: string;
   /** One of {@link Tool.ways}; null = the usual one. */
   readonly way: string | null;
+  /** It asks through this one; null = none, the whole pool. */
+  readonly profile: string | null;
+  /** The program that we are; null = run from source. */
+  readonly program: string | null;
   /** Text of a file as it would be without us; null = no file. */
   read(path: string): Promise<string | null>;
 }
@@ -47,6 +51,8 @@ export interface Tool {
   readonly aliases: readonly string[];
   /** Other ways to connect it, with what they are for. */
   readonly ways: Readonly<Record<string, string>>;
+  /** It asks the daemon for a key by itself, under this name; null = it is given one. */
+  readonly peer: string | null;
   /** A trace of it on this machine: a path; null = none was found, which need not mean that it is not there. */
   find(ask: Pick<Ask, "host" | "codex">): string | null;
   plan(ask: Ask): Promise<ToolPlan>;

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { OPENCODE_PLUGIN_TEXT, OPENCODE_TUI_TEXT } from "../../../src/cli/plugin-text.ts";
 import { type Desk, openDesk } from "../harness.ts";
 
 let desk: Desk;
@@ -169,16 +170,36 @@ describe("codex", () => {
 });
 
 describe("other tools", () => {
-  test("opencode: its folder is made, the key is read from a file of ours, and all of it goes again", async () => {
+  test("opencode: the plugin with what it must be told, its other half in tui.json, and all of it goes again", async () => {
     const folder = join(desk.home, ".config", "opencode");
     expect((await desk.run("connect", "opencode", "--yes")).exit).toBe(0);
-    const made = JSON.parse(read(join(folder, "opencode.json")));
-    expect(made.provider.openai.options).toEqual({
-      baseURL: "http://127.0.0.1:4747/v1",
-      apiKey: `{file:${join(desk.home, "rotor", "connections", "opencode.key")}}`,
-    });
+    expect(read(join(folder, "plugins", "rotor.js"))).toBe(OPENCODE_PLUGIN_TEXT);
+    const half = join(folder, "plugins", "rotor", "rotor-tui.js");
+    expect(read(half)).toBe(OPENCODE_TUI_TEXT);
+    expect(JSON.parse(read(join(folder, "tui.json")))).toEqual({ plugin: [`file://${half}`] });
+    expect(JSON.parse(read(join(folder, "plugins", "rotor.json")))).toMatchObject({ home: join(desk.home, "rotor") });
+    // The plugin asks for its key by itself.
+    expect(await keysNow()).toEqual([]);
+    expect(await stateOf("opencode")).toMatchObject({ state: "connected", keyName: "opencode" });
+    expect((await desk.run("connect", "opencode", "--yes")).err).toContain("there is nothing to change");
     await desk.run("disconnect", "opencode", "--yes");
     expect(existsSync(join(desk.home, ".config"))).toBe(false);
+  });
+
+  test("opencode: other plugins of the terminal stay, whoever came first", async () => {
+    const folder = join(desk.home, "oc");
+    const tui = join(folder, "tui.jsonc");
+    mkdirSync(folder);
+    const before = '{\n  // mine\n  "plugin": ["one"] // so\n}\n';
+    writeFileSync(tui, before);
+    const run = (...argv: string[]) => desk.runWith({ env: { OPENCODE_CONFIG_DIR: folder } }, ...argv);
+    await run("connect", "opencode", "--yes");
+    expect(read(tui)).toContain('"plugin": ["one", "file://');
+    writeFileSync(tui, read(tui).replace('"one", ', '"one", "two", '));
+    expect((await run("connect", "--json")).out).toContain('"name":"opencode","title":"OpenCode","state":"connected"');
+    await run("disconnect", "opencode", "--yes");
+    expect(read(tui)).toBe(before.replace('"one"', '"one", "two"'));
+    expect(readdirSync(folder)).toEqual(["tui.jsonc"]);
   });
 
   test("the shell: its file reads ours, once", async () => {

@@ -155,6 +155,35 @@ describe("JSON with comments", () => {
     );
   });
 
+  test("items of lists: put among the others and taken back, whatever stands around them", () => {
+    const put = (isIn: boolean) => [{ path: ["plugin"], value: null, item: { value: "ours", isIn } }];
+    for (const list of [
+      "[]",
+      '["a"]',
+      '["a", "b"]',
+      '[\n    "a", // so\n    "b", // too\n  ]',
+      '[\n  "a" /* x */\n]',
+      "[ ]",
+    ]) {
+      const text = `{\n  "plugin": ${list},\n  "x": 1\n}\n`;
+      const items = valuesOf("jsonc", text).plugin as string[];
+      const done = putAll(FORMATS.jsonc, text, put(true));
+      expect(valuesOf("jsonc", done.text)).toEqual({ plugin: [...items, "ours"], x: 1 });
+      expect(putAll(FORMATS.jsonc, done.text, put(true)).claims).toEqual([]);
+      const back = takeBack(FORMATS.jsonc, done.text, done.claims).text;
+      expect(valuesOf("jsonc", back)).toEqual({ plugin: items, x: 1 });
+      for (const remark of remarksOf(text)) expect(back).toContain(remark);
+      // The other way: taken out, and put back.
+      const without = putAll(FORMATS.jsonc, done.text, put(false));
+      expect(valuesOf("jsonc", without.text)).toEqual({ plugin: items, x: 1 });
+      const again = takeBack(FORMATS.jsonc, without.text, without.claims).text;
+      expect(valuesOf("jsonc", again)).toEqual({ plugin: [...items, "ours"], x: 1 });
+    }
+    const done = putAll(FORMATS.jsonc, '{ "x": 1 }', put(true));
+    expect(done.text).toBe('{ "x": 1, "plugin": ["ours"] }');
+    expect(takeBack(FORMATS.jsonc, done.text, done.claims).text).toBe('{ "x": 1 }');
+  });
+
   test("an empty file becomes an object; no object is refused", () => {
     expect(putAll(FORMATS.jsonc, "", [{ path: ["a"], value: 1 }]).text).toBe('{\n  "a": 1\n}\n');
     expect(() => putAll(FORMATS.jsonc, "[1]", [{ path: ["a"], value: 1 }])).toThrow(/no object/);
