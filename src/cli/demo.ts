@@ -7,10 +7,10 @@ import type { Account } from "../gen/rotor/v1/account_pb.ts";
 import { Strategy } from "../gen/rotor/v1/pool_pb.ts";
 import { accountTable } from "./account-text.ts";
 import type { Context } from "./command.ts";
-import { type Served, sendRequest } from "./demo-request.ts";
 import { createScaffold, type Scaffold, type Stage, setStage, stageLog, strikeStage } from "./demo-stage.ts";
 import { routeText, whyText } from "./exchange-text.ts";
 import { type ExitCode, failureOf } from "./failure.ts";
+import { type Served, sendRequest } from "./one-request.ts";
 import { printable } from "./print.ts";
 import { formatEnd } from "./time-text.ts";
 import { toMs } from "./wire-text.ts";
@@ -122,7 +122,11 @@ async function ask(play: Play): Promise<Served> {
   const { context, stage, secret } = play;
   const { print, io } = context;
   const number = ++play.asked;
-  const served = await sendRequest(io, stage.link, secret, `Say hello, for the ${number}. time.`);
+  const served = await sendRequest(io, stage.link, {
+    secret,
+    model: "gpt-5.5",
+    prompt: `Say hello, for the ${number}. time.`,
+  });
   const { exchange, status, events } = served;
   if (print.json) {
     const { id, accountAlias } = exchange;

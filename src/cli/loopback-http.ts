@@ -17,6 +17,13 @@ export interface LoopbackAnswer {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
+/** Where to dial a listener on this machine: the wildcard is no address. */
+export function dialable(proxyUrl: string): URL {
+  const url = new URL(proxyUrl);
+  if (url.hostname === "0.0.0.0" || url.hostname === "[::]") url.hostname = "127.0.0.1";
+  return url;
+}
+
 export function callLoopback(
   url: URL,
   { method = "GET", headers, body, signal }: LoopbackRequest = {},

@@ -25,6 +25,8 @@ export const PERSONAL_FIELDS: Readonly<Record<string, string>> = {
 export interface Redactor {
   /** Protobuf JSON with implicit fields, without what is personal. */
   message<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): unknown;
+  /** Any other value as JSON. */
+  plain(value: unknown): unknown;
   text(text: string): string;
 }
 
@@ -63,6 +65,7 @@ export function createRedactor(homeDir: string): Redactor {
   };
   return {
     message: (schema, message) => clean(schema, toJson(schema, message, { alwaysEmitImplicit: true })),
+    plain: (value) => clean(null, value),
     text,
   };
 }

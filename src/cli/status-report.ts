@@ -23,6 +23,7 @@ import { GetSealResponseSchema } from "../gen/rotor/v1/seal_service_pb.ts";
 import { ListSettingsResponseSchema } from "../gen/rotor/v1/setting_service_pb.ts";
 import { ListWatchedFilesResponseSchema } from "../gen/rotor/v1/transfer_service_pb.ts";
 import type { Context } from "./command.ts";
+import { connectedTools } from "./connect/tool-state.ts";
 import type { DaemonLink } from "./daemon-link.ts";
 import { failureOf } from "./failure.ts";
 import { createRedactor, type Redactor } from "./redact.ts";
@@ -37,7 +38,7 @@ export async function statusReport(context: Context, status: GetStatusResponse):
   const link = await context.daemon();
   const redactor = createRedactor(io.host.homeDir);
   const parts = await Promise.all(
-    partsOf(link, redactor).map(async ([name, ask]) => [name, await ask().catch(problem(redactor))] as const),
+    partsOf(context, link, redactor).map(async ([name, ask]) => [name, await ask().catch(problem(redactor))] as const),
   );
   return {
     report_time: formatInstant(io.clock.nowMs()),
@@ -47,7 +48,7 @@ export async function statusReport(context: Context, status: GetStatusResponse):
   };
 }
 
-function partsOf(link: DaemonLink, redactor: Redactor): [string, () => Promise<unknown>][] {
+function partsOf(context: Context, link: DaemonLink, redactor: Redactor): [string, () => Promise<unknown>][] {
   const part =
     <Desc extends DescMessage>(schema: Desc, ask: () => Promise<MessageShape<Desc>>) =>
     async () =>
@@ -61,6 +62,7 @@ function partsOf(link: DaemonLink, redactor: Redactor): [string, () => Promise<u
     ["settings", part(ListSettingsResponseSchema, () => link.settings.listSettings({}))],
     ["keys", part(ListKeysResponseSchema, () => link.keys.listKeys({}))],
     ["clients", part(ListClientsResponseSchema, () => link.clients.listClients({}))],
+    ["tools", async () => redactor.plain(await connectedTools(context, link))],
     ["models", part(ListModelsResponseSchema, () => link.models.listModels({}))],
     ["files", part(ListWatchedFilesResponseSchema, () => link.transfers.listWatchedFiles({}))],
     ["seal", part(GetSealResponseSchema, () => link.seal.getSeal({}))],

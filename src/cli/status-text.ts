@@ -11,6 +11,7 @@ import {
   type GetStatusResponse,
 } from "../gen/rotor/v1/daemon_service_pb.ts";
 import { accountTable, holdReason } from "./account-text.ts";
+import type { ToolState } from "./connect/tool-state.ts";
 import { exchangeTable } from "./exchange-text.ts";
 import { isUsedUp, limitUseText } from "./limit-text.ts";
 import { poolFacts } from "./plan-text.ts";
@@ -23,6 +24,8 @@ export interface StatusView {
   readonly print: Pick<Printer, "style" | "columns">;
   readonly full: boolean;
   readonly nowMs: number;
+  /** Tools that were connected. */
+  readonly tools: readonly ToolState[];
 }
 
 /** Requests on the short page. */
@@ -43,6 +46,13 @@ export function statusLines(response: GetStatusResponse, view: StatusView): stri
   }
   if (full) section("held", renderFacts(heldFacts(accounts, nowMs), width));
   section("budgets", renderFacts(budgetFacts(response, style, nowMs), width));
+  section(
+    "tools",
+    renderFacts(
+      view.tools.map((tool) => toolFact(tool, style, nowMs)),
+      width,
+    ),
+  );
   section(
     "clients",
     renderFacts(
@@ -89,6 +99,18 @@ function budgetFacts({ budgets }: GetStatusResponse, style: Style, nowMs: number
     const text = limitUseText(use!, nowMs);
     return [name, isUsedUp(use!) ? style.bad(text) : text];
   });
+}
+
+/** `connected, key codex-laptop, used 2m ago`; what has drifted, and what mends it. */
+function toolFact(
+  { name, drift, hint, keyName, lastSeenAtMs }: ToolState,
+  style: Style,
+  nowMs: number,
+): [string, string] {
+  if (drift.length > 0)
+    return [name, style.bad(printable(`drifted: ${drift.join("; ")} (try: ${hint ?? "rotor doctor"})`))];
+  const seen = lastSeenAtMs === null ? "" : `, used ${formatAgo(lastSeenAtMs, nowMs)}`;
+  return [name, `connected${keyName === null ? "" : `, key ${keyName}`}${seen}`];
 }
 
 /** `1.18.33, ~/src/demo, profile work, seen 2m ago`. */

@@ -52,6 +52,7 @@ test("the report holds every part and nothing personal, and its file is for its 
     "settings",
     "keys",
     "clients",
+    "tools",
     "models",
     "files",
     "seal",

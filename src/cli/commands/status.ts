@@ -6,6 +6,7 @@ import { HoldKind } from "../../gen/rotor/v1/account_pb.ts";
 import { LoginStepState } from "../../gen/rotor/v1/account_service_pb.ts";
 import { DaemonState, type GetStatusResponse, GetStatusResponseSchema } from "../../gen/rotor/v1/daemon_service_pb.ts";
 import type { Command, Context, Input } from "../command.ts";
+import { connectedTools } from "../connect/tool-state.ts";
 import { fileNotes } from "../file-text.ts";
 import { printable } from "../print.ts";
 import { writeSecretFile } from "../secret-file.ts";
@@ -34,8 +35,11 @@ const status: Command = {
     const response = await link.daemons.getStatus({});
     if (input.has("full") && (print.json || out !== null)) return await report(context, response, out);
     if (print.asJson(GetStatusResponseSchema, response)) return;
-    for (const line of statusLines(response, { print, full: input.has("full"), nowMs: nowMs() })) print.line(line);
-    if (response.daemon?.state !== DaemonState.READY) return;
+    const isReady = response.daemon?.state === DaemonState.READY;
+    const tools = await connectedTools(context, isReady ? link : null);
+    for (const line of statusLines(response, { print, full: input.has("full"), nowMs: nowMs(), tools }))
+      print.line(line);
+    if (!isReady) return;
     const { files } = await link.transfers.listWatchedFiles({});
     for (const note of fileNotes(files, response.accounts)) print.warning(note);
   },

@@ -4,7 +4,7 @@ import { printable } from "../print.ts";
 import { renderTable } from "../table.ts";
 import { formatAgo } from "../time-text.ts";
 import { toTimestampText } from "../wire-text.ts";
-import { type ConnectionState, type Known, type ToolState, toolStates } from "./tool-state.ts";
+import { askKnown, type ConnectionState, type Known, type ToolState, toolStates } from "./tool-state.ts";
 
 const WORDS: Readonly<Record<ConnectionState, string>> = {
   connected: "connected",
@@ -46,9 +46,7 @@ function styled({ state }: ToolState, { print: { style } }: Context): string {
 /** null = no daemon, and none may be started. */
 async function whatIsKnown(context: Context): Promise<Known | null> {
   try {
-    const link = await context.daemon();
-    const [{ keys }, { profiles }] = await Promise.all([link.keys.listKeys({}), link.profiles.listProfiles({})]);
-    return { keys, profiles, proxyUrl: link.daemon.proxyUrl };
+    return await askKnown(await context.daemon());
   } catch {
     return null;
   }

@@ -5,6 +5,7 @@
 import type { Key } from "../../gen/rotor/v1/key_service_pb.ts";
 import { findCodexHome } from "../codex-home.ts";
 import type { Context } from "../command.ts";
+import type { DaemonLink } from "../daemon-link.ts";
 import { clientBase } from "../stanza.ts";
 import { toMs } from "../wire-text.ts";
 import { isPart } from "./change.ts";
@@ -39,6 +40,17 @@ export interface Known {
   readonly keys: readonly Key[];
   readonly profiles: readonly { readonly name: string; readonly keyIds: readonly string[] }[];
   readonly proxyUrl: string;
+}
+
+export async function askKnown(link: DaemonLink): Promise<Known> {
+  const [{ keys }, { profiles }] = await Promise.all([link.keys.listKeys({}), link.profiles.listProfiles({})]);
+  return { keys, profiles, proxyUrl: link.daemon.proxyUrl };
+}
+
+/** Those that were connected. `link` null: files alone are looked at. */
+export async function connectedTools(context: Context, link: DaemonLink | null): Promise<readonly ToolState[]> {
+  const states = await toolStates(context, link === null ? null : await askKnown(link));
+  return states.filter(({ state }) => state === "connected" || state === "drifted");
 }
 
 /** Every tool that we know, and whatever else was connected once. */

@@ -34,6 +34,14 @@ export const error = (check: string, message: string, hint: string): OwnFinding 
   hint,
 });
 
+/** A step of `--fix`. */
+export interface Mended {
+  /** Stable name of the check that it mends. */
+  readonly check: string;
+  readonly message: string;
+  readonly done: boolean;
+}
+
 export interface Group {
   readonly name: string;
   /** First words of the checks that belong to it. */
@@ -48,6 +56,7 @@ export const GROUPS: readonly Group[] = [
   { name: "upstream", checks: ["upstream"] },
   { name: "accounts", checks: ["accounts"] },
   { name: "tools", checks: ["tool"] },
+  { name: "live", checks: ["live"] },
 ];
 
 export function groupOf(check: string): string {

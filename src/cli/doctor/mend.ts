@@ -8,41 +8,36 @@ import type { Context } from "../command.ts";
 import { readDaemonFile } from "../daemon-link.ts";
 import { failureOf } from "../failure.ts";
 import { isAlive } from "../process-table.ts";
-
-export interface Mended {
-  /** Stable name of the check that it mends. */
-  readonly check: string;
-  readonly message: string;
-  readonly done: boolean;
-}
+import type { Mended } from "./finding.ts";
+import { mendTools } from "./tool-mend.ts";
 
 export async function mend(context: Context, dryRun: boolean): Promise<Mended[]> {
   const running = await context.runningDaemon().catch(() => null);
-  const own = ownFixes(context.paths, context.io.host.platform === "win32", running !== null).map(
-    ({ check, message, run }) => {
-      if (dryRun) return { check, message, done: false };
-      try {
-        run();
-        return { check, message, done: true };
-      } catch (thrown) {
-        const why = thrown instanceof Error ? thrown.message : "it failed";
-        return { check, message: `${message}: ${why}`, done: false };
-      }
-    },
-  );
+  const isWindows = context.io.host.platform === "win32";
+  const steps = ownFixes(context.paths, isWindows, running !== null).map((fix) => carryOut(fix, dryRun));
   try {
     const link = await context.daemon();
-    const { steps } = await link.backups.mendStore({ dryRun });
-    return [...own, ...steps];
+    const mended = await link.backups.mendStore({ dryRun });
+    steps.push(...mended.steps);
   } catch (thrown) {
-    return [
-      ...own,
-      {
-        check: "daemon.reachable",
-        message: `ask the daemon to mend the store: ${failureOf(thrown).message}`,
-        done: false,
-      },
-    ];
+    const message = `ask the daemon to mend the store: ${failureOf(thrown).message}`;
+    return [...steps, { check: "daemon.reachable", message, done: false }];
+  }
+  try {
+    return [...steps, ...(await mendTools(context, dryRun))];
+  } catch (thrown) {
+    const message = `look after the connected tools: ${failureOf(thrown).message}`;
+    return [...steps, { check: "tool.drift", message, done: false }];
+  }
+}
+
+function carryOut({ check, message, run }: Fix, dryRun: boolean): Mended {
+  if (dryRun) return { check, message, done: false };
+  try {
+    run();
+    return { check, message, done: true };
+  } catch (thrown) {
+    return { check, message: `${message}: ${thrown instanceof Error ? thrown.message : "it failed"}`, done: false };
   }
 }
 

@@ -1,14 +1,17 @@
 /**
- * Asks the proxy what needs no key: is it there, and would it take a turn. Spends nothing.
+ * Asks the proxy what a client would ask of it, short of a turn: is it there, does it take the key, does it list models, would it take a
+ * turn over HTTP and over a WebSocket. Spends nothing.
  */
+import { type IncomingHttpHeaders, request } from "node:http";
+import { acceptKey } from "../../base/ws-handshake.ts";
 import type { CliIo } from "../io.ts";
-import { callLoopback, type LoopbackRequest, readText } from "../loopback-http.ts";
+import { callLoopback, dialable, type LoopbackRequest, readText } from "../loopback-http.ts";
 import { error, type OwnFinding, ok } from "./finding.ts";
 
 /** Longer than any healthy loopback answer, short enough to wait for. A model list may have to be fetched first. */
 const ANSWER_DEADLINE_MS = 10_000;
 
-interface Asked {
+export interface Asked {
   readonly status: number;
   readonly text: string;
   /** Why there was no answer at all, in words; null when there was one. */
@@ -16,11 +19,51 @@ interface Asked {
 }
 
 /** One small question to our own listener. Never rejects but for an interruption. */
-function ask(io: CliIo, url: URL, options: LoopbackRequest = {}): Promise<Asked> {
+export function ask(io: CliIo, url: URL, options: LoopbackRequest = {}): Promise<Asked> {
   return within(io, async (signal) => {
     const answer = await callLoopback(url, { ...options, signal });
     return { status: answer.status, text: await readText(answer), failure: null };
   });
+}
+
+/** Opens a WebSocket as Codex does, and closes it. */
+export function askSocket(io: CliIo, url: URL, headers: Readonly<Record<string, string>>): Promise<Asked> {
+  // Sixteen bytes, as it must be; it keeps nothing secret (RFC 6455 §4.1).
+  const key = Buffer.from("rotor-doctor-ask").toString("base64");
+  const upgrade = {
+    connection: "Upgrade",
+    upgrade: "websocket",
+    "sec-websocket-version": "13",
+    "sec-websocket-key": key,
+  };
+  return within(
+    io,
+    (signal) =>
+      new Promise((resolve, reject) => {
+        const call = request(url, { method: "GET", headers: { ...headers, ...upgrade }, signal, agent: false });
+        call.once("upgrade", (answer, socket) => {
+          // A close frame (1000), masked as clients must.
+          socket.end(Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]));
+          socket.on("error", () => {});
+          resolve(upgraded(answer.statusCode ?? 0, answer.headers, key));
+        });
+        call.once("response", (answer) => {
+          const chunks: Buffer[] = [];
+          answer.on("data", (chunk: Buffer) => chunks.push(chunk));
+          answer.once("error", reject);
+          answer.once("end", () =>
+            resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString(), failure: null }),
+          );
+        });
+        call.once("error", reject);
+        call.end();
+      }),
+  );
+}
+
+function upgraded(status: number, headers: IncomingHttpHeaders, key: string): Asked {
+  const isRight = headers["sec-websocket-accept"] === acceptKey(key);
+  return { status, text: "", failure: isRight ? null : "what answers there speaks no WebSocket of ours" };
 }
 
 async function within(io: CliIo, work: (signal: AbortSignal) => Promise<Asked>): Promise<Asked> {
@@ -39,13 +82,6 @@ async function within(io: CliIo, work: (signal: AbortSignal) => Promise<Asked>):
 
 function messageOf(thrown: unknown): string {
   return thrown instanceof Error && thrown.message !== "" ? thrown.message : "the connection failed";
-}
-
-/** Where to dial a listener on this machine: the wildcard is no address. */
-function dialable(proxyUrl: string): URL {
-  const url = new URL(proxyUrl);
-  if (url.hostname === "0.0.0.0" || url.hostname === "[::]") url.hostname = "127.0.0.1";
-  return url;
 }
 
 /** What needs no key. */

@@ -6,7 +6,7 @@ import { AppError } from "../base/errors.ts";
 import type { Exchange } from "../gen/rotor/v1/exchange_pb.ts";
 import type { DaemonLink } from "./daemon-link.ts";
 import type { CliIo } from "./io.ts";
-import { callLoopback } from "./loopback-http.ts";
+import { callLoopback, dialable } from "./loopback-http.ts";
 
 export interface Served {
   readonly status: number;
@@ -23,9 +23,16 @@ export interface Served {
 const BOOK_DEADLINE_MS = 3_000;
 const POLL_MS = 10;
 
-export async function sendRequest(io: CliIo, link: DaemonLink, secret: string, prompt: string): Promise<Served> {
-  const body = { model: "gpt-5.5", stream: true, input: [{ role: "user", content: prompt }] };
-  const answer = await callLoopback(new URL("/v1/responses", link.daemon.proxyUrl), {
+export interface OneRequest {
+  /** Client key that it shows. */
+  readonly secret: string;
+  readonly model: string;
+  readonly prompt: string;
+}
+
+export async function sendRequest(io: CliIo, link: DaemonLink, { secret, model, prompt }: OneRequest): Promise<Served> {
+  const body = { model, stream: true, input: [{ role: "user", content: prompt }] };
+  const answer = await callLoopback(new URL("/v1/responses", dialable(link.daemon.proxyUrl)), {
     method: "POST",
     headers: { authorization: `Bearer ${secret}`, "content-type": "application/json" },
     body: JSON.stringify(body),
