@@ -36,7 +36,7 @@ export const CHAT_FIELDS = {
   service_tier: row("mapped", "fast as priority; auto and default are left out"),
   prompt_cache_key: row("mapped", "keeps a conversation on its account, too"),
   stop: row("mapped", "cut here, on the text; upstream writes on unseen, so usage counts it"),
-  web_search_options: row("mapped", "adds the web_search tool; citations stay in the text"),
+  web_search_options: row("mapped", "adds the web_search tool; pages it cites are annotations"),
   n: row("mapped", "1; more is refused"),
   modalities: row("mapped", "text; others are refused"),
   audio: row("refused", NOT_SPOKEN),

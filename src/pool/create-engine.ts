@@ -34,6 +34,7 @@ import { createRedeemDesk } from "./redeem-desk.ts";
 import { createResendPacer } from "./resend-pacer.ts";
 import { createRulebook } from "./rulebook.ts";
 import { createScheduler } from "./scheduler.ts";
+import { createSealMemory } from "./seal-memory.ts";
 import { createSelectionDesk } from "./selection-desk.ts";
 import { createSettingDesk } from "./setting-desk.ts";
 import { createUsagePoller, type UsagePoller } from "./usage-poller.ts";
@@ -95,9 +96,10 @@ export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
   const logins = createLoginDesk({ ...deps, ...intake, workspaces, scheduler });
   const counters = { exchanges: 0, served: 0, failovers: 0, clientsGone: 0, probes: 0 };
   const pacer = createResendPacer();
+  const seals = createSealMemory();
   const shared = { ...intake, leases, upstream, settings, log };
   const { shelf, catalogue } = createModelRoom(stored, shared);
-  const serving = { affinity, rulebook, book, counters, pacer, models: catalogue };
+  const serving = { affinity, rulebook, book, counters, pacer, seals, models: catalogue };
   const exchangeDeps = { ...shared, ...spending, ...serving };
   const run: Engine["exchanges"]["run"] = (request) => {
     poller.noteInterest();

@@ -19,11 +19,13 @@ import { ExchangeRecord, type RecordDeps } from "./exchange-record.ts";
 import { outcomeError, refusalError } from "./exchange-refusal.ts";
 import type { Lease } from "./lease.ts";
 import type { ResendPacer } from "./resend-pacer.ts";
+import type { SealMemory } from "./seal-memory.ts";
 
 export interface ExchangeDeps extends ChoiceDeps, RecordDeps {
   readonly credentials: CredentialKeeper;
   readonly upstream: Upstream;
   readonly pacer: ResendPacer;
+  readonly seals: SealMemory;
   readonly models: ModelWatch;
   readonly log: Log;
   readonly counters: { exchanges: number; served: number; failovers: number; clientsGone: number };
@@ -61,7 +63,7 @@ class ExchangeRun {
   constructor(deps: ExchangeDeps, request: ExchangeRequest) {
     this.#deps = deps;
     this.#request = request;
-    this.#form = new AttemptForm(request);
+    this.#form = new AttemptForm(request, deps.seals);
     this.#record = new ExchangeRecord(deps, request);
     this.#choice = new AccountChoice(deps, request, this.#record);
   }
@@ -134,7 +136,7 @@ class ExchangeRun {
     const result = await upstream.attempt({
       method: this.#request.method,
       path: this.#request.upstreamPath,
-      ...this.#form.for(account.id, this.#choice.home(), now.upstream_transport),
+      ...this.#form.for(account, this.#home(), now.upstream_transport),
       accessToken: end.access.accessToken,
       // A login that named nobody learns from its first refresh whose it is.
       workspaceId: keeper.get(account.id)?.workspaceId ?? account.workspaceId,
@@ -150,6 +152,12 @@ class ExchangeRun {
       },
     });
     return { access: end.access, result };
+  }
+
+  /** Where the conversation lives, and whose it was; null when nobody knows. */
+  #home(): Pick<Account, "id" | "workspaceId"> | null {
+    const home = this.#choice.home();
+    return home === null ? null : this.#deps.keeper.get(home);
   }
 
   #afterFailure(tried: Tried, failed: FailedAttempt): { step: Step; outcome: Outcome } {
@@ -179,9 +187,9 @@ class ExchangeRun {
 
   /** What a step needs before the next attempt. Returns the outcome that rules this account out after all, or null. */
   async #prepare(step: Step, accountId: AccountId, access: Access | null): Promise<Outcome | null> {
-    const { credentials, clock } = this.#deps;
+    const { credentials, clock, keeper } = this.#deps;
     if (step.kind === "same") await clock.sleep(step.delayMs, this.#request.signal);
-    if (step.kind === "strip") this.#form.strip();
+    if (step.kind === "strip") this.#form.strip(keeper.get(accountId)?.workspaceId ?? "");
     if (step.kind !== "refresh") return null;
     const end = await credentials.refresh(accountId, "unauthorized_recovery", access?.generation ?? null);
     if (end.kind !== "renewed") return outcomeOf(end);

@@ -4,7 +4,9 @@
  */
 import type { ByteFilter } from "../base/byte-filter.ts";
 import { AppError } from "../base/errors.ts";
+import { annotationsOf } from "./chat-annotations.ts";
 import { ChunkWriter } from "./chat-chunk-writer.ts";
+import { keyOf, typeOf } from "./chat-event.ts";
 import {
   type ChatCall,
   chatCall,
@@ -16,7 +18,7 @@ import {
   thoughtsOf,
 } from "./chat-facts.ts";
 import type { ChatWants } from "./chat-request.ts";
-import { blockData, SseBlocks, startsWith } from "./sse-blocks.ts";
+import { blockData, SseBlocks } from "./sse-blocks.ts";
 import { StopText } from "./stop-text.ts";
 import { failureBody, streamErrorOf } from "./stream-error.ts";
 
@@ -27,6 +29,8 @@ interface Voice {
   readonly field: "content" | "refusal" | "reasoning_content";
   /** The item, or part of one, that spoke last. */
   last: string | null;
+  /** How much was said. */
+  length: number;
 }
 
 interface OpenCall {
@@ -40,9 +44,9 @@ export class ChatChunks implements ByteFilter {
   readonly #nowMs: () => number;
   readonly #blocks = new SseBlocks();
   readonly #stop: StopText | null;
-  readonly #content: Voice = { field: "content", last: null };
-  readonly #refusal: Voice = { field: "refusal", last: null };
-  readonly #thought: Voice = { field: "reasoning_content", last: null };
+  readonly #content: Voice = { field: "content", last: null, length: 0 };
+  readonly #refusal: Voice = { field: "refusal", last: null, length: 0 };
+  readonly #thought: Voice = { field: "reasoning_content", last: null, length: 0 };
   readonly #spoke = new Set<string>();
   readonly #calls = new Map<string, OpenCall>();
   #writer: ChunkWriter | null = null;
@@ -128,6 +132,7 @@ export class ChatChunks implements ByteFilter {
     const writer = this.#open(event);
     const text = voice.last !== null && voice.last !== key ? PARAGRAPH + said : said;
     voice.last = key;
+    voice.length += text.length;
     const stop = voice === this.#content ? this.#stop : null;
     const shown = stop === null ? text : stop.feed(text);
     if (shown !== "") writer.text(voice.field, shown);
@@ -150,6 +155,14 @@ export class ChatChunks implements ByteFilter {
   /** What no delta brought comes now: they are a courtesy of upstream's, the finished items are the answer (wire §3.8). */
   #itemDone(event: Event, key: string): void {
     if (!this.#spoke.has(key) && this.#calls.get(key)?.hasText !== true) this.#whole(event, key, event.item);
+    else this.#cite(event, event.item);
+  }
+
+  /** After the text that it is about, which is the last that was said. */
+  #cite(event: Event, item: unknown): void {
+    if (this.#state !== "open") return;
+    const annotations = annotationsOf(item, this.#content.length - spokenText(item, "output_text").length);
+    if (annotations.length > 0) this.#open(event).delta({ annotations });
   }
 
   #whole(event: Event, key: string, item: unknown): void {
@@ -169,6 +182,7 @@ export class ChatChunks implements ByteFilter {
     }
     this.#speak(event, this.#content, key, spokenText(item, "output_text"));
     if (this.#state === "open") this.#speak(event, this.#refusal, key, spokenText(item, "refusal"));
+    this.#cite(event, item);
   }
 
   #beginCall(event: Event, key: string, { id, kind, name }: ChatCall): OpenCall {
@@ -265,28 +279,6 @@ const READ: ReadonlySet<string> = new Set([
   ...CALL_DELTAS,
   ...ENDS,
 ]);
-
-const TYPE_FIRST = new TextEncoder().encode('{"type":"');
-const QUOTE = 0x22;
-
-/** `type` comes first in what upstream writes; anywhere else it is looked for. */
-function typeOf(data: Buffer): string | null {
-  if (startsWith(data, 0, TYPE_FIRST)) {
-    const end = data.indexOf(QUOTE, TYPE_FIRST.length);
-    return end < 0 ? null : data.toString("latin1", TYPE_FIRST.length, end);
-  }
-  try {
-    const event: unknown = JSON.parse(data.toString());
-    return isObject(event) && typeof event.type === "string" ? event.type : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Which item an event is about. */
-function keyOf(event: Event): string {
-  return String(event.output_index ?? event.item_id ?? (isObject(event.item) ? event.item.id : ""));
-}
 
 function malformed(): AppError {
   return new AppError("upstream_malformed", "upstream's stream cannot be read");

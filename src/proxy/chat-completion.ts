@@ -1,6 +1,7 @@
 /**
  * A finished response as one `chat.completion` object (wire §5.3). Pure. The stream says the same in pieces: chat-chunks.ts.
  */
+import { annotationsOf } from "./chat-annotations.ts";
 import {
   type ChatCall,
   callBody,
@@ -22,6 +23,7 @@ interface Spoken {
   refusals: string[];
   thoughts: string[];
   calls: ChatCall[];
+  annotations: Json[];
   stopped: boolean;
 }
 
@@ -33,7 +35,7 @@ export function completionOf(response: Json, wants: ChatWants, nowMs: number): J
     role: "assistant",
     content: texts.length === 0 ? null : texts.join(""),
     refusal: refusals.length === 0 ? null : refusals.join(PARAGRAPH),
-    annotations: [],
+    annotations: spoken.annotations,
     ...(thoughts.length === 0 ? {} : { reasoning_content: thoughts.join(PARAGRAPH) }),
     ...callsBody(calls, wants.oldCalls),
   };
@@ -58,15 +60,21 @@ export function completionOf(response: Json, wants: ChatWants, nowMs: number): J
 
 /** In the order in which it was said, up to a stop sequence. */
 function spokenBy(response: Json, { stop }: ChatWants): Spoken {
-  const spoken: Spoken = { texts: [], refusals: [], thoughts: [], calls: [], stopped: false };
+  const spoken: Spoken = { texts: [], refusals: [], thoughts: [], calls: [], annotations: [], stopped: false };
+  let length = 0;
   const stopText = new StopText(stop);
   let spoke = false;
   for (const item of Array.isArray(response.output) ? response.output : []) {
     spoken.thoughts.push(...thoughtsIn(item));
     const said = spokenText(item, "output_text");
-    if (said !== "") spoken.texts.push(stopText.feed((spoke ? PARAGRAPH : "") + said));
+    if (said !== "") {
+      const text = (spoke ? PARAGRAPH : "") + said;
+      spoken.texts.push(stopText.feed(text));
+      length += text.length;
+    }
     spoke ||= said !== "";
     if (stopText.stopped) break;
+    spoken.annotations.push(...annotationsOf(item, length - said.length));
     const refused = spokenText(item, "refusal");
     if (refused !== "") spoken.refusals.push(refused);
     const call = chatCall(item);

@@ -5,6 +5,7 @@
  * On values and not on bytes, unlike what a Responses request gets: every message changes its form, and a native parse of them all with
  * one writing is three times as fast as looking into each (2 MB of short messages, Bun 1.4.5).
  */
+import { citationsOf } from "./chat-annotations.ts";
 import { isObject } from "./chat-facts.ts";
 import { contentParts, type PartKinds, textAt } from "./chat-parts.ts";
 import { invalidChat } from "./chat-refusal.ts";
@@ -68,6 +69,9 @@ class History {
     // Many programs write "" where there is nothing but calls.
     const isSilent = message.content === undefined || message.content === null || message.content === "";
     const said = isSilent ? [] : contentParts(message.content, "output", `${place}.content`);
+    const cited = citationsOf(message.annotations);
+    // Places are those of one text: in a list of parts nobody knows whose.
+    if (cited.length > 0 && said.length === 1) said[0] = { ...said[0], annotations: cited };
     if (typeof message.refusal === "string") said.push({ type: "refusal", refusal: message.refusal });
     if (said.length > 0) this.#message("assistant", said);
     this.#calls(message.tool_calls ?? [], `${place}.tool_calls`);

@@ -87,7 +87,12 @@ function arrayOf(items: Items): Uint8Array {
 
 export function exchangeOf(visit: TurnVisit, { body, socket }: Asked, told: Told | null): ExchangeRequest {
   if (visit.surface === "sdk") {
-    const { bytes } = body;
+    const { bytes, members } = body;
+    // Left out it would be answered at once, and nobody would ever find it again.
+    if (readFlag(bytes, findMember(members, "background")) === true) {
+      const words = "a background response is begun and fetched over HTTP (POST /v1/responses), not over a WebSocket";
+      throw new AppError("unsupported_parameter", words, { facts: { param: "background" } });
+    }
     const { exchange } = sdkTurn(visit, { bytes, plain: bytes }, body, createVendorEventFilter);
     // Its items were brought into another form: what is sent is always the whole.
     return { ...exchange, socket: { ...socket, since: null }, statusForRefusals: false };

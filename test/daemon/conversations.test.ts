@@ -81,8 +81,8 @@ describe("a conversation that moves", () => {
         expect(second.status).toBe(200);
         expect(trio.place(speakerOf(second.text))).toBe("B");
         expect(second.text.includes("two")).toBe(true);
-        // A is out, B refuses what A wrote, B serves what is left.
-        expect(trio.tried()).toBe("AABB");
+        // A is out; what A sealed is known to be of no use to B, and is not sent there.
+        expect(trio.tried()).toBe("AAB");
         const last = inference(trio).at(-1)!.body as { input: JsonObject[] };
         expect(last.input.some((item) => "encrypted_content" in item && item.encrypted_content !== null)).toBe(false);
         expect(last.input.filter((item) => item.role === "user").length).toBe(2);

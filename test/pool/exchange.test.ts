@@ -341,6 +341,38 @@ describe("a conversation", () => {
     expect(workspaces(room.seen)).toEqual(["workspace-1", "workspace-1"]);
   });
 
+  describe("with reasoning that its home sealed", () => {
+    const sealed = (name: string) => ({ type: "reasoning", id: `rs_${name}`, encrypted_content: name });
+    const said = { type: "message", role: "user" };
+    const bodyOf = (...input: object[]) => new TextEncoder().encode(JSON.stringify({ model: "gpt-5.5", input }));
+    const inputOf = (sent: { request: { body: unknown } }) =>
+      (JSON.parse(new TextDecoder().decode(wholeOf(sent.request.body as Uint8Array))) as { input: object[] }).input;
+    const exhaustedOnce = {
+      upstream: (_: unknown, nth: number) => (nth === 2 ? exhausted(T0 + HOUR_MS) : "serve"),
+    } as const;
+
+    test("leaves that behind when it moves, at no request's cost; and later only that", async () => {
+      const room = await createPoolRoom(exhaustedOnce);
+      const ask = (body: Uint8Array) => room.ask({ conversation: "thread-a", body, plainBody: body });
+      await ask(bodyOf(said));
+      await ask(bodyOf(said, sealed("by-a"), said));
+      expect(room.seen.map(inputOf)).toEqual([[said], [said, sealed("by-a"), said], [said, said]]);
+      // The client sends all of it with every turn; what its new home sealed is of use there.
+      await ask(bodyOf(said, sealed("by-a"), said, sealed("by-b"), said));
+      expect(inputOf(room.seen.at(-1)!)).toEqual([said, said, sealed("by-b"), said]);
+      expect(new Set(workspaces(room.seen.slice(2))).size).toBe(1);
+      expect(room.seen).toHaveLength(4);
+    });
+
+    test("keeps it for another login of the same workspace", async () => {
+      const accounts = [1, 2].map((n) => anAccount({ n, workspaceId: "workspace-shared" }));
+      const room = await createPoolRoom({ accounts, ...exhaustedOnce });
+      const body = bodyOf(said, sealed("by-a"));
+      for (let turn = 0; turn < 2; turn++) await room.ask({ conversation: "thread-a", body, plainBody: body });
+      expect(room.seen.map(inputOf)).toEqual(Array.from({ length: 3 }, () => [said, sealed("by-a")]));
+    });
+  });
+
   test("with a compaction item is never stripped: that would answer about nothing", async () => {
     const body = new TextEncoder().encode(
       JSON.stringify({ input: [{ type: "compaction", encrypted_content: "theirs" }] }),

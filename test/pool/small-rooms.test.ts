@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { createAffinityTable } from "../../src/pool/affinity-table.ts";
 import { createScheduler } from "../../src/pool/scheduler.ts";
+import { createSealMemory } from "../../src/pool/seal-memory.ts";
 import { canStrip, stripForeign } from "../../src/pool/strip-foreign.ts";
 import { accountId } from "../support/builders.ts";
 import { createManualClock, T0 } from "../support/manual-clock.ts";
@@ -95,11 +96,33 @@ describe("stripping", () => {
   const message = { type: "message", role: "user", content: 'say "encrypted_content"' };
 
   test("takes encrypted reasoning and nothing else", () => {
-    expect(JSON.parse(new TextDecoder().decode(stripForeign(body([message, reasoning, message]))!))).toEqual({
+    expect(JSON.parse(new TextDecoder().decode(stripForeign(body([message, reasoning, message]))!.body))).toEqual({
       model: "m",
       input: [message, message],
     });
     expect(canStrip(body([reasoning]))).toBe(true);
+  });
+
+  test("takes those that are named, and says which they were", () => {
+    const other = { ...reasoning, encrypted_content: "another" };
+    const all = stripForeign(body([reasoning, message, other]))!;
+    expect(new Set(all.digests).size).toBe(2);
+    const some = stripForeign(body([reasoning, message, other]), new Set([all.digests[1]!]))!;
+    expect(JSON.parse(new TextDecoder().decode(some.body))).toEqual({ model: "m", input: [reasoning, message] });
+    expect(some.digests).toEqual([all.digests[1]!]);
+    expect(stripForeign(body([message, other]), new Set([all.digests[0]!]))).toBeNull();
+  });
+
+  test("what a workspace cannot read of a conversation is remembered, and bounded", () => {
+    const seals = createSealMemory();
+    seals.note("talk", "w-1", ["a", "b"]);
+    seals.note("talk", "w-1", ["c"]);
+    seals.note("talk", "w-2", []);
+    expect([...seals.unreadable("talk", "w-1")!]).toEqual(["a", "b", "c"]);
+    expect([seals.unreadable("talk", "w-2"), seals.unreadable("other", "w-1")]).toEqual([null, null]);
+    for (let n = 0; n < 1_000; n++) seals.note(`talk-${n}`, "w-1", ["x"]);
+    expect(seals.unreadable("talk", "w-1")).toBeNull();
+    expect(seals.unreadable("talk-0", "w-1")).not.toBeNull();
   });
 
   test("is refused where something encrypted is the history itself, and where there is nothing to take", () => {

@@ -142,14 +142,25 @@ test("the chunks together are the answer that comes without a stream", async () 
         choices: { message: Json; finish_reason: string }[];
         usage: Json;
       };
-      const { role: _, annotations: __, ...whole } = completion.choices[0]!.message;
+      const { role: _, annotations, ...whole } = completion.choices[0]!.message;
       // A text of which nothing is left before a stop sequence is "" here and no delta there.
       const content = whole.content === "" ? null : whole.content;
-      expect(message).toEqual({ ...whole, content });
+      const cited = (annotations as Json[]).length === 0 ? {} : { annotations };
+      expect(message).toEqual({ ...whole, ...cited, content });
       expect([finish, done, error]).toEqual([completion.choices[0]!.finish_reason, true, null]);
       if (wants.includeUsage) expect(usage).toEqual(completion.usage);
     }),
   );
+});
+
+test("what cites a page is told behind its text, at its place in the whole answer; what cites a file is not", () => {
+  const long: TestItem = { kind: "text", pieces: ["first ", "text"] };
+  const { message } = accumulated(upstreamStream([long, CALL, long]));
+  const citation = (start_index: number) => ({
+    type: "url_citation",
+    url_citation: { url: "https://example.test/a", title: "A", start_index, end_index: start_index + 10 },
+  });
+  expect(message).toMatchObject({ content: "first text\n\nfirst text", annotations: [citation(0), citation(12)] });
 });
 
 describe("how it ends", () => {

@@ -77,7 +77,12 @@ describe("without a stream", () => {
             role: "assistant",
             content: "hello",
             refusal: null,
-            annotations: [],
+            annotations: [
+              {
+                type: "url_citation",
+                url_citation: { url: "https://example.test/a", title: "A", start_index: 0, end_index: 5 },
+              },
+            ],
             tool_calls: [{ id: "call_1", type: "function", function: { name: "f", arguments: "{}" } }],
           },
           logprobs: null,

@@ -63,6 +63,23 @@ describe("who comes in", () => {
   });
 });
 
+test("an SDK that asks for a background response is told where that is done; its socket goes on", async () => {
+  withReply(() => answerOf("resp_1", "hello"));
+  const socket = await open("/v1/responses");
+  const [error] = await socket.ask(create({ background: true }));
+  expect(error).toMatchObject({
+    type: "error",
+    status: 400,
+    error: {
+      code: "unsupported_parameter",
+      param: "background",
+      message: expect.stringContaining("POST /v1/responses"),
+    },
+  });
+  expect(typesIn(await socket.ask(create({ background: false }))).at(-1)).toBe("response.completed");
+  socket.close();
+});
+
 describe("a request", () => {
   test("is what it would have been over HTTP, its members byte for byte", async () => {
     withReply(() => answerOf("resp_1", "hello"));

@@ -85,7 +85,7 @@ function wholeItem(item: TestItem, index: number): Json {
         id,
         type: "message",
         role: "assistant",
-        content: [{ type: "output_text", text: said, annotations: [] }],
+        content: [{ type: "output_text", text: said, annotations: citations(said) }],
       };
     case "refusal":
       return { id, type: "message", role: "assistant", content: [{ type: "refusal", refusal: said }] };
@@ -96,6 +96,15 @@ function wholeItem(item: TestItem, index: number): Json {
     case "custom":
       return { id, type: "custom_tool_call", call_id: `call_${index}`, name: item.name, input: said };
   }
+}
+
+/** A page is cited for all of what was said, and a file, for which chat has no word; short answers cite nothing. */
+function citations(said: string): Json[] {
+  if (said.length < 3) return [];
+  return [
+    { type: "file_citation", index: 1, file_id: "file_1", filename: "a.txt" },
+    { type: "url_citation", start_index: 0, end_index: said.length, url: "https://example.test/a", title: "A" },
+  ];
 }
 
 /** The `data` of each event of a chat stream, `[DONE]` as a text. */
@@ -151,6 +160,8 @@ function addDelta(message: Json, delta: Json): void {
     if (typeof delta[field] === "string" && delta[field] !== "")
       message[field] = `${message[field] ?? ""}${delta[field]}`;
   }
+  if (Array.isArray(delta.annotations))
+    message.annotations = [...((message.annotations as Json[]) ?? []), ...delta.annotations];
   const old = delta.function_call as Json | undefined;
   if (old !== undefined) {
     const call = (message.function_call ??= { arguments: "" }) as Json;

@@ -95,6 +95,33 @@ export const MESSAGE_VECTORS: readonly ChatVector[] = [
     },
   ],
   [
+    "pages that the assistant cited, as upstream cited them; what has no place or is no page is left out",
+    messages({
+      role: "assistant",
+      content: "see A",
+      annotations: [
+        { type: "url_citation", url_citation: { url: "https://a.test", title: "A", start_index: 0, end_index: 5 } },
+        { type: "url_citation", url_citation: { url: "https://b.test" } },
+        { type: "file_citation", file_citation: { file_id: "f" } },
+      ],
+    }),
+    {
+      input: [
+        {
+          type: "message",
+          role: "assistant",
+          content: [
+            {
+              type: "output_text",
+              text: "see A",
+              annotations: [{ type: "url_citation", url: "https://a.test", title: "A", start_index: 0, end_index: 5 }],
+            },
+          ],
+        },
+      ],
+    },
+  ],
+  [
     "text comes before calls; answers carry the id of their call",
     messages(
       { role: "assistant", content: "let me see", tool_calls: [call("c1", "f", '{"a":1}'), call("c2", "g", "")] },
