@@ -29,9 +29,9 @@ const NOT_UNIT = ["house", "daemon", "scripts", "clients", "bench", "support", "
  */
 const TEST_TIMEOUT_MS: Partial<Record<StageName, number>> = {
   house: 60_000,
-  unit: 60_000,
-  daemon: 120_000,
-  scripts: 120_000,
+  unit: 120_000,
+  daemon: 240_000,
+  scripts: 240_000,
   clients: 300_000,
 };
 
@@ -41,10 +41,10 @@ const TEST_TIMEOUT_MS: Partial<Record<StageName, number>> = {
  */
 const STAGE_LIMIT_MS: Partial<Record<StageName, number>> = {
   house: 120_000,
-  unit: 480_000,
-  daemon: 600_000,
-  scripts: 400_000,
-  clients: 900_000,
+  unit: 900_000,
+  daemon: 1_500_000,
+  scripts: 900_000,
+  clients: 1_200_000,
 };
 
 /**

@@ -26,7 +26,12 @@ export function readHost(): Host {
 }
 
 function home(): string {
-  return process.env.HOME || userInfo().homedir || homedir();
+  try {
+    return process.env.HOME || userInfo().homedir || homedir();
+  } catch {
+    // A container may run as a number that the password file does not know. Whoever must write there is told in words that it cannot.
+    return "/";
+  }
 }
 
 /** A copy of the environment with changes; `undefined` removes a name. For children that we start. */

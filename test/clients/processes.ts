@@ -31,10 +31,10 @@ export interface Started {
 }
 
 /** Codex and OpenCode need some five seconds on a small machine; this is the same on a busy one. */
-const RUN_LIMIT_MS = 60_000;
-const PRINT_LIMIT_MS = 20_000;
+const RUN_LIMIT_MS = 150_000;
+const PRINT_LIMIT_MS = 90_000;
 /** What does not end when asked is ended. A daemon lets open requests finish for five seconds. */
-const STOP_GRACE_MS = 8_000;
+const STOP_GRACE_MS = 30_000;
 
 export async function runProcess(command: readonly string[], options: RunOptions): Promise<Run> {
   const started = startProcess(command, options);

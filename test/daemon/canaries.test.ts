@@ -49,7 +49,7 @@ beforeAll(async () => {
     day = await liveCanaryDay(chance);
   });
   places = [...day.said, ...day.files()];
-}, 300_000);
+}, 600_000);
 
 afterAll(() => day?.[Symbol.asyncDispose]());
 

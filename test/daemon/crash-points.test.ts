@@ -25,7 +25,7 @@ import { until, within } from "./support/until.ts";
 
 const POINTS = Number(process.env.ROTOR_TEST_POINTS ?? (IS_DEEP ? 500 : 15));
 /** A point takes about a second with its restarts; this only says "hangs". */
-const TEST_MS = POINTS > 20 ? 3_600_000 : 170_000;
+const TEST_MS = POINTS > 20 ? 3_600_000 : 600_000;
 const GRACE_SECONDS = 3_600;
 const IS_LONG = IS_DEEP || POINTS > 20;
 /** How many points an act has nobody knows before it ran once: a short run guesses, a long one lets it end once and counts. */

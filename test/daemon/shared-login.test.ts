@@ -94,7 +94,7 @@ test.concurrent(`${REQUESTS} requests over four programs that share one auth.jso
   } finally {
     await Promise.all(rotators.map((one) => one.end()));
   }
-}, 120_000);
+}, 400_000);
 
 test.concurrent("a login that was renewed behind our back is taken from the file, and no token of it is said anywhere", async () => {
   await using stage = await openStage({ accounts: [{ alias: "alpha" }], oauth: { graceSeconds: 0 } });

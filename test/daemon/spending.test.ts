@@ -14,7 +14,7 @@ beforeAll(async () => {
   // Limits by the month end with it.
   await awayFromMidnight();
   lane = await openLane();
-}, 180_000);
+}, 400_000);
 
 afterAll(() => lane[Symbol.asyncDispose]());
 

@@ -35,10 +35,10 @@ async function sim(): Promise<void> {
   if (!response.ok) console.log(`${response.status} ${await response.text()}`);
 }
 
-/** `until-grown FILE [TEXT]`: until it holds a line, or the text. Ten seconds at most. */
+/** `until-grown FILE [TEXT]`: until it holds a line, or the text. A minute at most. */
 async function untilGrown(): Promise<void> {
   const [file, text = "\n"] = args;
-  for (let tries = 0; tries < 1_000; tries++) {
+  for (let tries = 0; tries < 6_000; tries++) {
     const size = statSync(file!, { throwIfNoEntry: false })?.size ?? 0;
     if (size > 0 && readFileSync(file!, "utf8").includes(text)) return;
     await Bun.sleep(10);

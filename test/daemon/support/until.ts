@@ -3,7 +3,7 @@
  */
 
 /** Far beyond anything that is waited for here, also on a machine that builds something else meanwhile. */
-const BOUND_MS = 30_000;
+const BOUND_MS = 90_000;
 const LOOK_EVERY_MS = 3;
 
 export async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
