@@ -97,13 +97,15 @@ function layOut(folder: string, simulator: RunningSimulator): Record<string, str
   const helper = join(import.meta.dir, "helper.ts");
   for (const name of ["ask", "sim", "until-grown", "field", "xdg-open", "sign-in", "to-store", "cmp-login"])
     program(name, [process.execPath, helper, name]);
-  writeFileSync(join(folder, "logins.json"), JSON.stringify(simulator.accounts));
-  writeFileSync(join(folder, "logins.jsonl"), simulator.accounts.map((login) => `${JSON.stringify(login)}\n`).join(""));
+  // Whatever the umask of whoever runs the tests: files of logins that everybody may write to are refused.
+  const put = (name: string, text: string) => writeFileSync(join(folder, name), text, { mode: 0o600 });
+  put("logins.json", JSON.stringify(simulator.accounts));
+  put("logins.jsonl", simulator.accounts.map((login) => `${JSON.stringify(login)}\n`).join(""));
   for (const [i, name] of NAMES.entries()) {
-    writeFileSync(join(folder, `${name}.json`), JSON.stringify(simulator.accounts[i]));
+    put(`${name}.json`, JSON.stringify(simulator.accounts[i]));
   }
-  writeFileSync(join(folder, "codex", "auth.json"), JSON.stringify(simulator.accounts[0]));
-  writeFileSync(join(folder, "rotor", "config.toml"), "[proxy]\nport = 0\n");
+  put(join("codex", "auth.json"), JSON.stringify(simulator.accounts[0]));
+  put(join("rotor", "config.toml"), "[proxy]\nport = 0\n");
   return {
     PATH: `${bin}:/usr/local/bin:/usr/bin:/bin`,
     HOME: folder,
@@ -126,7 +128,11 @@ async function shell(
   cwd: string,
   env: Record<string, string>,
 ): Promise<{ output: string; exit: number }> {
-  const child = spawn("/bin/sh", ["-c", `exec 2>&1\n${command}`], { cwd, env, stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn("/bin/sh", ["-c", `umask 022\nexec 2>&1\n${command}`], {
+    cwd,
+    env,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
   let output = "";
   child.stdout!.setEncoding("utf8");
   child.stdout!.on("data", (chunk: string) => {
