@@ -22,13 +22,12 @@ export interface ModelAnswers {
 }
 
 export function createModelAnswers(shelf: Pick<ModelShelf, "lists" | "models" | "bodyOf">): ModelAnswers {
-  let made: { of: readonly PoolModel[]; answer: ModelAnswer } | null = null;
+  let made: { of: readonly PoolModel[]; answer: ModelAnswer | null } | null = null;
   const whole = (): ModelAnswer | null => {
     const of = shelf.models();
     if (made?.of === of) return made.answer;
-    const answer = answerOf(shelf, of);
-    if (answer !== null) made = { of, answer };
-    return answer;
+    made = { of, answer: answerOf(shelf, of) };
+    return made.answer;
   };
   return {
     of(clientVersion) {

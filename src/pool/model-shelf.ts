@@ -63,13 +63,19 @@ export function createModelShelf(deps: {
   const ending = new AbortController();
   let saving: Promise<void> = Promise.resolve();
   let version = CLIENT_VERSION;
-  let merged: { of: readonly ModelList[]; models: readonly PoolModel[] } = { of: [], models: [] };
+  /** Lists that were ever put here. */
+  let edition = 0;
+  let merged: { of: readonly Account[] | null; edition: number; models: readonly PoolModel[] } = {
+    of: null,
+    edition,
+    models: [],
+  };
 
   const lists = () => keeper.accounts().flatMap(({ id }) => shelf.get(id)?.list ?? []);
+  /** Asked by every request: the accounts are the same array until one is added or removed. */
   const models = () => {
-    const of = lists();
-    const same = of.length === merged.of.length && of.every((list, i) => list === merged.of[i]);
-    if (!same) merged = { of, models: mergeModels(of) };
+    const of = keeper.accounts();
+    if (of !== merged.of || edition !== merged.edition) merged = { of, edition, models: mergeModels(lists()) };
     return merged.models;
   };
 
@@ -85,6 +91,7 @@ export function createModelShelf(deps: {
     }
     const list = { accountId: id, models: read.map(({ facts }) => facts), etag, fetchedAtMs: clock.nowMs() };
     shelf.set(id, { list, body });
+    edition++;
     save(list);
     return null;
   };

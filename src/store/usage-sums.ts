@@ -9,7 +9,7 @@ import type { Connection, SqlValue } from "./database.ts";
 import { wholeMs } from "./row.ts";
 import type { LedgerKept } from "./store.ts";
 
-/** Columns of every table of sums, in the order in which {@link sumsOf} has them. */
+/** Columns of every table of sums, in the order in which {@link grow} has them. */
 const SUMS = [
   "requests",
   "served",
@@ -29,7 +29,7 @@ const SIDES = ["account_id", "model", "key_id", "project"] as const;
 /** A side of sums over everything. */
 export const ALL_SIDES = "all";
 
-/** The sums of a row of the ledger, in SQL; as {@link sumsOf} has them. */
+/** The sums of a row of the ledger, in SQL; as {@link grow} has them. */
 export const SUMS_OF_ROW = `1 AS requests, served, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
   ifnull(cost_micro_usd, 0) AS cost_micro_usd,
   cost_micro_usd IS NULL AND input_tokens + output_tokens > 0 AS unpriced,
@@ -52,6 +52,7 @@ const ADD_TO_SIDE = adding("usage_side", ["side", "hour_ms", "value"]);
 const ADD_TO_CONVERSATION = adding("usage_conversation", ["day_ms", "conversation", ...SIDES]);
 
 interface Group {
+  /** Values of the columns that it is kept by. */
   readonly key: readonly SqlValue[];
   readonly sums: number[];
 }
@@ -59,53 +60,71 @@ interface Group {
 /** Sums of the rows of one batch: many rows fall into few of them, and each is written once. */
 export class SumBatch {
   readonly #hours = new Map<string, Group>();
-  readonly #sides = new Map<string, Group>();
   readonly #conversations = new Map<string, Group>();
 
   add(row: LedgerRow): void {
-    const sums = sumsOf(row);
     const atMs = wholeMs(row.atMs);
+    const { accountId, model, keyId, project, conversation } = row;
+    const sides = `${accountId ?? ""}\n${model ?? ""}\n${keyId ?? ""}\n${project ?? ""}`;
     const hourMs = atMs - (atMs % HOUR_MS);
-    const sides = [row.accountId ?? "", row.model ?? "", row.keyId ?? "", row.project ?? ""];
-    grow(this.#hours, [hourMs, ...sides], sums);
-    grow(this.#sides, [ALL_SIDES, hourMs, ""], sums);
-    for (const [place, side] of SIDES.entries()) grow(this.#sides, [side, hourMs, sides[place]!], sums);
-    if (row.conversation !== null) {
-      const dayMs = atMs - (atMs % DAY_MS);
-      grow(this.#conversations, [dayMs, row.conversation, ...sides], sums);
-    }
+    const hour = `${hourMs}\n${sides}`;
+    let group = this.#hours.get(hour);
+    if (group === undefined) this.#hours.set(hour, (group = groupOf([hourMs, ...sidesOf(row)])));
+    grow(group.sums, row);
+    if (conversation === null) return;
+    const dayMs = atMs - (atMs % DAY_MS);
+    const day = `${dayMs}\n${conversation}\n${sides}`;
+    let talk = this.#conversations.get(day);
+    if (talk === undefined) this.#conversations.set(day, (talk = groupOf([dayMs, conversation, ...sidesOf(row)])));
+    grow(talk.sums, row);
   }
 
   write(db: Connection): void {
     for (const { key, sums } of this.#hours.values()) db.run(ADD_TO_HOUR, ...key, ...sums);
-    for (const { key, sums } of this.#sides.values()) db.run(ADD_TO_SIDE, ...key, ...sums);
+    for (const { key, sums } of this.#bySide()) db.run(ADD_TO_SIDE, ...key, ...sums);
     for (const { key, sums } of this.#conversations.values()) db.run(ADD_TO_CONVERSATION, ...key, ...sums);
+  }
+
+  #bySide(): Iterable<Group> {
+    const groups = new Map<string, Group>();
+    for (const { key, sums } of this.#hours.values()) {
+      const [hourMs, ...values] = key;
+      for (const [side, value] of [[ALL_SIDES, ""], ...SIDES.map((name, place) => [name, values[place]!])]) {
+        const name = `${side}\n${hourMs}\n${value}`;
+        const group = groups.get(name) ?? groupOf([side!, hourMs!, value!]);
+        for (let i = 0; i < sums.length; i++) group.sums[i]! += sums[i]!;
+        groups.set(name, group);
+      }
+    }
+    return groups.values();
   }
 }
 
-function grow(groups: Map<string, Group>, key: readonly SqlValue[], sums: readonly number[]): void {
-  const name = key.join("\n");
-  const group = groups.get(name);
-  if (group === undefined) groups.set(name, { key, sums: [...sums] });
-  else for (let i = 0; i < sums.length; i++) group.sums[i]! += sums[i]!;
+function groupOf(key: readonly SqlValue[]): Group {
+  return { key, sums: SUMS.map(() => 0) };
 }
 
-/** Whole numbers, whatever upstream said. */
-function sumsOf(row: LedgerRow): number[] {
-  const [input, output] = [wholeMs(row.inputTokens), wholeMs(row.outputTokens)];
-  return [
-    1,
-    row.isServed ? 1 : 0,
-    input,
-    wholeMs(row.cachedInputTokens),
-    output,
-    wholeMs(row.reasoningTokens),
-    wholeMs(row.costMicroUsd ?? 0),
-    row.costMicroUsd === null && input + output > 0 ? 1 : 0,
-    row.isServed ? wholeMs(row.latencyMs) : 0,
-    row.isServed ? wholeMs(row.firstByteMs ?? 0) : 0,
-    row.isServed && row.firstByteMs !== null ? 1 : 0,
-  ];
+function sidesOf({ accountId, model, keyId, project }: LedgerRow): string[] {
+  return [accountId ?? "", model ?? "", keyId ?? "", project ?? ""];
+}
+
+/** Adds a row, in the order of {@link SUMS}. Whole numbers, whatever upstream said. */
+function grow(sums: number[], row: LedgerRow): void {
+  const input = wholeMs(row.inputTokens);
+  const output = wholeMs(row.outputTokens);
+  sums[0]! += 1;
+  sums[2]! += input;
+  sums[3]! += wholeMs(row.cachedInputTokens);
+  sums[4]! += output;
+  sums[5]! += wholeMs(row.reasoningTokens);
+  if (row.costMicroUsd !== null) sums[6]! += wholeMs(row.costMicroUsd);
+  else if (input + output > 0) sums[7]! += 1;
+  if (!row.isServed) return;
+  sums[1]! += 1;
+  sums[8]! += wholeMs(row.latencyMs);
+  if (row.firstByteMs === null) return;
+  sums[9]! += wholeMs(row.firstByteMs);
+  sums[10]! += 1;
 }
 
 /** Rows go by whole days, so that the sum of a day is always that of its rows. */
