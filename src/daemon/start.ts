@@ -15,7 +15,7 @@ import { VERSION } from "../base/version.ts";
 import type { DaemonFacts, DaemonStateName } from "../control/daemon-facts.ts";
 import { createControlRoutes } from "../control/routes.ts";
 import { listenControl } from "../control/server.ts";
-import { createProxyApp } from "../proxy/app.ts";
+import { createProxyApp, createTurnDoor } from "../proxy/app.ts";
 import { listenProxy, type RunningProxy } from "../proxy/listen.ts";
 import { createSocketDoor } from "../proxy/socket-door.ts";
 import { createKeyRing, type KeyRing, type KeyRingDeps } from "../store/backup-key.ts";
@@ -89,7 +89,8 @@ export async function startDaemon(given: DaemonOptions): Promise<RunningDaemon> 
     };
     const { host, port } = config.proxy;
     const sockets = createSocketDoor(doorDeps);
-    const proxy: RunningProxy = listenProxy(createProxyApp(doorDeps), { host, port, clock, sockets });
+    const turns = createTurnDoor(doorDeps);
+    const proxy: RunningProxy = listenProxy(createProxyApp(doorDeps), { host, port, clock, sockets, turns });
     daemon.proxyUrl = proxy.url;
     undo.push(() => proxy.stop(PROXY_GRACE_MS));
     const metricsUrl = metrics === null ? null : openMetrics(metrics, options, room, undo);

@@ -4,7 +4,7 @@
 import { BODY_MAX_BYTES } from "../base/bounds.ts";
 import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
-import type { ProxyApp } from "./app.ts";
+import type { ProxyApp, TurnDoor } from "./app.ts";
 import type { SocketDoor } from "./socket-door.ts";
 import type { SocketSession } from "./socket-session.ts";
 
@@ -24,12 +24,13 @@ export interface ListenOptions {
   readonly port: number;
   readonly clock: Clock;
   readonly sockets: SocketDoor;
+  readonly turns: TurnDoor;
 }
 
 /** Throws `address_in_use`. Port 0 takes any free one. */
 export function listenProxy(app: ProxyApp, options: ListenOptions): RunningProxy {
-  const { host, port, clock, sockets } = options;
-  const server = serve(app, host, port, sockets);
+  const { host, clock, sockets } = options;
+  const server = serve(app, options);
   const bound = server.port!;
   return {
     url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`,
@@ -45,7 +46,7 @@ export function listenProxy(app: ProxyApp, options: ListenOptions): RunningProxy
   };
 }
 
-function serve(app: ProxyApp, hostname: string, port: number, sockets: SocketDoor) {
+function serve(app: ProxyApp, { host: hostname, port, sockets, turns }: ListenOptions) {
   try {
     return Bun.serve<SocketSession>({
       hostname,
@@ -55,7 +56,7 @@ function serve(app: ProxyApp, hostname: string, port: number, sockets: SocketDoo
       maxRequestBodySize: SERVER_LIMIT_BYTES,
       fetch(request, self) {
         const answer = request.headers.has("upgrade") ? sockets.upgrade(request, self) : null;
-        if (answer === null) return app.fetch(request);
+        if (answer === null) return turns(request) ?? app.fetch(request);
         return answer === "taken" ? undefined : answer;
       },
       websocket: sockets.handler,

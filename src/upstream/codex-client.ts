@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import { type HeaderList, headerValue, withoutHeaders } from "../base/header-list.ts";
 import type { Dice } from "../base/id.ts";
 import type { Log } from "../base/log.ts";
+import { withTimerLines } from "../base/timer-lines.ts";
 import { NOTHING_OBSERVED, type Observation, type Outcome } from "../domain/outcome.ts";
 import { AttemptGuard } from "./attempt-guard.ts";
 import { readBounded, readerAfter, textOf } from "./bounded-body.ts";
@@ -48,7 +49,7 @@ export function createUpstream(options: UpstreamOptions): Upstream & Pick<HttpCl
   // What stands in between and wants `fetch` seldom lets a WebSocket through.
   const pool = options.client === "fetch" ? null : new SocketPool(options);
   const sockets = pool === null ? null : new SocketTransport({ pool, clock, log: options.log });
-  const client = new CodexClient(options, http, sockets);
+  const client = new CodexClient({ ...options, clock: withTimerLines(clock) }, http, sockets);
   const close = () => {
     http.close();
     sockets?.close();

@@ -4,7 +4,7 @@ import { wholeOf } from "../../src/base/body-bytes.ts";
 import { AppError } from "../../src/base/errors.ts";
 import { createHttpGuard } from "../../src/base/http-guard.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { createProxyApp, type ProxyAppDeps } from "../../src/proxy/app.ts";
+import { createProxyApp, createTurnDoor, type ProxyAppDeps } from "../../src/proxy/app.ts";
 import { listenProxy } from "../../src/proxy/listen.ts";
 import { createSocketDoor } from "../../src/proxy/socket-door.ts";
 import { readModelList } from "../../src/upstream/model-list.ts";
@@ -450,9 +450,10 @@ describe("states and listener", () => {
       log: silentLog,
     };
     const sockets = createSocketDoor(deps);
-    expect(() => listenProxy(createProxyApp(deps), { host: "127.0.0.1", port: door.port, clock, sockets })).toThrow(
-      expect.objectContaining({ code: "address_in_use", facts: { host: "127.0.0.1", port: door.port } }),
-    );
+    const turns = createTurnDoor(deps);
+    expect(() =>
+      listenProxy(createProxyApp(deps), { host: "127.0.0.1", port: door.port, clock, sockets, turns }),
+    ).toThrow(expect.objectContaining({ code: "address_in_use", facts: { host: "127.0.0.1", port: door.port } }));
   });
 
   test("stopping lets an open stream end, and cuts it when its time is up", async () => {

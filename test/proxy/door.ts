@@ -1,7 +1,7 @@
 /** The proxy on a real loopback port with a fake engine behind it, for the tests in this folder. */
 import { createHttpGuard } from "../../src/base/http-guard.ts";
 import { silentLog } from "../../src/base/log.ts";
-import { createProxyApp, type ProxyAppDeps } from "../../src/proxy/app.ts";
+import { createProxyApp, createTurnDoor, type ProxyAppDeps } from "../../src/proxy/app.ts";
 import { listenProxy } from "../../src/proxy/listen.ts";
 import { createSocketDoor, type SocketDoor } from "../../src/proxy/socket-door.ts";
 import { CLIENT_KEY, createFakeEngine, type FakeEngine } from "../support/fake-exchange-engine.ts";
@@ -31,7 +31,8 @@ export function openDoor(deps: Partial<ProxyAppDeps> = {}): Door {
     ...deps,
   };
   const sockets = createSocketDoor(doorDeps);
-  const listener = listenProxy(createProxyApp(doorDeps), { host: "127.0.0.1", port: 0, clock, sockets });
+  const turns = createTurnDoor(doorDeps);
+  const listener = listenProxy(createProxyApp(doorDeps), { host: "127.0.0.1", port: 0, clock, sockets, turns });
   const ask: Door["ask"] = (path, init = {}) =>
     fetch(listener.url + path, { ...init, headers: { authorization: `Bearer ${CLIENT_KEY}`, ...init.headers } });
   return {
