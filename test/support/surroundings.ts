@@ -4,7 +4,7 @@
  */
 const LEADS_ELSEWHERE = /^(OPENAI|CODEX|OPENCODE)_|^XDG_(CONFIG|DATA|STATE|RUNTIME)|^(NO|FORCE)_COLOR$/;
 /** What the tests themselves are told by. */
-const OURS = /^ROTOR_(?!BIN$|TEST_)/;
+const OURS = /^ROTOR_(?!(BIN|TEST|SIM|ENTRY)(_|$))/;
 
 for (const name of Object.keys(process.env))
   if (LEADS_ELSEWHERE.test(name) || OURS.test(name)) delete process.env[name];
