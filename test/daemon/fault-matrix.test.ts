@@ -26,7 +26,7 @@ const IMPATIENT = {
   ROTOR_SETTING_SILENCE_TIMEOUT_SECONDS: "10",
 };
 const DEEP_LIMIT_MS = 3_600_000;
-const SAMPLE_LIMIT_MS = 120_000;
+const SAMPLE_LIMIT_MS = 400_000;
 
 const ALL: readonly Cell[] = FAULT_MATRIX.flatMap((row) =>
   SPREADS.flatMap((spread) =>

@@ -43,25 +43,32 @@ test.concurrent("`up` while the old daemon stops waits for it and starts the nex
   await gone;
 });
 
-test.concurrent("looks and orders while it stops go to the next one; `down` and `status` start none", async () => {
+test.concurrent("looks and orders while it stops go to the next one; `status` starts none", async () => {
   const { stage, daemon, gone } = await openBusy();
   await using opened = stage;
   await beginEnd(daemon);
   const env = opened.env();
-  const [down, status, list, order] = await Promise.all([
-    runCtl(["down"], env),
+  const [status, list, order] = await Promise.all([
     runCtl(["status", "--json"], env),
     runCtl(["account", "list", "--json"], env),
     runCtl(["setting", "set", "wait_seconds", "7"], env),
   ]);
-  expect({ list: list.exit, said: list.stderr, order: order.exit, words: order.stderr }).toMatchObject({
-    list: 0,
-    order: 0,
-  });
+  expect({ exit: list.exit, said: list.stderr }).toMatchObject({ exit: 0 });
+  expect({ exit: order.exit, said: order.stderr }).toMatchObject({ exit: 0 });
   expect(JSON.parse(list.stdout)).toMatchObject({ accounts: [{ alias: "alpha" }] });
-  expect(down.exit).toBe(0);
   // Before the two others had started one, or after.
   expect([0, 3]).toContain(status.exit);
+  expect(await daemon.exited).toBe(0);
+  await gone;
+});
+
+test.concurrent("`down` while it stops waits for its end, and two of them are one", async () => {
+  const { stage, daemon, gone } = await openBusy();
+  await using opened = stage;
+  await beginEnd(daemon);
+  const downs = await Promise.all([runCtl(["down"], opened.env()), runCtl(["down"], opened.env())]);
+  expect(downs.map(({ exit }) => exit)).toEqual([0, 0]);
+  expect(existsSync(daemon.socket)).toBe(false);
   expect(await daemon.exited).toBe(0);
   await gone;
 });
