@@ -43,14 +43,10 @@ export async function makeTrouble({ sim, daemon }: SoakWorld, chance: Chance): P
     case "expire":
       sim.expireAccess(alias);
       return "expired";
-    case "flap": {
-      sim.changeAccount(alias, { usedPercent: { primary: 100 } });
-      await Bun.sleep(chance.between(200, 2_000));
-      sim.changeAccount(alias, { usedPercent: { primary: 1 } });
-      const { id } = await daemon.control.account(alias);
-      await daemon.control.call("AccountService/ClearAccountCooldown", { accountId: id });
+    case "flap":
+      // Out, back, and out again: each refusal holds it for these seconds.
+      sim.addFault({ at: "responses", kind: "usage_limit", account: alias, times: 3, resetsInSeconds: 2 });
       return "flapped";
-    }
     case "hold": {
       const { id } = await daemon.control.account(alias);
       await daemon.control.call("AccountService/UpdateAccount", { accountId: id, enabled: false, force: true });

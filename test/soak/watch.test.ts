@@ -28,8 +28,8 @@ test("memory that swings is no leak; a floor that rises is one", () => {
 
 test("sockets that stay open are found, and files with them", () => {
   expect(leaks(Array.from({ length: 30 }, (_, n) => sample(1, 90, 5 + n)))).toEqual([
-    "open files in life 1",
-    "open sockets in life 1",
+    "other files in life 1",
+    "other sockets in life 1",
   ]);
 });
 
