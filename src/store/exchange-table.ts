@@ -1,5 +1,5 @@
 /**
- * Recent exchanges in SQL: columns for what lists filter by, one JSON document for the record. Ids are ULIDs, so their order is
+ * Recent exchanges in SQL: columns for what lists filter by, one document for the record (exchange-record.ts). Ids are ULIDs, so their order is
  * the order of time. Held to a number of rows; removing the oldest costs what is removed, not what is kept.
  *
  * Every exchange is written and some day removed again, and each index is paid for both times: the account of an exchange is a column, and
@@ -8,6 +8,7 @@
 import type { Log } from "../base/log.ts";
 import type { Exchange, ExchangeId } from "../domain/exchange.ts";
 import type { Connection, SqlRow, SqlValue } from "./database.ts";
+import { EXCHANGE_COLUMNS, packExchange, unpackExchange } from "./exchange-record.ts";
 import { numberOf, textOf, wholeMs, wholeMsOrNull } from "./row.ts";
 import type { ExchangeQuery } from "./store.ts";
 
@@ -40,7 +41,7 @@ export function createExchangeTable(db: Connection, log: Log): ExchangeTable {
     },
     list: (query) => readExchanges(db, query, log),
     get(id) {
-      const row = db.first("SELECT id, record FROM exchange WHERE id = ?", id);
+      const row = db.first(`SELECT ${EXCHANGE_COLUMNS} FROM exchange WHERE id = ?`, id);
       return row === null ? null : readRecord(row, log);
     },
   };
@@ -61,7 +62,7 @@ function upsert(db: Connection, exchange: Exchange): boolean {
     accountId,
     exchange.status,
     exchange.errorCode,
-    JSON.stringify(exchange),
+    packExchange(exchange),
     exchange.id,
   ];
   // An exchange is written once, at its end: the insert nearly always succeeds.
@@ -127,14 +128,14 @@ function listFrom(db: Connection, { from, id, account }: Source, query: Exchange
   // Word for word the condition of the partial index exchange_failed, or SQLite would not use it.
   if (query.failed === true) require("(error_code IS NOT NULL OR status >= 400)");
   const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
-  return db.all(`SELECT id, record FROM ${from} ${where} ORDER BY ${id} DESC LIMIT ?`, ...values, query.limit);
+  return db.all(`SELECT ${EXCHANGE_COLUMNS} FROM ${from} ${where} ORDER BY ${id} DESC LIMIT ?`, ...values, query.limit);
 }
 
 /** A record that cannot be read back is passed over: history must not stand in the way of serving. */
 function readRecord(row: SqlRow, log: Log): Exchange | null {
   try {
-    const value = JSON.parse(textOf(row, "record")) as Exchange | null;
-    if (value?.id === row.id) return value;
+    const exchange = unpackExchange(row);
+    if (exchange !== null) return exchange;
   } catch {
     // Not JSON; told below with the records that are JSON of another thing.
   }
