@@ -45,8 +45,10 @@ export function parseHead(text: string, method: string): ResponseHead {
     const line = lines[i]!;
     const colon = line.indexOf(":");
     const name = line.slice(0, Math.max(0, colon)).toLowerCase();
-    const value = line.slice(colon + 1).trim();
-    if (!NAME.test(name) || !VALUE.test(value)) throw malformed("field");
+    // Looked at before it is trimmed: that would take a bare CR or LF off its ends unseen.
+    const whole = line.slice(colon + 1);
+    if (!NAME.test(name) || !VALUE.test(whole)) throw malformed("field");
+    const value = whole.trim();
     if (name === "content-length") {
       if (!LENGTH.test(value) || (length !== null && length !== value)) throw malformed("content-length");
       length = value;

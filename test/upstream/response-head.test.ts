@@ -50,6 +50,7 @@ describe("refused", () => {
     "a blank before the colon": "HTTP/1.1 200 OK\ncontent-length : 3",
     "a line without a colon": "HTTP/1.1 200 OK\nnonsense",
     "a field without a name": "HTTP/1.1 200 OK\n: value",
+    "a bare CR at the end of a value": "HTTP/1.1 200 OK\nx-a: 1\r\nx-b: 2",
     "an empty line": "HTTP/1.1 200 OK\n\nx: 1",
     "another protocol": "ICY 200 OK",
     "another version": "HTTP/2 200",
