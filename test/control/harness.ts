@@ -38,6 +38,7 @@ export function recordingLog(lines: LogLine[]): Log {
 export interface FakeFacts extends DaemonFacts {
   setState(state: DaemonStateName, reason?: string | null): void;
   setStopping(): void;
+  setProxyUrl(url: string): void;
   stops(): number;
   watchers(): number;
 }
@@ -47,6 +48,7 @@ export function createFakeFacts(socketPath: string): FakeFacts {
   let state: DaemonStateName = "ready";
   let stateReason: string | null = null;
   let stops = 0;
+  let proxyUrl = "http://127.0.0.1:4747";
   let isStopping = false;
   return {
     snapshot: () => ({
@@ -56,7 +58,7 @@ export function createFakeFacts(socketPath: string): FakeFacts {
       stateReason,
       isStopping,
       startedAtMs: T0,
-      proxyUrl: isStopping ? null : "http://127.0.0.1:4747",
+      proxyUrl: isStopping ? null : proxyUrl,
       socketPath,
       dataDir: "/data",
       configFile: "/config/config.toml",
@@ -81,6 +83,9 @@ export function createFakeFacts(socketPath: string): FakeFacts {
     },
     setStopping() {
       isStopping = true;
+    },
+    setProxyUrl(url) {
+      proxyUrl = url;
     },
     stops: () => stops,
     watchers: () => listeners.size,

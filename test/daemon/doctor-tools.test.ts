@@ -124,6 +124,21 @@ test("one broken link at a time: a revoked key, an edited config, one origin for
   });
 });
 
+test("the plugin for OpenCode: a key as it gets one, its files, a running client of before an update", async () => {
+  await withDesk(async ({ stage, ctl, wrong }) => {
+    expect((await ctl("connect", "opencode", "--yes")).exit).toBe(0);
+    const { stdout } = await ctl("doctor", "--only", "tools");
+    expect(stdout).toMatch(/opencode: its key opencode is good, and lists \d+ models/);
+    // The client that asked for it has gone again.
+    expect(JSON.parse((await ctl("client", "list", "--json")).stdout)).toMatchObject({ clients: [] });
+    const plugin = join(stage.folder, ".config/opencode/plugins/rotor.js");
+    edit(plugin, (text) => `${text}\n// mine\n`);
+    expect(await wrong()).toMatchObject([{ check: "tool.drift" }]);
+    expect(await wrong("--fix")).toEqual([]);
+    expect(readFileSync(plugin, "utf8")).not.toContain("// mine");
+  });
+});
+
 test("a daemon on another port: the tool is named, and sent there", async () => {
   await withDesk(async (desk) => {
     const { config, ctl, wrong, stage } = desk;

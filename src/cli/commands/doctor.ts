@@ -21,6 +21,7 @@ import { report } from "../doctor/report.ts";
 import { liveKey, toolFindings } from "../doctor/tool-checks.ts";
 import { failureOf } from "../failure.ts";
 import { printable } from "../print.ts";
+import { createRedactor } from "../redact.ts";
 import { notFound } from "../resolve.ts";
 
 const GROUP_NAMES = GROUPS.map(({ name }) => name);
@@ -30,7 +31,7 @@ export const doctorCommands: readonly Command[] = [
     path: ["doctor"],
     summary: "check this installation and say what to mend",
     details: [
-      "Changes nothing and spends nothing. Every connected tool's chain is tried through the proxy as the tool would: its files, its key, the address that it dials, the model list, a turn over HTTP and a WebSocket that are not begun. Upstream and issuer are connected to, without a token and without a request; --offline leaves that out. Exit code 1 when something does not work.",
+      "Changes nothing and spends nothing. Every connected tool's chain is tried through the proxy as the tool would: its files, its key, the address that it dials, the model list, a turn over HTTP and a WebSocket that are not begun. Upstream and issuer are connected to, without a token and without a request; --offline leaves that out. Exit code 1 when something does not work. --json is fit for a bug report: home folder, addresses and whatever looks like a token are left out.",
       "--fix mends what can be mended without losing anything: leftovers of dead processes, modes that let others in, missing folders, an overdue backup, a damaged store, connected tools whose files or key have drifted. It also takes the words about a recovered store as read.",
     ],
     options: [
@@ -67,7 +68,10 @@ export const doctorCommands: readonly Command[] = [
         findings: findings.map((finding) => create(FindingSchema, finding)),
         mended: mended.map((step) => create(MendStepSchema, step)),
       });
-      if (!print.asJson(RunDiagnosticsResponseSchema, response)) report(context, findings);
+      // As it is sent to somebody who helps.
+      if (print.json)
+        print.value(createRedactor(context.io.host.homeDir).message(RunDiagnosticsResponseSchema, response));
+      else report(context, findings);
       return failed ? 1 : 0;
     },
   },
@@ -76,7 +80,9 @@ export const doctorCommands: readonly Command[] = [
 function groupOrder(input: Input): string | null {
   const only = input.value("only");
   if (only === null || GROUP_NAMES.includes(only)) return only;
-  throw new AppError("bad_usage", notFound("group", only, GROUP_NAMES), { hint: "rotor help doctor" });
+  throw new AppError("bad_usage", `${notFound("group", only, GROUP_NAMES)}; there are ${GROUP_NAMES.join(", ")}`, {
+    hint: "rotor help doctor",
+  });
 }
 
 async function mendAll(context: Context, isRehearsal: boolean): Promise<readonly Mended[]> {

@@ -103,11 +103,16 @@ export function takeBack(
     }
     // Somebody has taken it out already.
     if (claim.before === null && format.valueAt(now, claim.path) === undefined) continue;
-    if (!stands(format, now, claim)) kept.push(claim.path);
+    if (!stands(format, now, claim) && !leadsHere(format.valueAt(now, claim.path))) kept.push(claim.path);
     else if (claim.before === null) now = format.unset(now, claim.path, claim.made);
     else now = format.set(now, claim.path, claim.before, true).text;
   }
   return { text: now, kept };
+}
+
+/** An address with a client key in it is ours whoever has edited it: left behind, it would lead nowhere. */
+function leadsHere(value: unknown): boolean {
+  return typeof value === "string" && /\/k\/rtr_/.test(value);
 }
 
 function indexOf(format: Format, text: string, path: KeyPath, digest: string): number {

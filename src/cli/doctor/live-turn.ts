@@ -2,7 +2,6 @@
  * `rotor doctor --live`: one tiny turn through the proxy, as any client would ask for it, and what became of it. Spends a few tokens.
  */
 import { AppError } from "../../base/errors.ts";
-import { ClientEventKind } from "../../gen/rotor/v1/client_service_pb.ts";
 import type { Context } from "../command.ts";
 import type { DaemonLink } from "../daemon-link.ts";
 import { failureOf } from "../failure.ts";
@@ -11,17 +10,13 @@ import { printable } from "../print.ts";
 import { formatDuration } from "../time-text.ts";
 import { durationMs, toMs } from "../wire-text.ts";
 import { error, type OwnFinding, ok } from "./finding.ts";
+import { type PeerKey, withPeerKey } from "./peer-key.ts";
 
 /** Stands for the smallest model that is served (rotor help models). */
 const SMALLEST = "gpt-5.4-nano";
 
-export interface LiveKey {
-  readonly name: string;
-  readonly secret: string;
-}
-
 /** With the key of a connected tool, or one of its own that ends with the turn. */
-export async function liveTurn(context: Context, key: LiveKey | null, model: string | null): Promise<OwnFinding> {
+export async function liveTurn(context: Context, key: PeerKey | null, model: string | null): Promise<OwnFinding> {
   const link = await context.daemon();
   context.print.progress("asking for one tiny turn …");
   try {
@@ -29,7 +24,7 @@ export async function liveTurn(context: Context, key: LiveKey | null, model: str
     if (model === null) await link.models.listModels({});
     const wanted = model ?? SMALLEST;
     if (key !== null) return await turn(context, link, key, wanted);
-    return await withOwnKey(context, link, (own) => turn(context, link, own, wanted));
+    return await withPeerKey(context, link, "doctor", (own) => turn(context, link, own, wanted));
   } catch (thrown) {
     if (context.io.interrupted.aborted) throw thrown;
     const { message, hint } = failureOf(thrown);
@@ -39,17 +34,7 @@ export async function liveTurn(context: Context, key: LiveKey | null, model: str
   }
 }
 
-async function withOwnKey<T>({ io }: Context, link: DaemonLink, work: (key: LiveKey) => Promise<T>): Promise<T> {
-  const facts = { client: "doctor", clientVersion: io.version, instance: `doctor-${process.pid}`, pid: process.pid };
-  const { client, key } = await link.clients.getClientHandshake(facts);
-  try {
-    return await work({ name: "doctor", secret: key });
-  } finally {
-    await link.clients.reportClientEvent({ clientId: client!.id, kind: ClientEventKind.CLOSED }).catch(() => undefined);
-  }
-}
-
-async function turn({ io }: Context, link: DaemonLink, key: LiveKey, model: string): Promise<OwnFinding> {
+async function turn({ io }: Context, link: DaemonLink, key: PeerKey, model: string): Promise<OwnFinding> {
   const request = { secret: key.secret, model, prompt: "Reply with OK." };
   const { status, text, completed, exchange } = await sendRequest(io, link, request);
   const shown = `rotor exchange show ${exchange.id}`;

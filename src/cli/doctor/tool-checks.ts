@@ -10,12 +10,13 @@ import type { Context } from "../command.ts";
 import { keyFileOf } from "../connect/client-key.ts";
 import { openReceipts, type Receipt } from "../connect/receipt.ts";
 import { askKnown, type ToolState, toolStates } from "../connect/tool-state.ts";
+import { toolNamed } from "../connect/tool-table.ts";
 import type { DaemonLink } from "../daemon-link.ts";
 import { failureOf } from "../failure.ts";
 import { printable } from "../print.ts";
 import { clientBase } from "../stanza.ts";
 import { error, type OwnFinding, ok, warning } from "./finding.ts";
-import type { LiveKey } from "./live-turn.ts";
+import { type PeerKey, withPeerKey } from "./peer-key.ts";
 import { type Asked, ask, askSocket } from "./proxy-checks.ts";
 
 /** `link` null = no daemon to ask: files alone are looked at. */
@@ -30,7 +31,8 @@ export async function toolFindings(context: Context, link: DaemonLink | null, of
       if (receipt === null) continue;
       findings.push(...driftFindings(state));
       // What comes after a broken link is broken too, and says less.
-      if (state.drift.length === 0 && link !== null) findings.push(...(await chainFindings(context, receipt, offline)));
+      if (state.drift.length === 0 && link !== null)
+        findings.push(...(await chainFindings(context, link, receipt, offline)));
     }
     if (link !== null) findings.push(...(await clientFindings(context, link)));
   } catch (thrown) {
@@ -42,7 +44,7 @@ export async function toolFindings(context: Context, link: DaemonLink | null, of
 }
 
 /** The key of the first connected tool that has one which can be read. */
-export function liveKey({ paths }: Context): LiveKey | null {
+export function liveKey({ paths }: Context): PeerKey | null {
   const book = openReceipts(paths);
   try {
     for (const { tool, key } of book.all()) {
@@ -80,23 +82,44 @@ interface Chain {
   readonly hasSocket: boolean;
 }
 
-async function chainFindings(context: Context, receipt: Receipt, offline: boolean): Promise<OwnFinding[]> {
-  const { io } = context;
+/** A tool that has no key of its own asks for one whenever it starts: so is it done here. */
+async function chainFindings(
+  context: Context,
+  link: DaemonLink,
+  receipt: Receipt,
+  offline: boolean,
+): Promise<OwnFinding[]> {
   const { tool: name, key } = receipt;
-  const hint = "rotor doctor --fix";
+  const peer = toolNamed(name)?.peer ?? null;
+  if (key === null && peer !== null)
+    return await withPeerKey(context, link, peer, (own) =>
+      linkFindings(context, name, { ...own, proxyUrl: link.daemon.proxyUrl }, offline),
+    );
   if (key === null || receipt.proxyUrl === null) return [];
   const secret = readSecret(keyFileOf(openReceipts(context.paths).folder, name));
-  if (secret === null) return [error("tool.key", `${name}: the file with its key is gone`, hint)];
-  const { base, headers, models, hasSocket } = chainOf(context, receipt, receipt.proxyUrl, secret);
+  if (secret === null) return [error("tool.key", `${name}: the file with its key is gone`, MEND)];
+  return await linkFindings(context, name, { name: key.name, secret, proxyUrl: receipt.proxyUrl }, offline);
+}
+
+const MEND = "rotor doctor --fix";
+
+/** What a tool dials, and with which key. */
+interface Access extends PeerKey {
+  readonly proxyUrl: string;
+}
+
+async function linkFindings(context: Context, name: string, key: Access, offline: boolean): Promise<OwnFinding[]> {
+  const { io } = context;
+  const { base, headers, models, hasSocket } = chainOf(context, name, key);
 
   // A list that is not at hand is fetched from upstream. What asks nobody is refused as well to whom the door is closed.
   const list = await ask(io, new URL(`${base}${offline ? "/responses" : models}`), { headers });
   if (list.failure !== null) {
     const words = `${name}: ${new URL(base).origin}, which it dials, does not answer: ${list.failure}`;
-    return [error("tool.address", words, hint)];
+    return [error("tool.address", words, MEND)];
   }
   if (list.status === 401)
-    return [error("tool.key", `${name}: its key ${key.name} is not taken: ${refusal(list)}`, hint)];
+    return [error("tool.key", `${name}: its key ${key.name} is not taken: ${refusal(list)}`, MEND)];
   if (list.status !== (offline ? 404 : 200)) {
     const words = `${name}: the model list is refused with ${list.status}: ${refusal(list)}`;
     return [error("tool.models", words, "rotor model list --refresh")];
@@ -116,7 +139,7 @@ async function chainFindings(context: Context, receipt: Receipt, offline: boolea
 }
 
 /** As the tool itself dials: Codex by what its config says now, as long as that is this machine. */
-function chainOf(context: Context, { tool }: Receipt, proxyUrl: string, secret: string): Chain {
+function chainOf(context: Context, tool: string, { proxyUrl, secret }: Access): Chain {
   const bearer = { authorization: `Bearer ${secret}` };
   const origin = clientBase(proxyUrl);
   if (!AS_CODEX.includes(tool)) return { base: `${origin}/v1`, headers: bearer, models: "/models", hasSocket: false };
@@ -180,6 +203,10 @@ async function clientFindings({ io }: Context, link: DaemonLink): Promise<OwnFin
       const who = printable(`${client} ${clientVersion}`.trim() + (pid === 0 ? "" : ` (pid ${pid})`));
       if (linkVersion === "" || linkVersion === io.version) return ok("tool.client", `${who} is running through here`);
       const words = `${who} runs with what Rotor ${printable(linkVersion)} gave it; this is ${io.version}`;
-      return warning("tool.client", words, `rotor connect ${client}, and restart it`);
+      return warning(
+        "tool.client",
+        words,
+        toolNamed(client) === null ? "restart it" : `rotor connect ${client}, and restart it`,
+      );
     });
 }

@@ -88,7 +88,7 @@ export const CODEX_MULTI_AUTH_VARIABLES: readonly OldWord[] = [
   },
   { old: "OC_CHATGPT_MULTI_AUTH_DIR", now: "rotor import PATH" },
   { old: "CODEX_MULTI_AUTH_REAL_CODEX_BIN, CODEX_BIN", now: "none: codex is codex" },
-  { old: "CODEX_MULTI_AUTH_BYPASS", now: "none: no wrapper stands before codex" },
+  { old: "CODEX_MULTI_AUTH_BYPASS", now: "rotor codex --direct, or plain codex" },
   { old: "CODEX_MULTI_AUTH_FORCE_ACCOUNT, CODEX_MULTI_AUTH_FORCE_ACCOUNT_INDEX", now: "rotor pool pin ALIAS" },
   {
     old: "CODEX_MULTI_AUTH_SYNC_CODEX_CLI, CODEX_AUTH_SYNC_CODEX_CLI, CODEX_MULTI_AUTH_AUTO_SYNC_ON_STARTUP",

@@ -41,7 +41,10 @@ export const CODEX_MULTI_AUTH: OldWords = {
     { old: "rotation enable", now: "rotor connect codex" },
     { old: "rotation disable", now: "rotor disconnect codex" },
     { old: "rotation status", now: "rotor status" },
-    { old: "rotation bind-app, rotation unbind-app", now: "rotor connect codex; the app reads the same file" },
+    {
+      old: "rotation bind-app, rotation unbind-app",
+      now: "rotor connect codex and rotor disconnect codex; the app reads the same file",
+    },
     { old: "rotation reset-runtime", now: "rotor down && rotor up; nothing is lost" },
     { old: "rotation reset-rate-limits", now: "rotor account clear-cooldown ALIAS" },
     { old: "usage", now: "rotor usage --since 7d --by model" },
@@ -63,8 +66,14 @@ export const CODEX_MULTI_AUTH: OldWords = {
     { old: "config template, init-config", now: "rotor connect opencode --print" },
     { old: "debug bundle", now: "rotor status --full --out F" },
     { old: "features", now: "rotor help" },
-    { old: "codex-multi-auth-codex ARGS, mcodex ARGS", now: "codex ARGS, once rotor connect codex has told it" },
-    { old: "codex-multi-auth-codex --account A", now: "rotor pool pin ALIAS, or a profile: rotor help profiles" },
+    {
+      old: "codex-multi-auth-codex ARGS, mcodex ARGS",
+      now: "rotor codex ARGS, or plain codex once rotor connect codex has told it",
+    },
+    {
+      old: "codex-multi-auth-codex --account A",
+      now: "rotor codex --account ALIAS ARGS; for all, rotor pool pin ALIAS",
+    },
     { old: "mcodex --monitor, mcodex --tmux", now: "rotor pool watch" },
     { old: "codex-multi-auth-app-launcher", now: "rotor connect codex; the app reads the same file" },
     { old: "codex-warm", now: "rotor account probe --all --model MODEL" },

@@ -109,6 +109,14 @@ describe("TOML", () => {
     expect(takeBack(FORMATS.toml, theirs, done.claims)).toEqual({ text: theirs, kept: [["openai_base_url"]] });
   });
 
+  test("an address with one of our keys in it is ours whoever has edited it: left behind, it would lead nowhere", () => {
+    const done = putAll(FORMATS.toml, "a = 1\n", [
+      { path: ["chatgpt_base_url"], value: "http://localhost:1/k/rtr_x/backend-api" },
+    ]);
+    const edited = done.text.replace("localhost", "127.0.0.1");
+    expect(takeBack(FORMATS.toml, edited, done.claims)).toEqual({ text: "a = 1\n", kept: [] });
+  });
+
   test("a value spelt otherwise says the same, and is not ours", () => {
     const done = putAll(FORMATS.toml, "openai_base_url = 'u' # so\n", [{ path: ["openai_base_url"], value: "u" }]);
     expect(done).toEqual({ text: "openai_base_url = 'u' # so\n", claims: [] });
