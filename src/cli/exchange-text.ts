@@ -178,11 +178,12 @@ function usageText(usage: NonNullable<Exchange["usage"]>): string {
 }
 
 function spendFacts(spend: ExchangeSpend): [string, string][] {
-  const { project, effort, tier, costMicroUsd, move } = spend;
+  const { project, effort, tier, budgets, costMicroUsd, move } = spend;
   const facts: [string, string][] = [];
   const asked = [effort === "" ? "" : `effort ${effort}`, tier === "" ? "" : `tier ${tier}`];
   if (asked.some((part) => part !== "")) facts.push(["asked for", printable(asked.filter(Boolean).join(", "))]);
   if (project !== "") facts.push(["project", printable(project)]);
+  if (budgets.length > 0) facts.push(["budgets", budgets.map(printable).join(", ")]);
   if (costMicroUsd !== undefined) facts.push(["cost", `${usdText(costMicroUsd)} USD, had the API been asked`]);
   if (move) facts.push(["moved", moveText(move)]);
   return facts;

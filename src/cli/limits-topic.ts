@@ -17,6 +17,7 @@ A client key may be limited, and so may everybody together or a project:
     rotor key show ci                    how its limits stand
     rotor budget set team --limit "20 USD/week" --warn 80
     rotor budget set site --scope project:site --limit "5M tokens/month"
+    rotor budget set night --scope profiles --limit "5 USD/day"
     rotor budget list
 
 A client names its project in the header x-rotor-project, which goes no further

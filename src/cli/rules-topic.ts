@@ -43,6 +43,8 @@ of its own after those of the pool.
     rotor profile set work --model 'gpt-5*' --rule 'keep 20% of all'
     rotor profile set work --key laptop     this client key asks through it
     rotor profile bind work ~/src/demo      this project asks through it
+    rotor profile set work --budget night   and it counts to that budget, which
+                                            has --scope profiles
 
 Which profile a request gets: the one of its client key, if that has one; else
 the one that its header x-rotor-profile names; else the one that the project

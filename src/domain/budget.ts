@@ -1,10 +1,12 @@
-/** A budget: a named limit on what all clients, one client key or one project use together. */
+/** A budget: a named limit on what all clients, one client key, one project or the profiles that name it use together. */
 import type { Limit } from "./limit.ts";
 
 export type BudgetScope =
   | { readonly kind: "all" }
   | { readonly kind: "key"; readonly keyId: string }
-  | { readonly kind: "project"; readonly project: string };
+  | { readonly kind: "project"; readonly project: string }
+  /** What is asked through a profile that names the budget; several may share one. */
+  | { readonly kind: "profiles" };
 
 export interface Budget {
   /** Unique, an alias in form. */

@@ -33,6 +33,8 @@ export interface ExchangeSpend {
   readonly project: string | null;
   readonly effort: string | null;
   readonly tier: string | null;
+  /** Budgets of the profile that asked; absent = none. */
+  readonly budgets?: readonly string[];
   /** Estimate of what the API would have cost; null when that is not known. */
   readonly costMicroUsd: number | null;
   /** The conversation came from another account; null when it did not. */

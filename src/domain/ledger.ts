@@ -21,6 +21,8 @@ export interface LedgerRow extends Usage {
   readonly effort: string | null;
   /** Service tier as asked, e.g. `priority`. */
   readonly tier: string | null;
+  /** Budgets of the profile that asked. */
+  readonly budgets: readonly string[];
   readonly status: number | null;
   readonly errorCode: string | null;
   /** Upstream began to answer it: it counts as a request. */

@@ -20,6 +20,8 @@ export interface Profile {
   readonly keyIds: readonly string[];
   /** Project directories whose clients ask through it. */
   readonly projects: readonly Project[];
+  /** Names of budgets that what is asked through it counts to, beside those of its key and project. */
+  readonly budgets: readonly string[];
 }
 
 export interface Project {

@@ -52,12 +52,13 @@ export class AccountChoice {
     this.#record = record;
   }
 
-  /** Through which profile it asks. Throws `profile_not_found`, or `model_not_allowed` by that profile. */
-  enter(): void {
+  /** Through which profile it asks: the budgets of that. Throws `profile_not_found`, or `model_not_allowed` by that profile. */
+  enter(): readonly string[] {
     const { keyId, model, profile = null, project = null } = this.#request;
     const chosen = this.#deps.rulebook.choose({ keyId, profile, project });
     this.#profile = chosen;
-    if (chosen === null || model === null || chosen.isModel(model)) return;
+    if (chosen === null) return [];
+    if (model === null || chosen.isModel(model)) return chosen.budgets;
     throw new AppError("model_not_allowed", `the profile ${chosen.name} does not allow the model ${model}`, {
       facts: { profile: chosen.name, model },
       hint: `rotor profile show ${chosen.name}`,

@@ -7,13 +7,13 @@ import { type Clock, formatInstant } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { isAlias } from "../domain/account.ts";
-import { type Budget, isProject } from "../domain/budget.ts";
+import { type Budget, type BudgetScope, isProject } from "../domain/budget.ts";
 import { type ClientKey, scopeRefusal, type Wanted } from "../domain/client-key.ts";
 import { amountText, hasRoom, type Limit, limitProblem, limitText, measured, type Spend } from "../domain/limit.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditNotes } from "./audit-book.ts";
 import type { PriceDesk } from "./price-desk.ts";
-import { keyScope, type Reservation, SpendBook, type SpendSlot, scopeName } from "./spend-book.ts";
+import { keyScope, type Reservation, SpendBook, type Spender, type SpendSlot, scopeName } from "./spend-book.ts";
 
 /** How a limit stands. `used` and `reserved` are in what it measures. */
 export interface LimitUse {
@@ -40,10 +40,8 @@ export interface BudgetDesk {
   usesOf(key: ClientKey): readonly LimitUse[];
 }
 
-/** What of a request says what it may use. */
-interface SpendAsk extends Wanted {
-  readonly keyId: string | null;
-  readonly project: string | null;
+/** What of a request says what it may use, with whose it is. */
+interface SpendAsk extends Wanted, Spender {
   readonly body: BodyBytes | null;
   readonly plainBody: BodyBytes | null;
 }
@@ -76,7 +74,7 @@ export async function createBudgetDesk(deps: {
   const budgets = new Map(deps.stored.map((budget) => [budget.name, budget]));
   /** Slots in which a budget's warning was said. */
   const warned = new WeakMap<SpendSlot, Set<string>>();
-  const book = new SpendBook((scope) => [...budgets.values()].some((budget) => scopeName(budget.scope) === scope));
+  const book = new SpendBook((scope) => [...budgets.values()].some((budget) => scopeName(budget) === scope));
   await book.readBack(store, clock.nowMs());
 
   const useOf = (scope: string, limit: Limit): LimitUse => {
@@ -88,9 +86,7 @@ export async function createBudgetDesk(deps: {
       resetsAtMs: slot.endMs,
     };
   };
-  const viewOf = (budget: Budget): BudgetView => ({ budget, use: useOf(scopeName(budget.scope), budget.limit) });
-  const applies = ({ scope }: Budget, request: SpendAsk) =>
-    scope.kind === "all" || (scope.kind === "key" ? scope.keyId === request.keyId : scope.project === request.project);
+  const viewOf = (budget: Budget): BudgetView => ({ budget, use: useOf(scopeName(budget), budget.limit) });
 
   /** Of several that are used up, the one that resets last: waiting for another one would not help. */
   const refusal = (request: SpendAsk, key: ClientKey | null, atMs: number): AppError | null => {
@@ -102,15 +98,14 @@ export async function createBudgetDesk(deps: {
     for (const limit of key?.terms.limits ?? [])
       look(keyScope(key!.id), limit, (slot) => limitReached(key!, limit, slot));
     for (const budget of budgets.values())
-      if (applies(budget, request))
-        look(scopeName(budget.scope), budget.limit, (slot) => budgetExhausted(budget, slot));
+      if (applies(budget, request)) look(scopeName(budget), budget.limit, (slot) => budgetExhausted(budget, slot));
     const found = last as { slot: SpendSlot; error: (slot: SpendSlot) => AppError } | null;
     return found === null ? null : found.error(found.slot);
   };
   const warn = (nowMs: number) => {
     for (const budget of budgets.values()) {
       if (budget.warnPercent === null) continue;
-      const slot = book.slotOf(scopeName(budget.scope), budget.limit, nowMs);
+      const slot = book.slotOf(scopeName(budget), budget.limit, nowMs);
       const used = measured(budget.limit.measure, slot.used);
       if (used * 100 < budget.limit.amount * budget.warnPercent) continue;
       const said = warned.get(slot) ?? new Set();
@@ -129,7 +124,7 @@ export async function createBudgetDesk(deps: {
       refuseBadBudget(budget, keyOf);
       await store.saveBudget(budget);
       budgets.set(budget.name, budget);
-      const text = `${limitText(budget.limit)} for ${scopeName(budget.scope)}`;
+      const text = `${limitText(budget.limit)} for ${scopeName(budget)}`;
       audit.say({ action: "budget.set", subjects: [{ id: budget.name, name: budget.name }], text });
       return viewOf(budget);
     },
@@ -148,7 +143,7 @@ export async function createBudgetDesk(deps: {
       if (beyond !== null) throw outOfScope(key!, beyond);
       const refused = refusal(request, key, atMs);
       if (refused !== null) throw refused;
-      return book.reserve(request.keyId, request.project, estimate(request, prices), atMs);
+      return book.reserve(request, estimate(request, prices), atMs);
     },
     adopt(added) {
       for (const budget of added) budgets.set(budget.name, budget);
@@ -158,6 +153,12 @@ export async function createBudgetDesk(deps: {
       if (spent !== null && budgets.size > 0) warn(clock.nowMs());
     },
   };
+}
+
+function applies({ name, scope }: Budget, { keyId, project, budgets }: Spender): boolean {
+  if (scope.kind === "key") return scope.keyId === keyId;
+  if (scope.kind === "project") return scope.project === project;
+  return scope.kind === "all" || budgets.includes(name);
 }
 
 function estimate({ plainBody, body, model, tier }: SpendAsk, prices: Pick<PriceDesk, "costOf">): Spend {
@@ -184,8 +185,15 @@ function limitReached(key: ClientKey, limit: Limit, slot: SpendSlot): AppError {
   });
 }
 
+const WHOSE: Readonly<Record<BudgetScope["kind"], string>> = {
+  all: "",
+  key: " of this key",
+  project: " of project ",
+  profiles: " of this profile",
+};
+
 function budgetExhausted({ name, limit, scope }: Budget, slot: SpendSlot): AppError {
-  const whose = scope.kind === "all" ? "" : scope.kind === "key" ? " of this key" : ` of project ${scope.project}`;
+  const whose = WHOSE[scope.kind] + (scope.kind === "project" ? scope.project : "");
   return new AppError(
     "budget_exhausted",
     `the budget ${name}${whose} is used up: ${limitText(limit)}${usedText(limit, slot)}`,

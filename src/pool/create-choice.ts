@@ -4,6 +4,7 @@ import type { Log } from "../base/log.ts";
 import type { Settings } from "../domain/setting.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditNotes } from "./audit-book.ts";
+import type { BudgetDesk } from "./budget-desk.ts";
 import type { Choice } from "./choice.ts";
 import type { ExchangeBook } from "./exchange-book.ts";
 import type { Keeper } from "./keeper.ts";
@@ -22,9 +23,11 @@ export function createChoice(deps: {
   log: Log;
   keys: KeyDeskWithFlush;
   exchanges: ExchangeBook;
+  budgets: Pick<BudgetDesk, "list">;
 }): Choice {
   const { keeper, settings, clock } = deps;
   const { accounts, announce } = keeper;
-  const shared = { ...deps, accounts, announce, thresholds: settings, nowMs: () => clock.nowMs() };
+  const budgets = () => deps.budgets.list().map(({ budget }) => budget);
+  const shared = { ...deps, budgets, accounts, announce, thresholds: settings, nowMs: () => clock.nowMs() };
   return { rules: createRuleDesk(shared), profiles: createProfileDesk(shared) };
 }

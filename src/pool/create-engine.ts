@@ -131,7 +131,7 @@ export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
     settings: settingDesk,
     catalogue,
     audit,
-    ...createChoice({ rulebook, keeper, settings, store, audit, clock, log, keys: spending.keys, exchanges: book }),
+    ...createChoice({ ...spending, rulebook, keeper, settings, store, audit, clock, log, exchanges: book }),
     background,
     counters() {
       const { refreshes, failures } = credentials.counters();

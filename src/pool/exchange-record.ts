@@ -34,6 +34,7 @@ export class ExchangeRecord {
   readonly #request: ExchangeRequest;
   readonly #exchange: Growing;
   #reservation: Reservation | null = null;
+  #budgets: readonly string[] = [];
 
   constructor(deps: RecordDeps, request: ExchangeRequest) {
     this.#deps = deps;
@@ -79,10 +80,11 @@ export class ExchangeRecord {
     return new Set(this.attempts.map((attempt) => attempt.accountId)).size;
   }
 
-  /** Holds back what it may use. Throws what the key or a budget does not allow. */
-  admit(): void {
+  /** Holds back what it may use. Throws what the key or a budget does not allow. `budgets`: of the profile that it asks through. */
+  admit(budgets: readonly string[]): void {
     if (!isTurn(this.#request)) return;
-    this.#reservation = this.#deps.budgets.admit(this.#request, this.#exchange.startedAtMs);
+    this.#budgets = budgets;
+    this.#reservation = this.#deps.budgets.admit({ ...this.#request, budgets }, this.#exchange.startedAtMs);
   }
 
   /** Noted with the next change: a plan alone is nothing that a watcher waits for. */
@@ -149,7 +151,8 @@ export class ExchangeRecord {
     if (!isTurn(this.#request)) return;
     const { project, effort, tier } = this.#request;
     const costMicroUsd = usage === null ? null : prices.costOf(model, tier, usage);
-    exchange.spend = { project, effort, tier, costMicroUsd, move: ledger.moveOf(exchange, tier, usage) };
+    const named = this.#budgets.length === 0 ? {} : { budgets: this.#budgets };
+    exchange.spend = { project, effort, tier, ...named, costMicroUsd, move: ledger.moveOf(exchange, tier, usage) };
     const tokens = usage === null ? 0 : usage.inputTokens + usage.outputTokens;
     const spent = isServed ? { requests: 1, tokens, costMicroUsd: costMicroUsd ?? 0 } : null;
     if (this.#reservation !== null) budgets.settle(this.#reservation, spent);

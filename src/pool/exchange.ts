@@ -72,8 +72,7 @@ class ExchangeRun {
     /** Kept between two tries on one account. */
     let kept: Lease | null = null;
     let last: Outcome | null = null;
-    this.#choice.enter();
-    this.#record.admit();
+    this.#record.admit(this.#choice.enter());
     await this.#pace();
     for (;;) {
       const lease: Lease | null = kept ?? (await this.#nextLease(last));

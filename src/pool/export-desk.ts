@@ -11,13 +11,18 @@ import { writePoolFile } from "../transfer/pool-file.ts";
 import { writeCodexAuth, writeOpencodeAuth } from "../transfer/write-auth-json.ts";
 import { writeOcMultiAuth } from "../transfer/write-oc-multi-auth.ts";
 import type { IntakeDeps } from "./account-intake.ts";
+import type { SpendDesk } from "./budget-desk.ts";
+import { choiceToCarry } from "./export-choice.ts";
 import type { KeyDeskWithFlush } from "./key-desk.ts";
+import type { Rulebook } from "./rulebook.ts";
 import type { SettingDeskWithNow } from "./setting-desk.ts";
 import type { ExportedRow, ExportOrder, ExportReport, TransferDesk } from "./transfer-desk.ts";
 
 interface ExportDeskDeps extends IntakeDeps {
   readonly keys: KeyDeskWithFlush;
   readonly settings: SettingDeskWithNow;
+  readonly rulebook: Pick<Rulebook, "lines" | "profiles">;
+  readonly budgets: Pick<SpendDesk, "list">;
   readonly log: Log;
 }
 
@@ -115,9 +120,9 @@ function merged(
   });
 }
 
-/** The whole pool takes its strategy, settings and keys along; a part of it is accounts and no more. */
+/** The whole pool takes its strategy, settings, rules, profiles, budgets and keys along; a part of it is accounts and no more. */
 async function poolFile(
-  { keeper, keys, settings, clock, dice }: ExportDeskDeps,
+  { keeper, keys, settings, rulebook, budgets, clock, dice }: ExportDeskDeps,
   { accountIds, passphrase, dryRun }: ExportOrder,
   carried: readonly Carried[],
   rows: readonly ExportedRow[],
@@ -125,6 +130,10 @@ async function poolFile(
   const isWhole = accountIds === null;
   const own = keys.list().filter(({ hash, revokedAtMs }) => hash.algorithm === "sha256" && revokedAtMs === null).length;
   const remarks = isWhole && own > 0 ? [`client keys that were made here stay here (${own}): make new ones there`] : [];
+  const ownBudgets = budgets.list().map(({ budget }) => budget);
+  const counts = { rules: rulebook.lines().length, profiles: rulebook.profiles().length, budgets: ownBudgets.length };
+  const carries = Object.entries(counts).flatMap(([what, count]) => (count === 0 ? [] : [`${what} (${count})`]));
+  if (isWhole && carries.length > 0) remarks.push(`with it: ${carries.join(", ")}`);
   if (dryRun) return { bytes: null, rows, destinationOnly: 0, remarks };
   if (passphrase === null) throw new AppError("passphrase_required", "a pool file needs a passphrase");
   const pin = keeper.pin();
@@ -143,7 +152,8 @@ async function poolFile(
             source === "saved" ? [{ key, value: String(value), from: "rotor" }] : [],
           )
       : [],
-    // Profiles, budgets and the ledger go in here when a pool file has room for them.
+    choice: isWhole ? choiceToCarry(rulebook.lines(), rulebook.profiles(), ownBudgets, keys.list()) : null,
+    // In the words of other products there is nothing.
     profiles: [],
     budgets: [],
     ledger: [],

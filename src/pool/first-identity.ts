@@ -65,6 +65,7 @@ export function createFirstIdentity(deps: {
       settings: new Map(),
       profiles: [],
       budgets: [],
+      rules: null,
     });
     if (end === "stale") return "stale";
     const account = named(keeper.get(target.id) ?? target, expectedGeneration + 1);

@@ -27,7 +27,7 @@ export interface ImportDeskDeps extends IntakeDeps {
   readonly safeguard: () => Promise<string | null>;
   readonly keys: KeyDeskWithFlush;
   readonly settings: SettingDeskWithNow;
-  readonly rulebook: Pick<Rulebook, "profiles" | "adoptProfiles">;
+  readonly rulebook: Pick<Rulebook, "lines" | "profiles" | "adoptProfiles" | "adoptLines">;
   readonly budgets: Pick<SpendDesk, "list" | "adopt">;
   readonly ledger: Pick<Ledger, "adopt">;
   readonly files: Pick<WatchDesk, "accept" | "watch" | "look">;
@@ -92,6 +92,7 @@ async function planFor(
     strategy: keeper.strategy(),
     settings: settings.list(),
     keys: keys.list(),
+    rules: deps.rulebook.lines(),
     profiles: deps.rulebook.profiles(),
     budgets: deps.budgets.list().map(({ budget }) => budget),
     ledger: {
@@ -133,7 +134,7 @@ async function carryOut(deps: ImportDeskDeps, { decisions, facts }: Plan, owner:
     };
   });
   const pieces = facts.keys.length + facts.settings.size + facts.profiles.length + facts.budgets.length;
-  const isNothing = added.length + swaps.length + pieces === 0 && facts.pool === null;
+  const isNothing = added.length + swaps.length + pieces === 0 && facts.pool === null && facts.rules === null;
   // Turns that are here already count once, and the source has them still: they need not stand or fall with the rest.
   if (isNothing) {
     await deps.ledger.adopt(facts.ledger);
@@ -148,6 +149,7 @@ async function carryOut(deps: ImportDeskDeps, { decisions, facts }: Plan, owner:
     settings: facts.settings,
     profiles: facts.profiles,
     budgets: facts.budgets,
+    rules: facts.rules,
   });
   if (end === "stale") return false;
   await deps.ledger.adopt(facts.ledger);
@@ -159,6 +161,7 @@ async function carryOut(deps: ImportDeskDeps, { decisions, facts }: Plan, owner:
   keys.adopt(facts.keys);
   deps.budgets.adopt(facts.budgets);
   settings.adopt(facts.settings);
+  if (facts.rules !== null) deps.rulebook.adoptLines(facts.rules);
   deps.rulebook.adoptProfiles([...deps.rulebook.profiles(), ...facts.profiles]);
   for (const { account } of [...current, ...added]) credentials.replaced(account.id);
   for (const [index, { before }] of current.entries())

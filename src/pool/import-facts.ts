@@ -12,13 +12,14 @@ import type { Pin } from "../domain/pin.ts";
 import type { Profile } from "../domain/profile.ts";
 import { isSettingKey, readSetting, type SettingKey, type SettingState, type SettingValue } from "../domain/setting.ts";
 import { DEFAULT_STRATEGY, isStrategyName, type StrategyName } from "../domain/strategy.ts";
-import type { ForeignKey, ForeignStore } from "../transfer/foreign-store.ts";
+import type { CarriedChoice, ForeignKey, ForeignStore } from "../transfer/foreign-store.ts";
+import { planChoice } from "./import-choice.ts";
 import { planProfiles } from "./import-profiles.ts";
 import { type LedgerHere, planBudgets, planLedger } from "./import-spending.ts";
 
 /** One piece, with what becomes of it. */
 export interface ImportedFact {
-  readonly kind: "pin" | "strategy" | "setting" | "key" | "profile" | "budget" | "ledger";
+  readonly kind: "pin" | "strategy" | "setting" | "key" | "rule" | "profile" | "budget" | "ledger";
   readonly name: string;
   readonly isTaken: boolean;
   readonly text: string;
@@ -30,6 +31,7 @@ export interface Here {
   readonly strategy: StrategyName;
   readonly settings: readonly SettingState[];
   readonly keys: readonly ClientKey[];
+  readonly rules: readonly string[];
   readonly profiles: readonly Profile[];
   readonly budgets: readonly Budget[];
   readonly ledger: LedgerHere;
@@ -40,6 +42,8 @@ export interface FactPlan {
   readonly pool: { readonly strategy: StrategyName; readonly pin: Pin | null } | null;
   readonly keys: readonly ClientKey[];
   readonly settings: ReadonlyMap<SettingKey, SettingValue>;
+  /** null = they stay. */
+  readonly rules: readonly string[] | null;
   readonly profiles: readonly Profile[];
   readonly budgets: readonly Budget[];
   readonly ledger: readonly LedgerRow[];
@@ -56,16 +60,24 @@ export function planFacts(
   const pin = planPin(store, here, accountOf, nowMs, facts);
   const strategy = planStrategy(store, here, facts);
   const isChanged = pin !== here.pin || strategy !== here.strategy;
+  const settings = planSettings(store, here, facts);
+  const keys = planKeys(store.keys, here.keys, nowMs, dice, facts);
+  const found = planProfiles(store.profiles, here.profiles, facts);
+  const spending = planBudgets(store.budgets, here.budgets, found, nowMs, facts);
+  const own = planChoice(store.choice ?? NO_CHOICE, { ...here, keys: [...here.keys, ...keys] }, facts);
   return {
     pool: isChanged ? { pin, strategy } : null,
-    settings: planSettings(store, here, facts),
-    keys: planKeys(store.keys, here.keys, nowMs, dice, facts),
-    profiles: planProfiles(store.profiles, here.profiles, facts),
-    budgets: planBudgets(store.budgets, here.budgets, nowMs, facts),
+    settings,
+    keys,
+    rules: own.rules,
+    profiles: [...spending.profiles, ...own.profiles],
+    budgets: [...spending.budgets, ...own.budgets],
     ledger: planLedger(store.ledger, here.ledger, accountOf, facts),
     facts,
   };
 }
+
+const NO_CHOICE: CarriedChoice = { rules: [], profiles: [], budgets: [] };
 
 function planPin(
   { pin }: ForeignStore,

@@ -15,13 +15,19 @@ interface ProfileFact {
   readonly text: string;
 }
 
+/** A profile with the key of the budget that the product counted it to, when that is no budget of its project. */
+export interface FoundProfile {
+  readonly profile: Profile;
+  readonly budgetKey: string | null;
+}
+
 export function planProfiles(
   foreign: readonly ForeignProfile[],
   here: readonly Profile[],
   facts: { push(fact: ProfileFact): unknown },
-): readonly Profile[] {
+): readonly FoundProfile[] {
   const taken = new Set(here.map(({ name }) => name));
-  const planned: Profile[] = [];
+  const planned: FoundProfile[] = [];
   for (const one of foreign) {
     const say = (name: string, isTaken: boolean, text: string) => facts.push({ kind: "profile", name, isTaken, text });
     const label = one.name ?? one.key;
@@ -29,14 +35,16 @@ export function planProfiles(
       say(label, false, "it does not say which project it is for");
       continue;
     }
-    const owner = [...here, ...planned].find(({ projects }) => projects.some(({ key }) => key === one.key));
+    const owner = [...here, ...planned.map(({ profile }) => profile)].find(({ projects }) =>
+      projects.some(({ key }) => key === one.key),
+    );
     if (owner !== undefined) {
       say(label, false, `its project has the profile ${owner.name} here, which stays`);
       continue;
     }
     const name = nameFor(label, taken);
     taken.add(name);
-    planned.push({
+    const profile: Profile = {
       name,
       accounts: [],
       strategy: null,
@@ -44,7 +52,11 @@ export function planProfiles(
       rules: rulesFor(one),
       keyIds: [],
       projects: [{ key: one.key, path: one.root ?? one.key }],
-    });
+      budgets: [],
+    };
+    // What is meant for its own project, or for all, counts to it anyway.
+    const isOther = one.budgetKey !== null && one.budgetKey !== one.key && one.budgetKey !== "global";
+    planned.push({ profile, budgetKey: isOther ? one.budgetKey : null });
     const weights = one.accountWeights.length === 0 ? "" : "; its weights are not carried over (rotor account weight)";
     say(name, true, `bound to the project ${one.root ?? one.key}${weights}`);
   }

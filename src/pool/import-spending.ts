@@ -8,7 +8,9 @@ import { type Budget, type BudgetScope, isProject } from "../domain/budget.ts";
 import type { ExchangeId } from "../domain/exchange.ts";
 import type { LedgerRow } from "../domain/ledger.ts";
 import { type Limit, limitProblem, limitText, MEASURES, PERIODS } from "../domain/limit.ts";
+import type { Profile } from "../domain/profile.ts";
 import type { ForeignBudget, ForeignLedgerRow } from "../transfer/foreign-store.ts";
+import type { FoundProfile } from "./import-profiles.ts";
 
 /** What became of a budget, or of the ledger as one. */
 interface SpendingFact {
@@ -27,16 +29,20 @@ const MICRO = 1_000_000;
 export function planBudgets(
   foreign: readonly ForeignBudget[],
   here: readonly Budget[],
+  profiles: readonly FoundProfile[],
   nowMs: number,
   facts: Facts,
-): readonly Budget[] {
+): { readonly budgets: readonly Budget[]; readonly profiles: readonly Profile[] } {
   const planned: Budget[] = [];
+  const named = new Map<string, string[]>(profiles.flatMap(({ budgetKey: key }) => (key === null ? [] : [[key, []]])));
   for (const one of foreign) {
-    const scope = scopeOf(one.key);
+    const ofProfiles = named.get(one.key);
+    const scope: BudgetScope | null = ofProfiles === undefined ? scopeOf(one.key) : { kind: "profiles" };
     for (const limit of limitsOf(one)) {
       const label = `imported-${limit.period}-${limit.measure}`;
       const say = (name: string, isTaken: boolean, text: string) => facts.push({ kind: "budget", name, isTaken, text });
-      const known = [...here, ...planned].find((budget) => isAlike(budget, scope, limit));
+      const known =
+        ofProfiles === undefined ? [...here, ...planned].find((budget) => isAlike(budget, scope, limit)) : undefined;
       const problem = limitProblem(limit);
       if (scope === null) say(label, false, "it does not say which project it is for");
       else if (problem !== null) say(label, false, problem);
@@ -44,11 +50,22 @@ export function planBudgets(
       else {
         const name = freeName(label, [...here, ...planned]);
         planned.push({ name, scope, limit, warnPercent: null, createdAtMs: one.updatedAtMs ?? nowMs });
-        say(name, true, `${limitText(limit)} for ${scope.kind === "project" ? `the project ${scope.project}` : "all"}`);
+        ofProfiles?.push(name);
+        say(name, true, `${limitText(limit)} for ${whose(scope, one.key, profiles)}`);
       }
     }
   }
-  return planned;
+  const withBudgets = profiles.map(({ profile, budgetKey }) => {
+    return { ...profile, budgets: named.get(budgetKey ?? "") ?? [] };
+  });
+  return { budgets: planned, profiles: withBudgets };
+}
+
+function whose(scope: BudgetScope, key: string, profiles: readonly FoundProfile[]): string {
+  if (scope.kind === "project") return `the project ${scope.project}`;
+  if (scope.kind !== "profiles") return "all";
+  const names = profiles.filter(({ budgetKey }) => budgetKey === key).map(({ profile }) => profile.name);
+  return `the ${names.length === 1 ? "profile" : "profiles"} ${names.join(", ")}`;
 }
 
 function scopeOf(key: string): BudgetScope | null {
@@ -122,6 +139,7 @@ export function planLedger(
       surface: "codex",
       effort: null,
       tier: null,
+      budgets: [],
       status: row.statusCode,
       errorCode: row.errorCode,
       isServed,

@@ -117,7 +117,7 @@ export function createLedger(deps: {
 
 function rowOf(exchange: Exchange, isServed: boolean, nowMs: number): LedgerRow {
   const { id, startedAtMs, endedAtMs, model, keyId, conversation, surface, status, errorCode, firstByteMs } = exchange;
-  const { project = null, effort = null, tier = null, costMicroUsd = null } = exchange.spend ?? {};
+  const { project = null, effort = null, tier = null, budgets = [], costMicroUsd = null } = exchange.spend ?? {};
   return {
     id,
     atMs: startedAtMs,
@@ -129,6 +129,7 @@ function rowOf(exchange: Exchange, isServed: boolean, nowMs: number): LedgerRow 
     surface,
     effort,
     tier,
+    budgets,
     status,
     errorCode,
     isServed,

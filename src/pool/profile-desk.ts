@@ -2,6 +2,7 @@
 import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { type Account, isAlias } from "../domain/account.ts";
+import type { Budget } from "../domain/budget.ts";
 import type { ClientKey } from "../domain/client-key.ts";
 import { isProjectKey, type Profile, type Project } from "../domain/profile.ts";
 import { findGap, modelsNamed, unknownNames } from "../domain/rule-check.ts";
@@ -12,7 +13,7 @@ import type { Thresholds } from "../domain/threshold.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditNotes } from "./audit-book.ts";
 import { refuseProblems } from "./rule-desk.ts";
-import type { Rulebook } from "./rulebook.ts";
+import { plainProfile, type Rulebook } from "./rulebook.ts";
 
 /** A profile as an operator writes it; its projects are bound one by one. */
 export interface ProfileWish {
@@ -23,6 +24,8 @@ export interface ProfileWish {
   readonly models: readonly string[];
   readonly rules: readonly string[];
   readonly keyIds: readonly string[];
+  /** Names of budgets that profiles name. */
+  readonly budgets: readonly string[];
 }
 
 export interface ProfileDesk {
@@ -44,6 +47,7 @@ interface ProfileDeskDeps {
   readonly thresholds: () => Thresholds;
   /** Whose ids a profile may name. */
   readonly keys: { list(): readonly Pick<ClientKey, "id">[] };
+  readonly budgets: () => readonly Budget[];
   readonly store: Pick<Store, "saveProfiles" | "removeProfile">;
   readonly announce: () => void;
   readonly audit: AuditNotes;
@@ -64,7 +68,7 @@ export function createProfileDesk(deps: ProfileDeskDeps): ProfileDesk {
   /** Saves what changed; the others stay where they stand in the list. */
   const save = async (changed: readonly Profile[]) => {
     await store.saveProfiles(changed);
-    const known = rulebook.profiles().map(plain);
+    const known = rulebook.profiles().map(plainProfile);
     const fresh = changed.filter(({ name }) => !known.some((one) => one.name === name));
     adopt([...known.map((one) => changed.find(({ name }) => name === one.name) ?? one), ...fresh]);
   };
@@ -81,7 +85,7 @@ export function createProfileDesk(deps: ProfileDeskDeps): ProfileDesk {
       if (dryRun) return { profile, warnings };
       const robbed = others(profile.name)
         .filter(({ keyIds }) => keyIds.some((id) => profile.keyIds.includes(id)))
-        .map((one) => ({ ...plain(one), keyIds: one.keyIds.filter((id) => !profile.keyIds.includes(id)) }));
+        .map((one) => ({ ...plainProfile(one), keyIds: one.keyIds.filter((id) => !profile.keyIds.includes(id)) }));
       await save([...robbed, profile]);
       audit.say({ action: "profile.set", subjects: named(profile.name), text: before === null ? "added" : "changed" });
       log.info("profile.set", { profile: profile.name });
@@ -90,19 +94,19 @@ export function createProfileDesk(deps: ProfileDeskDeps): ProfileDesk {
     async remove(name) {
       const gone = rulebook.require(name);
       await store.removeProfile(name);
-      adopt(others(name).map(plain));
+      adopt(others(name).map(plainProfile));
       audit.say({ action: "profile.remove", subjects: named(name), text: "" });
       log.info("profile.removed", { profile: name });
       return gone;
     },
     async bind(name, project) {
-      const before = plain(rulebook.require(name));
+      const before = plainProfile(rulebook.require(name));
       if (!isProjectKey(project.key) || project.path.length > 4_096)
         throw new AppError("invalid_request", "this is not the key of a project");
       const without = (one: Profile) => one.projects.filter(({ key }) => key !== project.key);
       const robbed = others(name)
         .filter(({ projects }) => projects.some(({ key }) => key === project.key))
-        .map((one) => ({ ...plain(one), projects: without(one) }));
+        .map((one) => ({ ...plainProfile(one), projects: without(one) }));
       const bound: Profile = { ...before, projects: [...without(before), project] };
       await save([...robbed, bound]);
       audit.say({ action: "profile.bind", subjects: named(name), text: project.key });
@@ -115,7 +119,10 @@ export function createProfileDesk(deps: ProfileDeskDeps): ProfileDesk {
         audit.say({ action: "profile.unbind", subjects: [], text: `${projectKey.slice(0, 60)} was bound to none` });
         return null;
       }
-      const left: Profile = { ...plain(owner), projects: owner.projects.filter(({ key }) => key !== projectKey) };
+      const left: Profile = {
+        ...plainProfile(owner),
+        projects: owner.projects.filter(({ key }) => key !== projectKey),
+      };
       await save([left]);
       audit.say({ action: "profile.unbind", subjects: named(owner.name), text: projectKey });
       log.info("profile.unbound", { profile: owner.name, project: projectKey });
@@ -124,13 +131,19 @@ export function createProfileDesk(deps: ProfileDeskDeps): ProfileDesk {
   };
 }
 
-/** Without what only selection needs. */
-function plain({ name, accounts, strategy, models, rules, keyIds, projects }: Profile): Profile {
-  return { name, accounts, strategy, models, rules, keyIds, projects };
+/** One that counts other requests anyway would count these twice, or not. */
+function refuseOther(name: string, budgets: readonly Budget[]): void {
+  const found = budgets.find((budget) => budget.name === name);
+  if (found === undefined) throw new AppError("budget_not_found", `there is no budget ${name}`);
+  if (found.scope.kind !== "profiles")
+    throw new AppError("invalid_request", `the budget ${name} is not one that profiles name`, {
+      hint: `rotor budget set ${name} --scope profiles --limit LIMIT`,
+    });
 }
 
-function readWish({ keys }: ProfileDeskDeps, wish: ProfileWish): Omit<Profile, "projects"> {
+function readWish(deps: ProfileDeskDeps, wish: ProfileWish): Omit<Profile, "projects"> {
   const { name, strategy, models, rules } = wish;
+  const { keys } = deps;
   if (!isAlias(name))
     throw new AppError(
       "invalid_request",
@@ -145,7 +158,9 @@ function readWish({ keys }: ProfileDeskDeps, wish: ProfileWish): Omit<Profile, "
   const keyIds = [...new Set(wish.keyIds)];
   const lost = keyIds.find((id) => !keys.list().some((key) => key.id === id));
   if (lost !== undefined) throw new AppError("key_not_found", `there is no key ${lost}`);
-  return { name, accounts, strategy, models: [...new Set(models)], rules, keyIds };
+  const budgets = [...new Set(wish.budgets)];
+  for (const budget of budgets) refuseOther(budget, deps.budgets());
+  return { name, accounts, strategy, models: [...new Set(models)], rules, keyIds, budgets };
 }
 
 function warningsOf(deps: ProfileDeskDeps, profile: Profile): readonly string[] {

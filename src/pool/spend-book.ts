@@ -3,7 +3,7 @@
  * Counted in memory alone, so that no request waits for a sum; the hourly sums of the ledger are read once, at the start. Every
  * reservation ends exactly once. Decides nothing.
  */
-import type { BudgetScope } from "../domain/budget.ts";
+import type { Budget } from "../domain/budget.ts";
 import { type Limit, PERIODS, type Period, periodEndMs, periodStartMs, type Spend } from "../domain/limit.ts";
 import type { Store } from "../store/store.ts";
 
@@ -34,9 +34,21 @@ const ALL = "all";
 export const keyScope = (keyId: string) => `key:${keyId}`;
 const projectScope = (project: string) => `project:${project}`;
 
-export function scopeName(scope: BudgetScope): string {
+const budgetScope = (name: string) => `budget:${name}`;
+
+/** Under which name it is counted what a budget goes by. */
+export function scopeName({ name, scope }: Pick<Budget, "name" | "scope">): string {
   if (scope.kind === "all") return ALL;
+  if (scope.kind === "profiles") return budgetScope(name);
   return scope.kind === "key" ? keyScope(scope.keyId) : projectScope(scope.project);
+}
+
+/** Whose request it is. */
+export interface Spender {
+  readonly keyId: string | null;
+  readonly project: string | null;
+  /** Of the profile that it asks through. */
+  readonly budgets: readonly string[];
 }
 
 export class SpendBook {
@@ -52,8 +64,10 @@ export class SpendBook {
   /** What the ledger says of the periods of `nowMs`. Called once, before anything is reserved. */
   async readBack(store: Pick<Store, "spentSince">, nowMs: number): Promise<void> {
     for (const period of PERIODS) {
-      for (const { keyId, project, spend } of await store.spentSince(periodStartMs(period, nowMs)))
-        for (const scope of scopesOf(keyId, project)) add(this.slot(scope, period, nowMs).used, spend, 1);
+      const { turns, budgets } = await store.spentSince(periodStartMs(period, nowMs));
+      for (const { spend, ...whose } of turns)
+        for (const scope of scopesOf({ ...whose, budgets: [] })) add(this.slot(scope, period, nowMs).used, spend, 1);
+      for (const { budget, spend } of budgets) add(this.slot(budgetScope(budget), period, nowMs).used, spend, 1);
     }
   }
 
@@ -69,8 +83,8 @@ export class SpendBook {
     return this.slot(scope, limit.period, nowMs);
   }
 
-  reserve(keyId: string | null, project: string | null, held: Spend, nowMs: number): Reservation {
-    const slots = scopesOf(keyId, project).flatMap((scope) => PERIODS.map((period) => this.slot(scope, period, nowMs)));
+  reserve(spender: Spender, held: Spend, nowMs: number): Reservation {
+    const slots = scopesOf(spender).flatMap((scope) => PERIODS.map((period) => this.slot(scope, period, nowMs)));
     for (const slot of slots) add(slot.reserved, held, 1);
     return { slots, held, open: true };
   }
@@ -115,8 +129,8 @@ function openSlot(period: Period, nowMs: number): SpendSlot {
   };
 }
 
-function scopesOf(keyId: string | null, project: string | null): string[] {
-  const scopes = [ALL];
+function scopesOf({ keyId, project, budgets }: Spender): string[] {
+  const scopes = [ALL, ...budgets.map(budgetScope)];
   if (keyId !== null) scopes.push(keyScope(keyId));
   if (project !== null) scopes.push(projectScope(project));
   return scopes;

@@ -33,11 +33,12 @@ function budgetFrom(row: SqlRow): Budget | null {
 function scopeFrom(kind: string, id: string): BudgetScope | null {
   if (kind === "all") return { kind };
   if (kind === "key") return { kind, keyId: id };
+  if (kind === "profiles") return { kind };
   return kind === "project" ? { kind, project: id } : null;
 }
 
 function scopeId(scope: BudgetScope): string {
-  return scope.kind === "all" ? "" : scope.kind === "key" ? scope.keyId : scope.project;
+  return scope.kind === "key" ? scope.keyId : scope.kind === "project" ? scope.project : "";
 }
 
 export function writeBudget(db: Connection, { name, scope, limit, warnPercent, createdAtMs }: Budget): void {

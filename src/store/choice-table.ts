@@ -46,13 +46,14 @@ function profileFrom(name: string, record: string): Profile | null {
   } catch {
     return null;
   }
-  const { accounts, strategy, models, rules, keyIds, projects } = value;
+  const { accounts, strategy, models, rules, keyIds, projects, budgets } = value;
   const who = accounts === "" ? [] : typeof accounts === "string" ? parseWho(accounts) : null;
   // Whom it lets in must be understood: a profile that lets in everybody by mistake is worse than none.
   if (!isAlias(name) || who === null || "message" in who) return null;
   const isStrategy = strategy === null || (typeof strategy === "string" && isStrategyName(strategy));
   if (!isStrategy || !isTexts(models) || !isTexts(rules) || !isTexts(keyIds) || !isProjects(projects)) return null;
-  return { name, accounts: who, strategy, models, rules, keyIds, projects };
+  if (!isTexts(budgets)) return null;
+  return { name, accounts: who, strategy, models, rules, keyIds, projects, budgets };
 }
 
 function isTexts(value: unknown): value is readonly string[] {

@@ -140,6 +140,7 @@ CREATE TABLE ledger (
   surface TEXT NOT NULL,
   effort TEXT NOT NULL,
   tier TEXT NOT NULL,
+  budgets TEXT NOT NULL,
   status INTEGER,
   error_code TEXT,
   served INTEGER NOT NULL,

@@ -5,7 +5,7 @@ import { AppError } from "../base/errors.ts";
 import type { AccountId } from "../domain/account.ts";
 import * as accounts from "./account-table.ts";
 import { writeBudget } from "./budget-table.ts";
-import { writeProfile } from "./choice-table.ts";
+import { writeProfile, writeRules } from "./choice-table.ts";
 import * as credentials from "./credential-table.ts";
 import type { StoreDatabase } from "./database.ts";
 import * as pool from "./pool-table.ts";
@@ -53,6 +53,7 @@ export async function applyBatch(
       for (const [key, value] of batch.settings) pool.writeSetting(durable, key, value);
       for (const profile of batch.profiles) writeProfile(durable, profile);
       for (const budget of batch.budgets) writeBudget(durable, budget);
+      if (batch.rules !== null) writeRules(durable, batch.rules);
     });
   } catch (thrown) {
     if (thrown instanceof StaleBatch) return "stale";

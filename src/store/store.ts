@@ -57,6 +57,13 @@ export interface LedgerKept {
 }
 
 /** What one key used for one project. */
+/** What counts against limits. */
+export interface Spent {
+  readonly turns: readonly SpentRow[];
+  /** The same turns, as far as they counted to budgets of their profile. */
+  readonly budgets: readonly { readonly budget: string; readonly spend: Spend }[];
+}
+
 export interface SpentRow {
   readonly keyId: string | null;
   readonly project: string | null;
@@ -100,6 +107,8 @@ export interface PoolBatch {
   readonly profiles: readonly Profile[];
   /** Added, or replaced by name. */
   readonly budgets: readonly Budget[];
+  /** In place of all; null = they stay. */
+  readonly rules: readonly string[] | null;
 }
 
 export interface ExchangeQuery {
@@ -236,7 +245,7 @@ export interface Store {
   /** Which of these turns are in the ledger. */
   knownTurns(ids: readonly ExchangeId[]): Promise<ReadonlySet<ExchangeId>>;
   /** What counts against limits since the beginning of an hour. */
-  spentSince(sinceMs: number): Promise<readonly SpentRow[]>;
+  spentSince(sinceMs: number): Promise<Spent>;
   /** Sums of the ledger. May take its time, but not that of a stream. */
   queryUsage(query: UsageQuery): Promise<UsageReport>;
 

@@ -6,7 +6,7 @@
 import type { LedgerRow } from "../domain/ledger.ts";
 import { DAY_MS, HOUR_MS } from "../domain/limit.ts";
 import type { Connection, SqlValue } from "./database.ts";
-import { wholeMs } from "./row.ts";
+import { numberOf, textOf, wholeMs } from "./row.ts";
 import type { LedgerKept } from "./store.ts";
 
 /** Columns of every table of sums, in the order in which {@link grow} has them. */
@@ -28,6 +28,8 @@ const SUMS = [
 const SIDES = ["account_id", "model", "key_id", "project"] as const;
 /** A side of sums over everything. */
 export const ALL_SIDES = "all";
+/** A turn may count to several budgets of its profile, and mostly to none. */
+export const BUDGET_SIDE = "budget";
 
 /** The sums of a row of the ledger, in SQL; as {@link grow} has them. */
 export const SUMS_OF_ROW = `1 AS requests, served, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
@@ -61,6 +63,7 @@ interface Group {
 export class SumBatch {
   readonly #hours = new Map<string, Group>();
   readonly #conversations = new Map<string, Group>();
+  readonly #budgets = new Map<string, Group>();
 
   add(row: LedgerRow): void {
     const atMs = wholeMs(row.atMs);
@@ -71,6 +74,7 @@ export class SumBatch {
     let group = this.#hours.get(hour);
     if (group === undefined) this.#hours.set(hour, (group = groupOf([hourMs, ...sidesOf(row)])));
     grow(group.sums, row);
+    for (const budget of row.budgets) grow(this.#budgetAt(hourMs, budget).sums, row);
     if (conversation === null) return;
     const dayMs = atMs - (atMs % DAY_MS);
     const day = `${dayMs}\n${conversation}\n${sides}`;
@@ -82,7 +86,15 @@ export class SumBatch {
   write(db: Connection): void {
     for (const { key, sums } of this.#hours.values()) db.run(ADD_TO_HOUR, ...key, ...sums);
     for (const { key, sums } of this.#bySide()) db.run(ADD_TO_SIDE, ...key, ...sums);
+    for (const { key, sums } of this.#budgets.values()) db.run(ADD_TO_SIDE, ...key, ...sums);
     for (const { key, sums } of this.#conversations.values()) db.run(ADD_TO_CONVERSATION, ...key, ...sums);
+  }
+
+  #budgetAt(hourMs: number, budget: string): Group {
+    const name = `${hourMs}\n${budget}`;
+    const group = this.#budgets.get(name) ?? groupOf([BUDGET_SIDE, hourMs, budget]);
+    this.#budgets.set(name, group);
+    return group;
   }
 
   #bySide(): Iterable<Group> {
@@ -135,7 +147,7 @@ export function keptRowsSinceMs({ rowsSinceMs }: LedgerKept): number {
 export function removeOldSums(db: Connection, kept: LedgerKept): void {
   const hourMs = wholeMs(kept.sumsSinceMs) - HOUR_MS;
   db.run("DELETE FROM usage_hour WHERE hour_ms < ?", hourMs);
-  for (const side of [ALL_SIDES, ...SIDES])
+  for (const side of [ALL_SIDES, BUDGET_SIDE, ...SIDES])
     db.run("DELETE FROM usage_side WHERE side = ? AND hour_ms < ?", side, hourMs);
   db.run("DELETE FROM usage_conversation WHERE day_ms < ?", keptRowsSinceMs(kept));
 }
@@ -148,10 +160,26 @@ export function deriveSums(db: Connection): void {
   db.run(`${insert} SELECT '${ALL_SIDES}', hour_ms, '', ${SUMS_ADDED} FROM usage_hour GROUP BY hour_ms`);
   for (const side of SIDES)
     db.run(`${insert} SELECT '${side}', hour_ms, ${side}, ${SUMS_ADDED} FROM usage_hour GROUP BY hour_ms, ${side}`);
+  deriveBudgets(db);
   const keys = `day_ms, conversation, ${SIDES.join(", ")}`;
   db.run(`INSERT INTO usage_conversation (${keys}, ${SUM_COLUMNS})
     SELECT ${keys}, ${SUMS_ADDED} FROM
       (SELECT at_ms - at_ms % ${DAY_MS} AS day_ms, conversation, ${SIDES.join(", ")}, ${SUMS_OF_ROW}
        FROM ledger WHERE conversation <> '')
     GROUP BY ${keys}`);
+}
+
+/** As far as there are rows: one names all that it counts to. */
+function deriveBudgets(db: Connection): void {
+  const sums = db.all(`SELECT budgets, at_ms - at_ms % ${HOUR_MS} AS hour_ms, ${SUMS_ADDED} FROM
+    (SELECT budgets, at_ms, ${SUMS_OF_ROW} FROM ledger WHERE budgets <> '') GROUP BY budgets, hour_ms`);
+  for (const row of sums)
+    for (const budget of textOf(row, "budgets").split(" "))
+      db.run(
+        ADD_TO_SIDE,
+        BUDGET_SIDE,
+        numberOf(row, "hour_ms"),
+        budget,
+        ...SUMS.map((column) => numberOf(row, column)),
+      );
 }

@@ -35,6 +35,8 @@ export interface ForeignStore {
   readonly profiles: readonly ForeignProfile[];
   readonly budgets: readonly ForeignBudget[];
   readonly ledger: readonly ForeignLedgerRow[];
+  /** What another Rotor was told of choosing; null for every other product. */
+  readonly choice: CarriedChoice | null;
   /** What could not be carried, in words, with its place. Never a token or an e-mail address. */
   readonly remarks: readonly string[];
 }
@@ -142,4 +144,37 @@ export interface ForeignLedgerRow {
   readonly reasoningTokens: number | null;
   readonly totalTokens: number | null;
   readonly costUsd: number | null;
+}
+
+/** Rules, profiles and budgets in our own words, as a pool file carries them. */
+export interface CarriedChoice {
+  readonly rules: readonly string[];
+  readonly profiles: readonly CarriedProfile[];
+  readonly budgets: readonly CarriedBudget[];
+}
+
+export interface CarriedProfile {
+  readonly name: string;
+  /** `tag:work, spare`; "" = every account. */
+  readonly accounts: string;
+  /** null = the pool's. */
+  readonly strategy: string | null;
+  readonly models: readonly string[];
+  readonly rules: readonly string[];
+  /** Client keys by their names. */
+  readonly keyNames: readonly string[];
+  readonly projects: readonly { readonly key: string; readonly path: string }[];
+  readonly budgets: readonly string[];
+}
+
+export interface CarriedBudget {
+  readonly name: string;
+  readonly scope: "all" | "key" | "project" | "profiles";
+  /** Name of the key or project; "" for the others. */
+  readonly of: string;
+  readonly measure: string;
+  readonly amount: number;
+  readonly period: string;
+  readonly warnPercent: number | null;
+  readonly createdAtMs: number;
 }

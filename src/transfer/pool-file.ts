@@ -7,7 +7,7 @@ import { AppError } from "../base/errors.ts";
 import type { Dice } from "../base/id.ts";
 import { openWithPassphrase, sealWithPassphrase } from "../base/passphrase-box.ts";
 import type { Window } from "../domain/window.ts";
-import type { ForeignAccount, ForeignStore } from "./foreign-store.ts";
+import type { CarriedChoice, ForeignAccount, ForeignStore } from "./foreign-store.ts";
 import {
   anyText,
   fields,
@@ -37,8 +37,8 @@ export async function writePoolFile(
   createdAtMs: number,
   dice: Dice,
 ): Promise<Uint8Array> {
-  const { accounts, pin, strategy, keys, settings, profiles, budgets, ledger } = content;
-  const store = { accounts, pin, strategy, keys, settings, profiles, budgets, ledger };
+  const { accounts, pin, strategy, keys, settings, profiles, budgets, ledger, choice } = content;
+  const store = { accounts, pin, strategy, keys, settings, profiles, budgets, ledger, choice };
   const plain = new TextEncoder().encode(JSON.stringify({ format: FORMAT, version: VERSION, createdAtMs, store }));
   try {
     return await sealWithPassphrase(plain, passphrase, CONTEXT, dice);
@@ -155,6 +155,34 @@ const ledgerRow = fields({
   costUsd: count,
 });
 
+const choice: Reader<CarriedChoice> = fields({
+  rules: list(anyText),
+  profiles: list(
+    fields({
+      name: text,
+      accounts: anyText,
+      strategy: word,
+      models: list(text),
+      rules: list(anyText),
+      keyNames: list(text),
+      projects: list(fields({ key: text, path: text })),
+      budgets: list(text),
+    }),
+  ),
+  budgets: list(
+    fields({
+      name: text,
+      scope: oneOf("all", "key", "project", "profiles"),
+      of: anyText,
+      measure: text,
+      amount: number,
+      period: text,
+      warnPercent: count,
+      createdAtMs: instantMs,
+    }),
+  ),
+});
+
 /** Every field, strictly: what we wrote we can read, and anything else is not ours. */
 const content: Reader<PoolFileContent> = fields({
   accounts: list(account),
@@ -167,4 +195,5 @@ const content: Reader<PoolFileContent> = fields({
     fields({ key: text, window: text, maxRequests: count, maxTokens: count, maxCostUsd: count, updatedAtMs: instant }),
   ),
   ledger: list(ledgerRow),
+  choice: optional(choice),
 });

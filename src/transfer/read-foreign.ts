@@ -202,8 +202,9 @@ const REMARKS_MAX = 500;
 
 /** A store with nothing in it is more likely a wrong file than a wish. */
 function checked(store: ForeignStore, docs: Docs): ForeignStore {
-  const { accounts, keys, settings, profiles, budgets, ledger, remarks } = store;
-  if ([accounts, keys, settings, profiles, budgets, ledger].every((part) => part.length === 0)) {
+  const { accounts, keys, settings, profiles, budgets, ledger, choice, remarks } = store;
+  const carried = choice === null ? [] : [choice.rules, choice.profiles, choice.budgets];
+  if ([accounts, keys, settings, profiles, budgets, ledger, ...carried].every((part) => part.length === 0)) {
     const why = docs.cleared.length > 0 ? "the pool was cleared on purpose" : remarks[0];
     throw new AppError("invalid_import", `there is no login in the data${why === undefined ? "" : `: ${why}`}`);
   }

@@ -16,6 +16,7 @@ export const EMPTY_STORE: Omit<ForeignStore, "format" | "remarks"> = {
   profiles: [],
   budgets: [],
   ledger: [],
+  choice: null,
 };
 
 /** Theirs → what ours would be called. A name that this version has not yet is told in a remark. */

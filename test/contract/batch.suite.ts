@@ -15,6 +15,7 @@ const NOTHING: PoolBatch = {
   settings: new Map(),
   profiles: [],
   budgets: [],
+  rules: null,
 };
 const BUDGET: Budget = {
   name: "team",
@@ -53,14 +54,21 @@ export function batches(store: () => Store): void {
       keys,
       settings: new Map([["account_max_leases", 3]]),
       profiles: [profileLike("work")],
-      budgets: [BUDGET],
+      budgets: [BUDGET, { ...BUDGET, name: "night", scope: { kind: "profiles" } }],
+      rules: ["# mine", "avoid account-1"],
     });
     expect(end).toBe("committed");
     const after = await everything();
     expect(after.accounts).toEqual([renewed(1).account, third!.account]);
     expect(after.credentials.map(({ credentials }) => credentials)).toEqual([credentialsLike(101), credentialsLike(3)]);
     expect(after).toMatchObject({ strategy: "random", pin, keys, settings: { account_max_leases: 3 }, intents: [] });
-    expect(await store().loadPool()).toMatchObject({ profiles: [profileLike("work")], budgets: [BUDGET] });
+    expect(await store().loadPool()).toMatchObject({
+      profiles: [profileLike("work")],
+      budgets: [{ name: "night", scope: { kind: "profiles" } }, BUDGET],
+      rules: ["# mine", "avoid account-1"],
+    });
+    await store().applyBatch({ ...NOTHING, keys: [keyLike(2)] });
+    expect((await store().loadPool()).rules).toHaveLength(2);
   });
 
   test("an account takes the identity and alias of one that goes in the same batch", async () => {
@@ -84,6 +92,7 @@ export function batches(store: () => Store): void {
       settings: new Map([["account_max_leases", 3]]),
       profiles: [profileLike("work")],
       budgets: [BUDGET],
+      rules: ["avoid all"],
     };
     expect(await store().applyBatch(batch)).toBe("stale");
     expect(await everything()).toEqual(before);

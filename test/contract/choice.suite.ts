@@ -4,7 +4,17 @@ import type { Profile } from "../../src/domain/profile.ts";
 import type { Store } from "../../src/store/store.ts";
 
 export function profileLike(name: string, changes: Partial<Profile> = {}): Profile {
-  return { name, accounts: [], strategy: null, models: [], rules: [], keyIds: [], projects: [], ...changes };
+  return {
+    name,
+    accounts: [],
+    strategy: null,
+    models: [],
+    rules: [],
+    keyIds: [],
+    projects: [],
+    budgets: [],
+    ...changes,
+  };
 }
 
 const FULL = profileLike("work", {
@@ -18,6 +28,7 @@ const FULL = profileLike("work", {
   rules: ["# at night", "off spare 22:00-06:00"],
   keyIds: ["ABCDEFGHJK"],
   projects: [{ key: "demo-1a2b3c4d5e6f", path: "/srv/démo" }],
+  budgets: ["night", "team"],
 });
 
 export function choice(store: () => Store): void {

@@ -37,6 +37,7 @@ export function rowLike(atMs: number, change: Partial<LedgerRow> = {}): LedgerRo
     surface: "codex",
     effort: null,
     tier: null,
+    budgets: [],
     status: 200,
     errorCode: null,
     isServed: true,
@@ -228,14 +229,31 @@ export function ledger(store: () => Store): void {
         rowLike(START + HOUR_MS, { isServed: false, inputTokens: 0, outputTokens: 0, costMicroUsd: null }),
       );
       const spent = async (sinceMs: number) => {
-        const rows = await store().spentSince(sinceMs);
-        return rows.toSorted((a, b) => (a.project ?? "").localeCompare(b.project ?? ""));
+        const { turns } = await store().spentSince(sinceMs);
+        return turns.toSorted((a, b) => (a.project ?? "").localeCompare(b.project ?? ""));
       };
       expect(await spent(START)).toEqual([
         { keyId: "KEY0000001", project: null, spend: { requests: 2, tokens: 220, costMicroUsd: 12 } },
         { keyId: null, project: "site", spend: { requests: 1, tokens: 110, costMicroUsd: 1_000 } },
       ]);
       expect((await spent(START + HOUR_MS))[0]!.spend).toEqual({ requests: 1, tokens: 110, costMicroUsd: 7 });
+    });
+
+    test("what counted to budgets of profiles is read back by the budget, beside what it counts to anyway", async () => {
+      await add(
+        rowLike(START, { budgets: ["night", "team"] }),
+        rowLike(START + HOUR_MS, { budgets: ["team"], costMicroUsd: 7 }),
+        rowLike(START + HOUR_MS),
+      );
+      const spent = async (sinceMs: number) => {
+        const { budgets } = await store().spentSince(sinceMs);
+        return budgets.toSorted((a, b) => a.budget.localeCompare(b.budget));
+      };
+      expect(await spent(START)).toEqual([
+        { budget: "night", spend: { requests: 1, tokens: 110, costMicroUsd: 1_000 } },
+        { budget: "team", spend: { requests: 2, tokens: 220, costMicroUsd: 1_007 } },
+      ]);
+      expect((await spent(START + HOUR_MS)).map(({ budget }) => budget)).toEqual(["team"]);
     });
 
     test("rows go by whole days, and the sums of their conversations with them", async () => {

@@ -78,6 +78,41 @@ describe("a budget", () => {
     expect(await codes(room, 1, { project: "site" })).toEqual(["opened"]);
   });
 
+  test("of profiles counts what is asked through those that name it, together, however it got there, also after a restart", async () => {
+    const first = await createPoolRoom();
+    const { store } = first;
+    await first.engine.budgets.set(budget("night", requests(3, "day"), { kind: "profiles" }));
+    const wish = { accounts: "", strategy: null, models: [], rules: [], keyIds: [], budgets: ["night"] };
+    for (const name of ["late", "later"]) await first.engine.profiles.set({ ...wish, name }, false);
+    await first.engine.profiles.set({ ...wish, name: "day", budgets: [] }, false);
+    const project = { key: "demo-1a2b3c4d5e6f", path: "/srv/demo" };
+    await first.engine.profiles.bind("later", project);
+    expect(await codes(first, 2, { profile: "late" })).toEqual(["opened", "opened"]);
+    expect(await codes(first, 2, { profile: "day" })).toEqual(["opened", "opened"]);
+    expect(first.engine.budgets.list()[0]!.use).toMatchObject({ used: 2, reserved: 0 });
+    await first.engine.close();
+    const again = await createPoolRoom({ store });
+    expect(again.engine.budgets.list()[0]!.use).toMatchObject({ used: 2 });
+    expect(await codes(again, 2, { project: project.key })).toEqual(["opened", "budget_exhausted"]);
+    expect(await codes(again, 1, { profile: "late" })).toEqual(["budget_exhausted"]);
+    expect(await codes(again, 1, { profile: "day" })).toEqual(["opened"]);
+    expect(await codes(again, 1)).toEqual(["opened"]);
+    const refused = await again.ask({ profile: "late" });
+    expect(refused.kind === "refused" && refused.error.message).toContain(
+      "the budget night of this profile is used up",
+    );
+  });
+
+  test("that profiles name is one for them: any other is refused there", async () => {
+    const room = await createPoolRoom();
+    await room.engine.budgets.set(budget("all", requests(3)));
+    const wish = { name: "late", accounts: "", strategy: null, models: [], rules: [], keyIds: [] };
+    const failure = (budgets: readonly string[]) =>
+      room.engine.profiles.set({ ...wish, budgets }, false).catch(({ code }: { code: string }) => code);
+    expect(await failure(["all"])).toBe("invalid_request");
+    expect(await failure(["none"])).toBe("budget_not_found");
+  });
+
   test("of several that are used up the one that resets last is named", async () => {
     const room = await createPoolRoom();
     await room.engine.budgets.set(budget("hourly", requests(1, "hour")));

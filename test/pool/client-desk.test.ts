@@ -143,7 +143,7 @@ describe("what a key stands for", () => {
     const room = await createPoolRoom({ accounts });
     expect(await code(() => shake(room, { profile: "work" }))).toBe("profile_not_found");
     expect(await code(() => shake(room, { accountId: "nobody" as never }))).toBe("account_not_found");
-    const wish = { name: "work", accounts: "plus-2", strategy: null, models: [], rules: [], keyIds: [] };
+    const wish = { name: "work", accounts: "plus-2", strategy: null, models: [], rules: [], keyIds: [], budgets: [] };
     await room.engine.profiles.set(wish, false);
     const { peer, text } = await shake(room, { profile: "work", accountId: accounts[1]!.id });
     expect(peer.profile).toBe("work");
@@ -152,7 +152,7 @@ describe("what a key stands for", () => {
 
   test("the profile that its project is bound to, or its client key, and none when that is gone", async () => {
     const room = await createPoolRoom();
-    const wish = { name: "work", accounts: "", strategy: null, models: [], rules: [], keyIds: [] };
+    const wish = { name: "work", accounts: "", strategy: null, models: [], rules: [], keyIds: [], budgets: [] };
     await room.engine.profiles.set(wish, false);
     await room.engine.profiles.bind("work", { key: "demo-1a2b3c4d5e6f", path: "/srv/demo" });
     expect((await shake(room)).peer.profile).toBe("work");
@@ -178,7 +178,7 @@ describe("what a key stands for", () => {
       return [offered.map((model) => model.facts.slug), firstModel, smallModel];
     };
     expect(await names({})).toEqual([["gpt-5.5", "gpt-5.4-mini"], "gpt-5.5", "gpt-5.4-mini"]);
-    const wish = { name: "mini", accounts: "", strategy: null, models: ["*mini"], rules: [], keyIds: [] };
+    const wish = { name: "mini", accounts: "", strategy: null, models: ["*mini"], rules: [], keyIds: [], budgets: [] };
     await room.engine.profiles.set(wish, false);
     expect(await names({ profile: "mini" })).toEqual([["gpt-5.4-mini"], "gpt-5.4-mini", "gpt-5.4-mini"]);
   });

@@ -73,6 +73,68 @@ test("a pool file needs a passphrase, and carries pin, strategy, settings and im
   });
 });
 
+test("rules, profiles and budgets come along, the same there as here, and what was decided there stays", async () => {
+  const here = await createPoolRoom();
+  const { engine } = here;
+  const { key } = await engine.keys.create("laptop");
+  const limit = { measure: "requests", amount: 50, period: "week" } as const;
+  const scopes = [
+    { kind: "all" },
+    { kind: "profiles" },
+    { kind: "project", project: "site" },
+    { kind: "key", keyId: key.id },
+  ] as const;
+  for (const scope of scopes) await engine.budgets.set({ name: `of-${scope.kind}`, scope, limit, warnPercent: 80 });
+  const rules = ["# mine", "", "keep 20% of plus-1 weekly", "avoid tag:work 18:00-08:00"];
+  await engine.rules.set(rules, { dryRun: false, force: false });
+  const wish = {
+    accounts: "plus-1, tier:pro",
+    strategy: "drain-first",
+    models: ["gpt-5*"],
+    rules: ["avoid plus-2"],
+  } as const;
+  await engine.profiles.set({ ...wish, name: "night", keyIds: [key.id], budgets: ["of-profiles"] }, false);
+  await engine.profiles.bind("night", { key: "demo-1a2b3c4d5e6f", path: "/srv/demo" });
+  const { bytes } = await into(here, { format: "rotor-pool-file", passphrase: PASSPHRASE });
+  const choice = ({ engine }: PoolRoom) => ({
+    rules: engine.rules.list().lines.map(({ text }) => text),
+    profiles: engine.profiles.list().map(({ name, accounts, strategy, models, rules, keyIds, projects, budgets }) => {
+      const keys = keyIds.map((id) => engine.keys.list().find((one) => one.id === id)!.name);
+      return { name, accounts, strategy, models, rules, keys, projects, budgets };
+    }),
+    budgets: engine.budgets.list().map(({ budget: { scope, ...budget } }) => ({ ...budget, scope: scope.kind })),
+  });
+  const files = [{ name: "pool", bytes: bytes! }];
+  const rehearse = (room: PoolRoom) =>
+    room.engine.transfers.importFiles(files, { dryRun: true, alias: null, sourcePath: null, passphrase: PASSPHRASE });
+  const listed = async (room: PoolRoom) =>
+    (await rehearse(room)).facts.filter(({ kind }) => ["rule", "profile", "budget"].includes(kind));
+
+  const there = await createPoolRoom({ accounts: [] });
+  await there.engine.keys.create("laptop");
+  expect((await listed(there)).map(({ name, isTaken }) => [name, isTaken])).toEqual([
+    ["of-all", true],
+    ["of-key", true],
+    ["of-profiles", true],
+    ["of-project", true],
+    ["night", true],
+    ["4 lines", true],
+  ]);
+  expect(choice(there)).toMatchObject({ rules: [], profiles: [], budgets: [] });
+  await importInto(there, files, PASSPHRASE);
+  expect(choice(there)).toEqual(choice(here));
+  const reopened = await createPoolRoom({ store: there.store });
+  expect(choice(reopened)).toEqual(choice(here));
+  expect((await listed(reopened)).map(({ isTaken }) => isTaken)).toEqual(Array(6).fill(false));
+
+  const decided = await createPoolRoom({ accounts: [] });
+  await decided.engine.rules.set(["# ours"], { dryRun: false, force: false });
+  const texts = (await listed(decided)).map(({ name, text }) => [name, text]);
+  expect(texts).toContainEqual(["4 lines", "there are rules here, which stay"]);
+  expect(texts).toContainEqual(["of-key", "there is no key laptop here"]);
+  expect(texts).toContainEqual(["night", "plus-1, tier:pro; gpt-5*; budget of-profiles; without the key laptop"]);
+});
+
 test("a login that names nobody stays one on its way", async () => {
   const room = await createPoolRoom({ accounts: [] });
   await importInto(room, [fileOf(codexMultiV1())]);

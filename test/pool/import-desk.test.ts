@@ -130,6 +130,21 @@ describe("what comes along", () => {
     expect((await room.store.loadPool()).profiles).toHaveLength(1);
   });
 
+  test("a budget that a profile was counted to comes along as one of its own", async () => {
+    const room = await emptyRoom();
+    const shared = { window: "week", maxRequests: 50, maxTokens: null, maxCostUsd: 5, updatedAt: T0 };
+    const bundle = codexMultiBundle().map((file) =>
+      file.name === "budget-guards.json" ? fileOf({ version: 1, limits: { demo: shared } }, file.name) : file,
+    );
+    const { facts } = await importInto(room, bundle);
+    const [profile] = room.engine.profiles.list();
+    expect(profile!.budgets).toEqual(["imported-week-requests", "imported-week-cost"]);
+    expect(room.engine.budgets.list().map(({ budget }) => budget.scope.kind)).toEqual(["profiles", "profiles"]);
+    expect(facts.find(({ kind }) => kind === "budget")!.text).toBe("50 requests a week for the profile demo");
+    await importInto(room, bundle);
+    expect(room.engine.profiles.list()).toHaveLength(1);
+  });
+
   test("budgets and the ledger come along once, and never in place of what was decided here", async () => {
     const room = await emptyRoom();
     await room.engine.budgets.set({

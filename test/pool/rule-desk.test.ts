@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000;
 const MEANT = { dryRun: false, force: false };
 const NOBODY = { keyId: null, profile: null, project: null };
 const PROJECT = { key: "demo-1a2b3c4d5e6f", path: "/srv/demo" };
-const WISH = { name: "night", accounts: "", strategy: null, models: [], rules: [], keyIds: [] } as const;
+const WISH = { name: "night", accounts: "", strategy: null, models: [], rules: [], keyIds: [], budgets: [] } as const;
 
 const failure = (work: Promise<unknown>) =>
   work.then(

@@ -19,6 +19,10 @@ export function createFakeChoice({
   const accounts = () => of().accounts.list();
   const exchanges = { flush: async () => store.appendExchanges(await of().exchanges.list({ limit: 1_000 }), 1_000) };
   const keys = { list: () => of().keys.list() };
+  const budgets = () =>
+    of()
+      .budgets.list()
+      .map(({ budget }) => budget);
   const thresholds = () => SETTINGS_NOW;
   const log = recordingLog([]);
   const store = createMemoryStore();
@@ -33,6 +37,7 @@ export function createFakeChoice({
     accounts,
     exchanges,
     keys,
+    budgets,
     thresholds,
     clock,
     nowMs,

@@ -65,7 +65,17 @@ export function ledgerPart(state: SpendState, open: () => void) {
       open();
       const sums = [...state.hours.values()].filter(({ hourMs }) => hourMs >= sinceMs);
       const groups = Map.groupBy(sums, ({ row }) => `${row.keyId}\n${row.project}`);
-      return [...groups.values()].map((group) => {
+      const since = [...state.ledger.values()].filter((row) => row.isServed && hourOf(row) >= sinceMs);
+      const named = Map.groupBy(
+        since.flatMap((row) => row.budgets.map((budget) => ({ budget, row }))),
+        ({ budget }) => budget,
+      );
+      const budgets = [...named].map(([budget, rows]) => {
+        const all = rows.map(({ row }) => totalsOf(row)).reduce(addUsage);
+        const tokens = all.inputTokens + all.outputTokens;
+        return { budget, spend: { requests: all.served, tokens, costMicroUsd: all.costMicroUsd } };
+      });
+      const turns = [...groups.values()].map((group) => {
         const { row } = group[0]!;
         const all = group.map(({ totals }) => totals).reduce(addUsage);
         const tokens = all.inputTokens + all.outputTokens;
@@ -75,6 +85,7 @@ export function ledgerPart(state: SpendState, open: () => void) {
           spend: { requests: all.served, tokens, costMicroUsd: all.costMicroUsd },
         };
       });
+      return { turns, budgets };
     },
     async queryUsage(query) {
       open();

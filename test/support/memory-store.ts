@@ -210,6 +210,7 @@ function batchPart(state: State) {
       for (const [key, value] of batch.settings) state.settings.set(key, value);
       for (const profile of batch.profiles) state.profiles.set(profile.name, structuredClone(profile));
       for (const budget of batch.budgets) state.budgets.set(budget.name, structuredClone(budget));
+      if (batch.rules !== null) state.rules = [...batch.rules];
       return "committed";
     },
   } satisfies Partial<Store>;

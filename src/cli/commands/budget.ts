@@ -25,17 +25,19 @@ const set: Command = {
   summary: "make a budget, or change it",
   details: [
     "When it is used up, requests that count to it are refused until its period ends, with an answer that names the budget and that time. What was used in the period so far counts.",
+    "With --scope profiles it counts what is asked through the profiles that name it: rotor profile set NAME --budget BUDGET.",
     "Periods are those of the calendar in UTC: full hours, days from midnight, weeks from Monday, months from the first.",
   ],
   args: [{ name: "NAME", about: "1–40 of a–z 0–9 . _ -" }],
   options: [
     { name: "limit", value: "LIMIT", about: 'how much: "20 USD/week", "2M tokens/day", "100 requests/hour"' },
-    { name: "scope", value: "SCOPE", about: "whose requests: all (unless told), key:KEY or project:NAME" },
+    { name: "scope", value: "SCOPE", about: "whose requests: all (unless told), key:KEY, project:NAME, or profiles" },
     { name: "warn", value: "PERCENT", about: "say so in the log when so much is used" },
   ],
   examples: [
     'rotor budget set team --limit "20 USD/week" --warn 80',
     'rotor budget set ci --scope key:ci --limit "2M tokens/day"',
+    'rotor budget set night --scope profiles --limit "5 USD/day"',
   ],
   starts: true,
   async run(context, input) {
@@ -56,12 +58,13 @@ async function scopeOf(context: Context, text: string) {
   const [kind, ...rest] = text.split(":");
   const name = rest.join(":");
   if (text === "all") return { case: undefined } as const;
+  if (text === "profiles") return { case: "profiles", value: true } as const;
   if (kind === "project" && name !== "") return { case: "project", value: name } as const;
   if (kind === "key" && name !== "") {
     const { keys } = await (await context.daemon()).keys.listKeys({});
     return { case: "keyId", value: resolveKey(keys, name).id } as const;
   }
-  throw new AppError("bad_usage", `--scope takes all, key:KEY or project:NAME, not ${text}`, {
+  throw new AppError("bad_usage", `--scope takes all, key:KEY, project:NAME or profiles, not ${text}`, {
     hint: "rotor help budget set",
   });
 }
@@ -79,7 +82,7 @@ function scopeText({ scope }: Budget, keys: readonly Key[]): string {
   const of = scope?.of;
   if (of?.case === "project") return `project ${printable(of.value)}`;
   if (of?.case === "keyId") return `key ${keys.find(({ id }) => id === of.value)?.name ?? of.value}`;
-  return "all";
+  return of?.case === "profiles" ? "profiles" : "all";
 }
 
 const list: Command = {

@@ -79,7 +79,7 @@ const set: Command = {
   path: ["profile", "set"],
   summary: "make a profile, or change what is given of one",
   details: [
-    "What is not given stays as it is; an empty text takes it away. --model, --rule and --key each take several by commas or by being given as one list: --rule 'keep 20% of all; avoid spare'.",
+    "What is not given stays as it is; an empty text takes it away. --model, --rule, --key and --budget each take several by commas or by being given as one list: --rule 'keep 20% of all; avoid spare'.",
   ],
   args: [NAME_ARGUMENT],
   options: [
@@ -93,6 +93,7 @@ const set: Command = {
     { name: "model", value: "PATTERNS", about: "models that may be asked for, with commas" },
     { name: "rule", value: "RULES", about: "rules of its own, with semicolons" },
     { name: "key", value: "KEYS", about: "client keys that ask through it, with commas", completes: "key" },
+    { name: "budget", value: "BUDGETS", about: "budgets that it counts to, with commas" },
     { name: "dry-run", about: "say what there is to say about it and change nothing" },
   ],
   examples: ["rotor profile set work --accounts tag:work --model 'gpt-5*'", "rotor profile set work --key laptop"],
@@ -112,6 +113,7 @@ const set: Command = {
         models: texts("model", ",", before?.models ?? []),
         rules: texts("rule", ";", before?.rules ?? []),
         keyIds: listOf(input, "key", ",")?.map((key) => resolveKey(keys, key).id) ?? before?.keyIds ?? [],
+        budgets: texts("budget", ",", before?.budgets ?? []),
       },
       dryRun: input.has("dry-run"),
     });
@@ -229,6 +231,7 @@ function profileFacts(profile: Profile, keys: readonly Key[], width: number | nu
     ["models", profile.models.join(", ") || "all"],
     ...profile.rules.map((rule, i): [string, string] => [`rule ${i + 1}`, printable(rule)]),
     ["keys", keyNames(profile, keys) || "none"],
+    ...(profile.budgets.length === 0 ? [] : [["budgets", profile.budgets.join(", ")] as [string, string]]),
     ...profile.projects.map(({ key, path }): [string, string] => ["project", `${printable(path)} (${printable(key)})`]),
   ];
   return renderFacts(facts, width);

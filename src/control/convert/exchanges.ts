@@ -42,11 +42,12 @@ export function exchangeMessage(exchange: Exchange, aliasOf: AliasOf): MessageIn
 }
 
 function spendMessage(spend: ExchangeSpend): MessageInitShape<typeof ExchangeSpendSchema> {
-  const { project, effort, tier, costMicroUsd, move } = spend;
+  const { project, effort, tier, budgets = [], costMicroUsd, move } = spend;
   return {
     project: project ?? "",
     effort: effort ?? "",
     tier: tier ?? "",
+    budgets: [...budgets],
     costMicroUsd: costMicroUsd === null ? undefined : int64(costMicroUsd),
     move:
       move === null

@@ -87,11 +87,11 @@ export function budgetMessage({ budget, use }: BudgetView): MessageInitShape<typ
 function scopeCase(scope: BudgetScope) {
   if (scope.kind === "key") return { case: "keyId", value: scope.keyId } as const;
   if (scope.kind === "project") return { case: "project", value: scope.project } as const;
-  return { case: undefined };
+  return scope.kind === "profiles" ? ({ case: "profiles", value: true } as const) : { case: undefined };
 }
 
 export function toScope(message: budgetPb.BudgetScope | undefined): BudgetScope {
   if (message?.of.case === "keyId") return { kind: "key", keyId: message.of.value };
   if (message?.of.case === "project") return { kind: "project", project: message.of.value };
-  return { kind: "all" };
+  return { kind: message?.of.case === "profiles" ? "profiles" : "all" };
 }

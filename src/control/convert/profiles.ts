@@ -19,11 +19,12 @@ export function profileMessage(profile: Profile): MessageInitShape<typeof profil
     rules: [...profile.rules],
     keyIds: [...profile.keyIds],
     projects: profile.projects.map(({ key, path }) => ({ key, path })),
+    budgets: [...profile.budgets],
   };
 }
 
 export function toProfileWish(profile: profilePb.Profile): ProfileWish {
-  const { name, accounts, strategy, models, rules, keyIds } = profile;
+  const { name, accounts, strategy, models, rules, keyIds, budgets } = profile;
   return {
     name,
     accounts,
@@ -31,5 +32,6 @@ export function toProfileWish(profile: profilePb.Profile): ProfileWish {
     models,
     rules,
     keyIds,
+    budgets,
   };
 }

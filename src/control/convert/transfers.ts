@@ -28,6 +28,7 @@ const KINDS: Readonly<Record<ImportReport["facts"][number]["kind"], transferPb.I
   profile: transferPb.ImportedFactKind.PROFILE,
   budget: transferPb.ImportedFactKind.BUDGET,
   ledger: transferPb.ImportedFactKind.LEDGER,
+  rule: transferPb.ImportedFactKind.RULE,
 };
 
 export function importMessage(
