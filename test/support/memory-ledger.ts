@@ -65,16 +65,6 @@ export function ledgerPart(state: SpendState, open: () => void) {
       open();
       const sums = [...state.hours.values()].filter(({ hourMs }) => hourMs >= sinceMs);
       const groups = Map.groupBy(sums, ({ row }) => `${row.keyId}\n${row.project}`);
-      const since = [...state.ledger.values()].filter((row) => row.isServed && hourOf(row) >= sinceMs);
-      const named = Map.groupBy(
-        since.flatMap((row) => row.budgets.map((budget) => ({ budget, row }))),
-        ({ budget }) => budget,
-      );
-      const budgets = [...named].map(([budget, rows]) => {
-        const all = rows.map(({ row }) => totalsOf(row)).reduce(addUsage);
-        const tokens = all.inputTokens + all.outputTokens;
-        return { budget, spend: { requests: all.served, tokens, costMicroUsd: all.costMicroUsd } };
-      });
       const turns = [...groups.values()].map((group) => {
         const { row } = group[0]!;
         const all = group.map(({ totals }) => totals).reduce(addUsage);
@@ -85,7 +75,7 @@ export function ledgerPart(state: SpendState, open: () => void) {
           spend: { requests: all.served, tokens, costMicroUsd: all.costMicroUsd },
         };
       });
-      return { turns, budgets };
+      return { turns, budgets: spentOfBudgets([...state.ledger.values()].filter((row) => hourOf(row) >= sinceMs)) };
     },
     async queryUsage(query) {
       open();
@@ -123,4 +113,17 @@ function bucketOf(row: LedgerRow, groupBy: UsageQuery["groupBy"]): string {
     groupBy as "account" | "model" | "key" | "project"
   ];
   return groupBy === "conversation" ? row.conversation! : (value ?? "");
+}
+
+/** From the rows: a store that only had sums would lose who counted to what. */
+function spentOfBudgets(rows: readonly LedgerRow[]) {
+  const named = Map.groupBy(
+    rows.flatMap((row) => row.budgets.map((budget) => ({ budget, row }))),
+    ({ budget }) => budget,
+  );
+  return [...named].map(([budget, found]) => {
+    const all = found.map(({ row }) => totalsOf(row)).reduce(addUsage);
+    const tokens = all.inputTokens + all.outputTokens;
+    return { budget, spend: { requests: all.served, tokens, costMicroUsd: all.costMicroUsd } };
+  });
 }
