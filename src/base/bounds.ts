@@ -27,6 +27,8 @@ export const SOCKET_CHAINS_MAX_BYTES = 256 * 1024 * 1024;
 export const HOLD_BACK_MAX_EVENTS = 16;
 export const HOLD_BACK_MAX_BYTES = 64 * 1024;
 export const HOLD_BACK_MAX_MS = 2_000;
+/** An upstream that thinks for longer is vouched for: well below any idle time seen (Codex 300 s, proxies in between 60 s), and seldom. */
+export const SILENCE_BRIDGE_MS = 15_000;
 
 /** One exchange tries at most so many accounts, so that one bad request cannot burn the pool; product §4. */
 export const EXCHANGE_MAX_ACCOUNTS = 3;

@@ -176,6 +176,8 @@ export interface ExchangeRequest {
   readonly unpack: boolean;
   /** A request that upstream refuses inside a 200, before any output, is refused with a status; absent: as upstream said it. */
   readonly statusForRefusals?: boolean;
+  /** What the client of a stream reads while upstream is silent; absent: nothing. */
+  readonly bridge?: Uint8Array;
   /** For a request that came over a WebSocket; null for HTTP. */
   readonly socket: SocketAsk | null;
   /** An inference stream, as opposed to a control call that is passed through. */

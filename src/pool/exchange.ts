@@ -144,6 +144,7 @@ class ExchangeRun {
       filter: this.#request.filter,
       unpack: this.#request.unpack,
       statusForRefusals: this.#request.statusForRefusals ?? false,
+      bridge: this.#request.bridge ?? null,
       timeouts: {
         connectMs: now.connect_timeout_seconds * 1_000,
         firstByteMs: now.first_byte_timeout_seconds * 1_000,

@@ -20,6 +20,13 @@ import type { Visit } from "./visit.ts";
 
 const UPSTREAM_PATH = "/codex/responses";
 
+/**
+ * Codex gives up when no event has come for its idle time (300 s unless its configuration says less); comments do not count, an event of any type
+ * does, and this one means nothing to it (wire §4.2, seen over HTTP and WebSocket). To an SDK's types no event is harmless, and every byte counts.
+ */
+const EVENT_BRIDGE = new TextEncoder().encode('event: keepalive\ndata: {"type":"keepalive"}\n\n');
+const COMMENT_BRIDGE = new TextEncoder().encode(": keepalive\n\n");
+
 export interface ReceivedTurn {
   readonly body: RequestBody;
   readonly scanned: ScannedBody;
@@ -49,6 +56,7 @@ export function commonOf(visit: TurnVisit, scanned: ScannedBody): Common {
     path,
     upstreamPath: UPSTREAM_PATH + query,
     stream: true,
+    bridge: surface === "codex" ? EVENT_BRIDGE : COMMENT_BRIDGE,
     socket: null,
     conversation: conversationKeyOf({ header, promptCacheKey, keyId }),
     keyId,

@@ -13,6 +13,8 @@ export type Stop = "client" | "first_byte" | "silence" | "ended" | "given_up";
 export class AttemptGuard {
   /** Called once, when the attempt is stopped; for what no pending read would notice. */
   onStop: (() => void) | null = null;
+  /** What is done whenever nothing has come for so long; null = nothing. */
+  #bridge: { readonly everyMs: number; readonly over: () => void } | null = null;
   readonly #clock: Clock;
   #call: Pick<HttpCall, "abort"> | null = null;
   readonly #client: AbortSignal;
@@ -51,7 +53,20 @@ export class AttemptGuard {
   /** A read is pending. While none is, the client is the slow one and upstream's silence is no fault. */
   beginWait(): void {
     this.#waitingSinceMs = this.#clock.monotonicMs();
-    if (this.#silence === null && this.#firstByte === null) this.#watch(this.#timeouts.silenceMs);
+    if (this.#silence === null && this.#firstByte === null) this.#watch(this.#stepMs());
+  }
+
+  /** While a silence lasts, `over` is called so often: for a client that would give up before upstream does. */
+  bridge(everyMs: number, over: () => void): void {
+    if (this.#closed) return;
+    this.#bridge = { everyMs, over };
+    this.#silence?.cancel();
+    this.#silence = null;
+    if (this.#firstByte === null) this.#watch(this.#stepMs());
+  }
+
+  #stepMs(): number {
+    return Math.min(this.#bridge?.everyMs ?? Number.POSITIVE_INFINITY, this.#timeouts.silenceMs);
   }
 
   endWait(): void {
@@ -106,12 +121,15 @@ export class AttemptGuard {
   /** Looks again when the limit could have been reached at the earliest, instead of setting a timer for every chunk. */
   #watch(delayMs: number): void {
     this.#silence = this.#clock.after(delayMs, () => {
-      const { silenceMs } = this.#timeouts;
-      if (this.#waitingSinceMs === null) return this.#watch(silenceMs);
-      const leftMs = this.#waitingSinceMs + silenceMs - this.#clock.monotonicMs();
+      const stepMs = this.#stepMs();
+      if (this.#waitingSinceMs === null) return this.#watch(stepMs);
+      const quietMs = this.#clock.monotonicMs() - this.#waitingSinceMs;
+      const leftMs = this.#timeouts.silenceMs - quietMs;
       // A timer may fire a fraction of a millisecond early.
-      if (leftMs > 1) this.#watch(leftMs);
-      else this.stop("silence");
+      if (leftMs <= 1) return this.stop("silence");
+      const isStep = quietMs > stepMs - 1;
+      if (isStep) this.#bridge?.over();
+      this.#watch(Math.min(leftMs, isStep ? stepMs : stepMs - quietMs));
     });
   }
 }

@@ -20,6 +20,8 @@ export interface SseScanner {
   finish(): void;
   /** Type of the event that is in the middle of arriving; null when there is none or it is not a known one. */
   openType(): EventType | null;
+  /** Nothing has begun that is not over: another event may stand here. */
+  isBetween(): boolean;
 }
 
 const LF = 10;
@@ -72,6 +74,10 @@ class Scanner implements SseScanner {
 
   constructor(onEvent: OnEvent) {
     this.#onEvent = onEvent;
+  }
+
+  isBetween(): boolean {
+    return this.#line === "unread" && this.#headLength === 0 && !this.#hasData && this.#named === undefined;
   }
 
   openType(): EventType | null {

@@ -26,7 +26,8 @@ export async function openStream(
   {
     filter: createFilter,
     statusForRefusals = false,
-  }: Partial<Pick<AttemptRequest, "filter" | "statusForRefusals">> = {},
+    bridge = null,
+  }: Partial<Pick<AttemptRequest, "filter" | "statusForRefusals" | "bridge">> = {},
 ): Promise<Opening> {
   const facts = new StreamFacts();
   const holdBack = new HoldBack(statusForRefusals);
@@ -72,7 +73,7 @@ export async function openStream(
     return {
       kind: "opened",
       facts,
-      tap: tapBody({ reader, guard, held, pending, ended, filter, watch: { scanner, facts } }),
+      tap: tapBody({ reader, guard, held, pending, ended, filter, bridge, watch: { scanner, facts } }),
     };
   }
   // What is still under way is of no use to anybody.

@@ -5,6 +5,7 @@
  * A direct stream: it costs half of what one that is pulled chunk by chunk does (Bun 1.4.5). It takes whatever it is given, so a write that
  * answers with a promise (the client's buffers are full) is waited for before upstream is read again. Never `tee`: it has no such promise.
  */
+import { SILENCE_BRIDGE_MS } from "../base/bounds.ts";
 import type { ByteFilter } from "../base/byte-filter.ts";
 import { NOTHING_OBSERVED, type Outcome } from "../domain/outcome.ts";
 import type { AttemptGuard } from "./attempt-guard.ts";
@@ -30,6 +31,8 @@ export interface TapOptions {
   /** The end was read already. */
   readonly ended?: boolean;
   readonly filter?: ByteFilter | null;
+  /** What is written into a silence, where an event may stand; null = nothing. */
+  readonly bridge?: Uint8Array | null;
   /** null for an answer that is not an event stream: it is complete when its bytes are. */
   readonly watch?: { readonly scanner: SseScanner; readonly facts: StreamFacts } | null;
 }
@@ -67,6 +70,7 @@ class BodyTap implements ByteFlow {
   readonly #guard: AttemptGuard;
   readonly #watch: NonNullable<TapOptions["watch"]> | null;
   readonly #filter: ByteFilter | null;
+  readonly #bridge: Uint8Array | null;
   #out: { readonly sink: Sink; readonly resolve: () => void; readonly reject: () => void } | null = null;
   #held: Uint8Array[];
   #pending: ByteRead | null;
@@ -85,6 +89,7 @@ class BodyTap implements ByteFlow {
     this.#guard = options.guard;
     this.#watch = options.watch ?? null;
     this.#filter = options.filter ?? null;
+    this.#bridge = this.#watch === null ? null : (options.bridge ?? null);
     this.#held = options.held ?? [];
     this.#pending = options.pending ?? null;
     this.#ended = options.ended === true || options.reader === null;
@@ -102,9 +107,18 @@ class BodyTap implements ByteFlow {
     this.#held = [];
     let full: Promise<unknown> | null = null;
     for (const chunk of held) full = this.#write(chunk) ?? full;
+    if (this.#bridge !== null && !this.#endExpected) this.#guard.bridge(SILENCE_BRIDGE_MS, this.#onSilence);
     this.#next(full);
     return promise;
   }
+
+  /** Upstream thinks: a client that counts the seconds since the last event is told that it is still there. */
+  readonly #onSilence = (): void => {
+    if (this.#cancelled || this.#closed || this.#settled || !this.#watch!.scanner.isBetween()) return;
+    const { sink } = this.#out!;
+    sink.write(this.#bridge!);
+    sink.flush();
+  };
 
   /** Reads on, when the client has taken what it was given. */
   #next(full: Promise<unknown> | null): void {

@@ -32,6 +32,8 @@ export interface AttemptRequest {
    * only those, and ask again and again after the other. Absent: as upstream said it.
    */
   readonly statusForRefusals?: boolean;
+  /** What the client of a stream reads while upstream is silent, whole events or comments; absent or null: nothing. */
+  readonly bridge?: Uint8Array | null;
   readonly timeouts: { readonly connectMs: number; readonly firstByteMs: number; readonly silenceMs: number };
 }
 

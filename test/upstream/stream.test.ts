@@ -1,7 +1,12 @@
 /** Streams through one attempt: held back, opened, passed on byte for byte, and each way of ending. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { HOLD_BACK_MAX_BYTES, HOLD_BACK_MAX_EVENTS, HOLD_BACK_MAX_MS } from "../../src/base/bounds.ts";
+import {
+  HOLD_BACK_MAX_BYTES,
+  HOLD_BACK_MAX_EVENTS,
+  HOLD_BACK_MAX_MS,
+  SILENCE_BRIDGE_MS,
+} from "../../src/base/bounds.ts";
 import { T0 } from "../support/manual-clock.ts";
 import { FAILURE_EVENTS, failedWith } from "../vectors/failure-events.ts";
 import { RATE_LIMIT_EVENT } from "../vectors/limit-statements.ts";
@@ -339,6 +344,70 @@ describe("after output began", () => {
     expect(got.broken).toBe(true);
     expect((await attempt.end).outcome).toMatchObject({ kind: "timed_out", phase: "silence" });
     await call.closed;
+  });
+
+  describe("is bridged for the client", () => {
+    const bridge = new TextEncoder().encode(": still there\n\n");
+    const decoder = new TextDecoder();
+    /** With a reader that has read what came until now. */
+    const bridged = async (rest = "") => {
+      const { call, result } = await h.begin({ bridge });
+      call.open().write(OPENING + sse(delta("x")) + rest);
+      const attempt = await opened(result);
+      const reader = attempt.body.getReader();
+      const sent = OPENING + sse(delta("x")) + rest;
+      let got = "";
+      while (got.length < sent.length) got += decoder.decode((await reader.read()).value);
+      expect(got).toBe(sent);
+      return { call, attempt, reader };
+    };
+
+    test("again and again, until upstream speaks, or for good", async () => {
+      const { call, attempt, reader } = await bridged();
+      for (let count = 0; count < 3; count++) {
+        const read = reader.read();
+        await h.clock.advance(SILENCE_BRIDGE_MS);
+        expect((await read).value).toEqual(bridge);
+      }
+      call.write(sse(delta("y")));
+      expect(decoder.decode((await reader.read()).value)).toBe(sse(delta("y")));
+      // It does not keep a dead upstream alive.
+      let last = reader.read();
+      let isBroken = false;
+      for (let waitedMs = 0; waitedMs <= 310_000 && !isBroken; waitedMs += SILENCE_BRIDGE_MS) {
+        await h.clock.advance(SILENCE_BRIDGE_MS);
+        await last.then(
+          ({ done }) => void (isBroken = done),
+          () => void (isBroken = true),
+        );
+        if (!isBroken) last = reader.read();
+      }
+      expect(isBroken).toBe(true);
+      expect((await attempt.end).outcome).toMatchObject({ kind: "timed_out", phase: "silence" });
+    });
+
+    test("never inside an event", async () => {
+      const { call, reader } = await bridged("event: response.output_text.delta\ndata: {");
+      const read = reader.read();
+      await h.clock.advance(SILENCE_BRIDGE_MS * 2);
+      call.write('"type":"response.output_text.delta"}\n\n');
+      expect(decoder.decode((await read).value)).toBe('"type":"response.output_text.delta"}\n\n');
+      const next = reader.read();
+      await h.clock.advance(SILENCE_BRIDGE_MS);
+      expect((await next).value).toEqual(bridge);
+      await reader.cancel();
+    });
+
+    test("never behind the end, and not at all for a client that asked for none", async () => {
+      const { call, reader } = await bridged(sse(completed));
+      const read = reader.read();
+      await h.clock.advance(4_000);
+      call.end();
+      expect((await read).done).toBe(true);
+      const { attempt } = await begun();
+      const got = await advancing(h.clock, 100_000, drain(attempt.body));
+      expect(got).toEqual({ text: OPENING + sse(delta("x")), broken: true });
+    });
   });
 
   test("a client that does not read is not upstream's silence", async () => {
