@@ -47,7 +47,7 @@ const OUT = /hit your usage limit/i;
 const CELLS: readonly RealCell[] = [
   cell("codexHttp", "rate_limit", "once", ANSWER),
   cell("codexHttp", "failed_slow_down, opening", "always", AT_CAPACITY),
-  cell("codexHttp", "cut_reset, middle", "once", ANSWER),
+  cell("codexHttp", "cut, middle", "once", ANSWER),
   cell("codexHttp", "invalid_request", "always", /Invalid value for 'input'/),
   cell("codexHttp", "gzip", "once", ANSWER),
   cell("codexSocket", "usage_limit_error_code", "always", OUT),
