@@ -199,17 +199,17 @@ test(
     await using stage = await openStage({ accounts: [] });
     await stage.start({ env: STILL });
     const one = lay(join(stage.folder, "one"), [{ name: "auth.json", bytes: bytesOf(codexAuth(aLogin(9))) }]);
-    const first = await rotor(stage, "rotor", ["import", join(one, "auth.json"), "--json"]);
+    const first = await rotor(stage, "home", ["import", join(one, "auth.json"), "--json"]);
     expect(json<{ backup: string }>(first).backup).toBe("");
     const many = lay(join(stage.folder, "many"), [{ name: "accounts.json", bytes: bytesOf(opencodeMultiMap()) }]);
     const { backup } = json<{ backup: string }>(
-      await rotor(stage, "rotor", ["import", join(many, "accounts.json"), "--json"]),
+      await rotor(stage, "home", ["import", join(many, "accounts.json"), "--json"]),
     );
     expect(backup).toContain("before-import");
     const accounts = async () =>
-      json<Listed>(await rotor(stage, "rotor", ["account", "list", "--json"])).accounts.map(({ alias }) => alias);
+      json<Listed>(await rotor(stage, "home", ["account", "list", "--json"])).accounts.map(({ alias }) => alias);
     expect((await accounts()).length).toBe(4);
-    expect((await rotor(stage, "rotor", ["restore", backup, "--yes"])).exit).toBe(0);
+    expect((await rotor(stage, "home", ["restore", backup, "--yes"])).exit).toBe(0);
     expect((await accounts()).length).toBe(1);
   },
   TEST_MS,

@@ -7,12 +7,13 @@ import { fromUnknown } from "../../src/base/errors.ts";
 import { acquireLock } from "../../src/store/lock.ts";
 
 /** Longer than all tests of one process that use the ports. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 220_000;
 const LOOK_EVERY_MS = 20;
 
 /** Held until disposed, or until this process ends, however it does. */
 export async function reserveCallbackPorts(): Promise<Disposable> {
-  const path = join(tmpdir(), "rotor-test-callback-ports.lock");
+  // One user's lock file is not another's to open.
+  const path = join(tmpdir(), `rotor-test-callback-ports-${process.getuid?.() ?? "me"}.lock`);
   const stopAtMs = performance.now() + PATIENCE_MS;
   for (;;) {
     try {
