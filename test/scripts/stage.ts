@@ -39,6 +39,9 @@ export interface ScriptStage {
 /** Said when a start takes longer than a moment, which depends on the machine and not on the product. */
 const SLOW_START = "starting the daemon …";
 
+/** Said of programs that whoever runs the tests has open. */
+const SEEN_RUNNING = /^warning: .+ \(process \d+\) runs and may renew/;
+
 export async function openStage(): Promise<ScriptStage> {
   const folder = mkdtempSync(join(tmpdir(), "rotor-script-"));
   const simulator = await startSimulator(folder);
@@ -51,7 +54,7 @@ export async function openStage(): Promise<ScriptStage> {
         .replaceAll(simulator.url, "$UPSTREAM")
         .replaceAll(simulator.issuer, "$ISSUER");
       const lines = text === "" ? [] : text.replace(/\n$/, "").split("\n");
-      return { lines: lines.filter((line) => line !== SLOW_START), exit };
+      return { lines: lines.filter((line) => line !== SLOW_START && !SEEN_RUNNING.test(line)), exit };
     },
     async close() {
       await shell("rotor down; ROTOR_HOME=$HOME/second rotor down", folder, env);
