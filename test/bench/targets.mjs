@@ -5,7 +5,7 @@ import { execFile, spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
-import { acctId, sleep, tok } from "./lib.mjs";
+import { acctId, BUN, ROOT, sleep, tok } from "./lib.mjs";
 
 const write = (c, f, text) => {
   const p = path.join(c.dir, f);
@@ -61,6 +61,13 @@ http { access_log off; tcp_nodelay on; client_max_body_size 0; client_body_buffe
  server { listen 127.0.0.1:${c.port} backlog=4096; location / { proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Authorization "Bearer ${tok(0)}"; proxy_buffering off; proxy_request_buffering off; proxy_read_timeout 600s; } } }`,
       ),
     start: (c) => ({ cmd: ["nginx", "-p", c.dir, "-c", path.join(c.dir, "nginx.conf")] }),
+  },
+  relay: {
+    kind: "reference",
+    path: "/v1/responses",
+    note: "the floor: Bun.serve and Bun sockets, nothing in between",
+    install: [],
+    start: (c) => ({ cmd: [BUN, path.join(ROOT, "src", "relay.ts"), c.port, c.upPort, tok(0)] }),
   },
   rotor: {
     kind: "product",
