@@ -16,6 +16,11 @@ interface HttpRequest {
   request: Request;
 }
 
+interface SocketHandshake {
+  url: string;
+  headers: Record<string, string>;
+}
+
 type Hook = (name: string, act: (event: never) => Promise<void>, filter?: { providerID?: string }) => unknown;
 
 /** What of OpenCode's context is used; each part may be missing in a version. */
@@ -38,6 +43,12 @@ export async function setup(context: Context): Promise<void> {
     link.greet().catch((error: unknown) => {
       throw new Error(downMessage(error));
     });
+  /** The key is for the daemon alone, and nothing of OpenAI's goes past it, whatever led a request elsewhere after all. */
+  const keyFor = async (url: string): Promise<string> => {
+    const { key = "", proxyUrl = "" } = await greet();
+    if (new URL(url).host === new URL(proxyUrl).host) return key;
+    throw new Error(downMessage(new Error("the request was made for another address than the daemon's")));
+  };
   const ours = { providerID: "openai" };
   await hook.call(
     context.session,
@@ -51,16 +62,36 @@ export async function setup(context: Context): Promise<void> {
     context.session,
     "http.request",
     async (event: HttpRequest) => {
-      const { key = "", proxyUrl = "" } = await greet();
       const headers = withoutTheirs(event.request.headers);
-      // Whatever led it elsewhere after all: the key is for the daemon alone, and nothing of OpenAI's goes past it.
-      if (new URL(event.request.url).origin !== new URL(proxyUrl).origin)
-        throw new Error(downMessage(new Error("the request was made for another address than the daemon's")));
-      headers.set("authorization", `Bearer ${key}`);
+      headers.set("authorization", `Bearer ${await keyFor(event.request.url)}`);
       event.request = new Request(event.request, { headers });
     },
     ours,
   );
+  await hook.call(
+    context.session,
+    "http.response",
+    // A daemon that was started since knows the key no more; OpenCode's next try brings it again.
+    async (event: { response?: Response }) => {
+      if (event.response?.status === 401) link.forget();
+    },
+    ours,
+  );
+  // Newer builds only; one that does not know it has no such socket either.
+  await Promise.resolve()
+    .then(() =>
+      hook.call(
+        context.session,
+        "experimental.ws.handshake",
+        async (event: SocketHandshake) => {
+          const headers = withoutTheirs(event.headers);
+          headers.set("authorization", `Bearer ${await keyFor(event.url)}`);
+          event.headers = Object.fromEntries(headers);
+        },
+        ours,
+      ),
+    )
+    .catch(() => {});
   offer(context.tool, "rotor_status", {
     description: "What Rotor, the local pool of ChatGPT accounts, has left. Takes nothing, changes nothing.",
     args: {},
