@@ -63,13 +63,21 @@ export async function accountsOf(link: Link): Promise<readonly AccountJson[]> {
 }
 
 export function accountLine(account: AccountJson, pool: PoolJson): string {
-  const windows = (account.windows ?? []).map(
-    (window) => `${window.limit ?? ""} ${Math.round(Number(window.usedPercent ?? 0))}% used`,
-  );
+  const windows = (account.windows ?? []).map(windowText);
   const state = (account.holds ?? []).length === 0 ? "usable" : (account.holds ?? []).map(holdText).join(", ");
   const next = pool.nextAccountId === account.id ? "▸ " : "";
   return [`${next}${account.alias}`, account.tier ?? "", ...windows, state].filter((text) => text !== "").join(" · ");
 }
+
+/** `5h 41% used`; another limit than the main one by its name. */
+function windowText({ limit = "", lengthMinutes, usedPercent = 0 }: Window): string {
+  const minutes = Number(lengthMinutes ?? 0);
+  const length = minutes === 0 ? "" : minutes % 1_440 === 0 ? `${minutes / 1_440}d` : `${Math.round(minutes / 60)}h`;
+  const name = [limit === "codex" && length !== "" ? "" : limit, length].filter((text) => text !== "").join(" ");
+  return `${name} ${Math.round(usedPercent)}% used`;
+}
+
+type Window = NonNullable<AccountJson["windows"]>[number];
 
 function holdText(hold: HoldJson): string {
   const kind = (hold.kind ?? "")

@@ -29,6 +29,8 @@ export interface World {
   /** Empty folder for the client, below its home. */
   readonly work: string;
   readonly home: string;
+  /** Of every program of this world. */
+  readonly env: Readonly<Record<string, string>>;
   /** Runs a client in `work` with the environment of this world. */
   run(command: readonly string[], options?: ClientOptions): Promise<Run>;
   start(command: readonly string[], options?: ClientOptions): Started;
@@ -157,6 +159,7 @@ async function open(room: Room, plans: readonly string[]): Promise<World> {
       expect((await room.daemon!.stop()).exit).toBe(0);
       return (await startDaemon()).proxy_url;
     },
+    env: room.env,
     ...placesOf(room),
     ...clientRunner(room, { ROTOR_KEY: secret }),
   };

@@ -37,6 +37,13 @@ async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
 }
 
+const WINDOWS = [
+  { limit: "codex", lengthMinutes: "300", usedPercent: 41.6 },
+  { limit: "codex", lengthMinutes: "10080" },
+  { limit: "gpt-spark", lengthMinutes: "60", usedPercent: 3 },
+  { limit: "codex", usedPercent: 1 },
+];
+
 const reported = () =>
   daemon.calls.filter(({ method }) => method.endsWith("ReportClientEvent")).map(({ body }) => body);
 
@@ -237,7 +244,7 @@ describe("/rotor", () => {
           alias: "work",
           email: "person@example.org",
           tier: "pro",
-          windows: [{ limit: "codex", usedPercent: 41.6 }],
+          windows: WINDOWS,
         },
         { id: "B", alias: "spare", tier: "plus", holds: [{ kind: "HOLD_KIND_PAUSED" }] },
       ],
@@ -259,7 +266,7 @@ describe("/rotor", () => {
   test("accounts: what each has left, and no e-mail address", async () => {
     const said = await say("accounts");
     expect(said).toContain("1 of 2 accounts usable, strategy drain-first");
-    expect(said).toContain("▸ work · pro · codex 42% used · usable");
+    expect(said).toContain("▸ work · pro · 5h 42% used · 7d 0% used · gpt-spark 1h 3% used · codex 1% used · usable");
     expect(said).toContain("spare · plus · paused");
     expect(said).toContain("pinned to work");
     expect(said).not.toContain("person@");
