@@ -53,6 +53,7 @@ export function openScreen(world: Pick<World, "work" | "env">, command: readonly
 
 /** `ESC [ … letter`, `ESC ] … BEL`, `ESC P … ESC \`, `ESC letter`: what a terminal is told beside text (ECMA-48). */
 const ORDER =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
   /^\x1b(?:\[([0-9;:?<>=!$ ]*)([@-~])|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)|[()*+#][0-9A-Za-z]|[^[\]PX^_()*+#])/;
 
 class Grid {
