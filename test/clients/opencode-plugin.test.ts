@@ -14,7 +14,7 @@ import { clientSuite, installClients } from "./install.ts";
 import { type OpenCodeServer, openServer } from "./opencode-server.ts";
 import { storyOf } from "./upstream.ts";
 
-setDefaultTimeout(180_000);
+setDefaultTimeout(290_000);
 
 /** What OpenCode would fetch from elsewhere; none of it changes how it speaks to its model. */
 const OFFLINE = {
@@ -24,6 +24,9 @@ const OFFLINE = {
   // `auth login` asks for it whatever the first one says.
   OPENCODE_MODELS_URL: "http://127.0.0.1:1",
 };
+
+/** Several times what a busy machine needs for one run. */
+const PATIENT = { env: OFFLINE, limitMs: 120_000 };
 
 /** A login as OpenCode keeps it, long expired: whoever used it would have to renew it first, and be seen. */
 const OWN = {
@@ -75,7 +78,7 @@ clientSuite("opencode with the plugin", () => {
   test("without a login: served, counted for client and project, with Rotor's models", async () => {
     await withPlugin(async (world, opencode) => {
       const first = await nextAccount(world);
-      const run = await world.run([opencode, "run", "say hello"], { env: OFFLINE });
+      const run = await world.run([opencode, "run", "say hello"], PATIENT);
       expect(run.out).toBe(`SIM ${first} says: "say hello"\n`);
       expect(run.exit).toBe(0);
       const { keys } = await world.ctlJson<{ keys: { id: string; name: string }[] }>("key", "list");
@@ -88,7 +91,7 @@ clientSuite("opencode with the plugin", () => {
       expect(buckets.map(({ key }) => key)).toEqual([expect.stringMatching(/^work-[0-9a-f]{12}$/)]);
       const { models } = await world.ctlJson<{ models: { name: string; listed?: boolean }[] }>("model", "list");
       const listed = models.filter((model) => model.listed).map(({ name }) => `openai/${name}`);
-      const offered = (await world.run([opencode, "models", "openai"], { env: OFFLINE })).out.trim().split("\n");
+      const offered = (await world.run([opencode, "models", "openai"], PATIENT)).out.trim().split("\n");
       expect(offered).toEqual(expect.arrayContaining(listed));
       expect(offered.filter((name) => !listed.includes(name.replace(/-fast$/, "")))).toEqual([]);
       // The one that upstream names first, and not the one that OpenCode would take.
@@ -100,9 +103,7 @@ clientSuite("opencode with the plugin", () => {
     await withPlugin(async (world, opencode) => {
       world.write(".local/share/opencode/auth.json", JSON.stringify({ openai: OWN }));
       const first = await nextAccount(world);
-      const run = await world.run([opencode, "run", "-m", "openai/gpt-5.5", "--variant", "high", "say hello"], {
-        env: OFFLINE,
-      });
+      const run = await world.run([opencode, "run", "-m", "openai/gpt-5.5", "--variant", "high", "say hello"], PATIENT);
       expect(run.out).toBe(`SIM ${first} says: "say hello"\n`);
       const seen = await world.upstream.responses();
       expect(seen.map(({ status }) => status)).toEqual([200, 200]);
@@ -127,7 +128,7 @@ clientSuite("opencode with the plugin", () => {
       }) };`;
       for (const name of ["aaa", "zzz"]) world.write(`${PLUGINS}/${name}.js`, other.replaceAll("other", name));
       const first = await nextAccount(world);
-      const run = await world.run([opencode, "run", "-m", "openai/gpt-5.5", "say hello"], { env: OFFLINE });
+      const run = await world.run([opencode, "run", "-m", "openai/gpt-5.5", "say hello"], PATIENT);
       expect(run.out).toBe(`SIM ${first} says: "say hello"\n`);
       const turn = (await world.upstream.responses()).find(({ body }) => body?.model === "gpt-5.5")!;
       const names = turn.headers.map(([name]) => name);
@@ -177,7 +178,7 @@ clientSuite("opencode with the plugin", () => {
     await withPlugin(async (world, opencode) => {
       world.write(".local/share/opencode/auth.json", JSON.stringify({ openai: OWN }));
       await world.ctl("down");
-      const run = await world.run([opencode, "run", "-m", "openai/gpt-5.5", "say hello"], { env: OFFLINE });
+      const run = await world.run([opencode, "run", "-m", "openai/gpt-5.5", "say hello"], PATIENT);
       expect(run.exit).not.toBe(0);
       expect(run.out).toBe("");
       expect(run.err).toContain("Rotor does not answer");
@@ -212,7 +213,7 @@ clientSuite("opencode with the plugin", () => {
           env: OFFLINE,
         },
       );
-      const [, code] = await login.prints(/type the code (\S+)\./, 60_000);
+      const [, code] = await login.prints(/type the code (\S+)\./, 120_000);
       await world.upstream.agree(code!, "fourth");
       const ended = await login.ended;
       expect(ended.out + ended.err).toContain("Login successful");

@@ -27,7 +27,7 @@ export async function openServer(
   env: Readonly<Record<string, string>>,
 ): Promise<OpenCodeServer> {
   const started = world.start([opencode, "serve", "--port", "0", "--hostname", "127.0.0.1"], { env });
-  const [, url] = await started.prints(/listening on (http:\/\/\S+)/, 60_000);
+  const [, url] = await started.prints(/listening on (http:\/\/\S+)/, 120_000);
   const post = async (path: string, body: object): Promise<unknown> => {
     const answer = await fetch(`${url}${path}`, {
       method: "POST",
