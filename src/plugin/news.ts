@@ -16,6 +16,8 @@ export interface NewsDesk {
   /** An answer that the proxy gave. */
   answered(sent: Sent): void;
   down(message: string): void;
+  /** A request has no answer yet. */
+  slow(): void;
 }
 
 /** Titles and accounts of so many conversations are remembered. */
@@ -62,12 +64,12 @@ export function createNewsDesk(link: Link, toast: ShowToast): NewsDesk {
     const why = failed?.outcome === undefined ? "" : ` (${failed.outcome.replaceAll("_", " ")})`;
     say(`Moved from ${from} to ${accountAlias}${why}`, "info");
   };
-  const sayExhausted = async () => {
+  const sayExhausted = async (doing = "") => {
     const { usableCount = 0, nextUsableTime } = await poolOf(link);
     if (usableCount > 0) return;
     const when =
       nextUsableTime === undefined ? "rotor pool explain says why" : `the first is usable at ${clock(nextUsableTime)}`;
-    say(`Every account is held; ${when}`, "warning");
+    say(`${doing}Every account is held; ${when}`, "warning");
   };
   const quietly = (work: () => Promise<void>) => void work().catch(() => {});
 
@@ -110,9 +112,10 @@ export function createNewsDesk(link: Link, toast: ShowToast): NewsDesk {
     answered({ response }) {
       const exchangeId = response.headers.get("x-rotor-exchange");
       if (response.ok && exchangeId !== null) quietly(() => lookAtMove(exchangeId));
-      if (response.status === 429 || response.status === 400) quietly(sayExhausted);
+      if (response.status === 429 || response.status === 400) quietly(() => sayExhausted());
     },
     down: (message) => say(message, "error"),
+    slow: () => quietly(() => sayExhausted("Waiting. ")),
   };
 }
 

@@ -48,7 +48,7 @@ async function server(input: PluginInput = {}, given?: unknown) {
       const entry = openAiEntry(config);
       const others =
         isRecord(entry.options) && typeof entry.options.fetch === "function" ? (entry.options.fetch as Fetch) : fetch;
-      const routed = createFetch(link, { onAnswer: news.answered, onDown: news.down }, others);
+      const routed = createFetch(link, { onAnswer: news.answered, onDown: news.down, onSlow: news.slow }, others);
       exceptHost(new URL(NOWHERE).hostname);
       // First of all: whatever fails after this line, no request goes past Rotor.
       entry.options = {

@@ -33,12 +33,20 @@ export interface Sent {
   readonly headers: Headers;
 }
 
-/** `onAnswer` is told of each answer of the daemon, `onDown` of each request that found none. `others` is for what is not ours. */
-export function createFetch(
-  link: Link,
-  told: { readonly onAnswer: (sent: Sent) => void; readonly onDown: (message: string) => void },
-  others: Fetch,
-): Fetch {
+export interface Told {
+  /** Each answer of the daemon. */
+  readonly onAnswer: (sent: Sent) => void;
+  /** Each request that found none. */
+  readonly onDown: (message: string) => void;
+  /** A request that has no answer for longer than a person thinks nothing of. */
+  readonly onSlow: () => void;
+}
+
+/** Models begin to answer within a few seconds; Rotor itself may wait twenty for an account. */
+const SLOW_AFTER_MS = 6_000;
+
+/** `others` is for what is not ours. */
+export function createFetch(link: Link, told: Told, others: Fetch, slowAfterMs = SLOW_AFTER_MS): Fetch {
   return async (input, init = {}) => {
     const url = new URL(input instanceof Request ? input.url : input);
     if (!OURS.has(url.origin)) return await others(input, init);
@@ -54,6 +62,8 @@ export function createFetch(
         break;
       }
       const headers = headersFor(asked.headers, key);
+      const timer = setTimeout(told.onSlow, slowAfterMs);
+      timer.unref?.();
       try {
         const response = await fetch(base + targetPath(url), { ...asked, headers, redirect: "manual" });
         // A daemon that was started since knows the key no more, until it is shown it again.
@@ -68,6 +78,8 @@ export function createFetch(
         if (asked.signal?.aborted) throw error;
         last = error;
         link.forget();
+      } finally {
+        clearTimeout(timer);
       }
     }
     const message = downMessage(last);

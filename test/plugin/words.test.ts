@@ -4,9 +4,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectOf } from "../../src/cli/project.ts";
+import { createLink } from "../../src/plugin/link.ts";
 import { modelEntries } from "../../src/plugin/models.ts";
+import { createNewsDesk } from "../../src/plugin/news.ts";
 import plugin from "../../src/plugin/opencode.ts";
 import { projectKey } from "../../src/plugin/project.ts";
+import { createFetch } from "../../src/plugin/routed-fetch.ts";
 import { type FakeDaemon, MODEL, openFakeDaemon } from "../support/fake-daemon.ts";
 
 let daemon: FakeDaemon;
@@ -232,6 +235,42 @@ describe("news", () => {
     await daemon.stop();
     await quiet.ask();
     expect(quiet.toasts).toEqual([]);
+  });
+
+  test("a request that waits because nobody is usable is toasted; one that merely takes long is not", async () => {
+    let usableCount = 1;
+    const nextUsableTime = "2100-01-01T00:00:00Z";
+    daemon.answers.set("PoolService/GetPool", () => ({
+      pool: usableCount === 0 ? { nextUsableTime } : { usableCount },
+    }));
+    const link = createLink(
+      { home: daemon.home, start: false },
+      { client: "opencode", clientVersion: "", directory: "/" },
+    );
+    const toasts: string[] = [];
+    const news = createNewsDesk(link, (message) => void toasts.push(message));
+    const looks = () => daemon.calls.filter(({ method }) => method === "PoolService/GetPool").length;
+    let told = 0;
+    const onSlow = () => {
+      told++;
+      news.slow();
+    };
+    const routed = createFetch(link, { onAnswer: () => {}, onDown: () => {}, onSlow }, fetch, 0);
+    const ask = async () => {
+      // Answered once the plugin has looked: it is the look that is slow, not the clock.
+      const before = looks();
+      daemon.reply = async () => {
+        await until(() => looks() > before);
+        return { status: 200, body: "{}" };
+      };
+      await routed("http://127.0.0.1:1/v1/responses", { method: "POST", body: "{}" });
+    };
+    await ask();
+    expect([told, toasts]).toEqual([1, []]);
+    usableCount = 0;
+    await ask();
+    await until(() => toasts.length === 1);
+    expect(toasts[0]).toStartWith("Waiting. Every account is held; the first is usable at ");
   });
 });
 

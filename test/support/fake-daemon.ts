@@ -32,7 +32,7 @@ export interface FakeDaemon extends AsyncDisposable {
   /** By method; the handshake has an answer of its own, over which this goes. */
   readonly answers: Map<string, (body: Record<string, unknown>) => ControlAnswer>;
   /** What the proxy says to a request with a good key. */
-  reply: (request: SeenRequest) => { status: number; headers?: Record<string, string>; body: string };
+  reply: (request: SeenRequest) => Reply | Promise<Reply>;
   start(): Promise<void>;
   /** Takes the note away too, unless it is to look killed. */
   stop(killed?: boolean): Promise<void>;
@@ -80,7 +80,9 @@ export async function openFakeDaemon(): Promise<FakeDaemon> {
         const seen = await readRequest(request);
         fake.requests.push(seen);
         const shown = (seen.headers.authorization ?? "").replace("Bearer ", "");
-        return good.has(shown) ? fake.reply(seen) : { status: 401, body: '{"error":{"code":"invalid_client_key"}}' };
+        return good.has(shown)
+          ? await fake.reply(seen)
+          : { status: 401, body: '{"error":{"code":"invalid_client_key"}}' };
       });
       fake.proxyUrl = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
       const control = await listen(socket, async (request) => {
