@@ -32,7 +32,9 @@ takes that away. A pin lifts keep, prefer and only of its account, not off.
     rotor pool rule set FILE                the whole list; - reads from a pipe
     rotor pool explain                      which rules acted, by their lines
 
-Rules that leave nobody usable at once are refused; --force saves them.`;
+Rules that leave nobody usable at once are refused; --force saves them. An
+account or tag that is renamed (rotor account rename, rename-tag) is renamed
+in them.`;
 
 const PROFILES_TOPIC = `PROFILES
 

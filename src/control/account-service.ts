@@ -5,6 +5,7 @@ import { AppError } from "../base/errors.ts";
 import { type AccountService, RedeemOutcome } from "../gen/rotor/v1/account_service_pb.ts";
 import type { Engine } from "../pool/engine.ts";
 import type { Redeemed } from "../pool/redeem-desk.ts";
+import { mentionTexts } from "../pool/rulebook.ts";
 import { toAccountEdit } from "./convert/account-edits.ts";
 import { accountConverter } from "./convert/accounts.ts";
 import { loginStepMessage } from "./convert/login-steps.ts";
@@ -34,8 +35,14 @@ export function createAccountService(engine: () => Engine, clock: Clock): Servic
       return { accounts: accounts.map(converter()) };
     },
     async removeAccount(request) {
-      const removed = await engine().accounts.remove(toAccountId(request.accountId), { revoke: request.revoke });
-      return { account: converter()(removed) };
+      const id = toAccountId(request.accountId);
+      const mentions = mentionTexts(engine().accounts.mentions(id));
+      const removed = await engine().accounts.remove(id, { revoke: request.revoke });
+      return { account: converter()(removed), mentions };
+    },
+    async renameTag({ tag, newTag, dryRun }) {
+      const accounts = await engine().accounts.renameTag(tag, newTag, { dryRun });
+      return { accounts: accounts.map(converter()) };
     },
     async refreshAccount(request) {
       const account = await engine().accounts.refresh(toAccountId(request.accountId));

@@ -17,6 +17,9 @@ export function createProfileService(engine: () => Engine): ServiceImpl<typeof P
     async removeProfile({ name }) {
       return { profile: profileMessage(await engine().profiles.remove(name)) };
     },
+    async renameProfile({ name, newName }) {
+      return { profile: profileMessage(await engine().profiles.rename(name, newName)) };
+    },
     async bindProfile({ name, project }) {
       if (project === undefined) throw new AppError("invalid_request", "project is missing");
       const { key, path } = project;

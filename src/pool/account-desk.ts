@@ -5,8 +5,9 @@ import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { Secret } from "../base/secret.ts";
 import type { Account } from "../domain/account.ts";
+import { mentionsOf } from "../domain/rule-rename.ts";
 import type { Issuer } from "../upstream/upstream.ts";
-import { editAccounts } from "./account-edits.ts";
+import { type EditDeps, editAccounts, renameTag } from "./account-edits.ts";
 import type { IntakeDeps } from "./account-intake.ts";
 import type { AffinityTable } from "./affinity-table.ts";
 import type { AccountDesk } from "./engine.ts";
@@ -14,9 +15,10 @@ import type { LeaseDesk } from "./lease-desk.ts";
 import { type ProbeDeps, probeQueue, refreshQueue } from "./login-queue.ts";
 import type { ModelProbeDeps } from "./model-probe.ts";
 import type { RedeemDesk } from "./redeem-desk.ts";
+import { mentionsText, sayingsOf } from "./rulebook.ts";
 import type { UsageReader } from "./usage-reader.ts";
 
-interface AccountDeskDeps extends IntakeDeps {
+interface AccountDeskDeps extends IntakeDeps, Pick<EditDeps, "rulebook"> {
   readonly leases: LeaseDesk;
   readonly affinity: AffinityTable;
   readonly issuer: Issuer;
@@ -36,6 +38,8 @@ export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {
       return (await editAccounts(deps, [id], changes, { force, dryRun: false }))[0]!;
     },
     edit: (ids, edit, options) => editAccounts(deps, ids, edit, options),
+    renameTag: (from, to, { dryRun }) => renameTag(deps, from, to, dryRun),
+    mentions: (id) => mentionsOf({ kind: "alias", name: keeper.require(id).alias }, sayingsOf(deps.rulebook)),
     async remove(id, { revoke } = { revoke: false }) {
       const account = keeper.require(id);
       if (revoke) await revokeLogin(deps, account);
@@ -44,7 +48,10 @@ export function createAccountDesk(deps: AccountDeskDeps): AccountDesk {
       keeper.forget(id);
       credentials.replaced(id);
       affinity.forget(id);
-      const text = revoke ? "its login was ended upstream" : "";
+      const named = mentionsText(mentionsOf({ kind: "alias", name: account.alias }, sayingsOf(deps.rulebook)));
+      const text = [revoke ? "its login was ended upstream" : "", named === "" ? "" : `still named by ${named}`]
+        .filter((part) => part !== "")
+        .join("; ");
       audit.say({ action: "account.remove", subjects: [{ id, name: account.alias }], text });
       log.info("account.removed", { account: account.alias });
       return account;

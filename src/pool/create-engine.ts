@@ -113,7 +113,7 @@ export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
   const redeems = createRedeemDesk({ ...exchangeDeps, store, audit, reader });
   const exchanges: ExchangeDesk = { run, open: book.open, list: book.list, get: book.get, watch: book.watch };
   const asking = { reader, redeems, exchanges, catalogue, counters, holdsOn: selection.holdsOn };
-  const desk = createAccountDesk({ ...intake, issuer: deps.issuer, leases, affinity, log, asking });
+  const desk = createAccountDesk({ ...intake, issuer: deps.issuer, leases, affinity, rulebook, log, asking });
   const background = createBackgroundDesk({ clock, dice, scheduler, settings, log });
   await credentials.start();
   watch.start();

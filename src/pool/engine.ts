@@ -17,6 +17,7 @@ import type { Login, LoginMethod } from "../domain/login.ts";
 import type { ModelMapping } from "../domain/model-choice.ts";
 import type { Pin } from "../domain/pin.ts";
 import type { Plan } from "../domain/plan.ts";
+import type { Mentions } from "../domain/rule-rename.ts";
 import type { StrategyName } from "../domain/strategy.ts";
 import type { Scarcity } from "../domain/threshold.ts";
 import type { Waiting } from "../domain/waiting.ts";
@@ -69,6 +70,10 @@ export interface AccountDesk {
   update(id: AccountId, changes: { alias?: string; enabled?: boolean; force: boolean }): Promise<Account>;
   /** The same edit of all of them, or of none. Resolves with the accounts as they are after it, or would be. */
   edit(ids: readonly AccountId[], edit: AccountEdit, options: EditOptions): Promise<readonly Account[]>;
+  /** On every account that has it, and in every rule and profile that names it. Resolves with these accounts. */
+  renameTag(from: string, to: string, options: { readonly dryRun: boolean }): Promise<readonly Account[]>;
+  /** Rules and profiles that name this account by its alias. */
+  mentions(id: AccountId): Mentions;
   /** `revoke` ends the login upstream too, first; refused when another program renews it. */
   remove(id: AccountId, options?: { revoke: boolean }): Promise<Account>;
   refresh(id: AccountId): Promise<Account>;

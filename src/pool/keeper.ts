@@ -16,7 +16,7 @@ import { type Burst, NO_BURST, noteFailure, noteServed, pauseEndMs } from "../do
 import { activePin, type Pin } from "../domain/pin.ts";
 import type { StrategyName } from "../domain/strategy.ts";
 import { type AccountEvent, type Ladders, transition } from "../domain/transition.ts";
-import type { Store, StoredPool } from "../store/store.ts";
+import type { ChoiceChange, Store, StoredPool } from "../store/store.ts";
 import type { AuditNotes } from "./audit-book.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -35,8 +35,8 @@ export interface Keeper {
   apply(id: AccountId, event: AccountEvent): Account | null;
   /** As `apply`, and resolves when the change is on disk. For what an operator or the credential keeper waits on. */
   commit(id: AccountId, event: AccountEvent): Promise<Account>;
-  /** As `commit`, of all or of none. */
-  commitAll(events: ReadonlyMap<AccountId, AccountEvent>): Promise<readonly Account[]>;
+  /** As `commit`, of all or of none; `along`: what the disk takes in the same step. */
+  commitAll(events: ReadonlyMap<AccountId, AccountEvent>, along?: ChoiceChange): Promise<readonly Account[]>;
   /** Takes over accounts that the store has accepted. */
   adopt(accounts: readonly Account[]): void;
   forget(id: AccountId): void;
@@ -155,13 +155,13 @@ export function createKeeper(deps: {
     return { account, durable };
   };
 
-  const commitAll: Keeper["commitAll"] = async (events) => {
+  const commitAll: Keeper["commitAll"] = async (events, along) => {
     const before = [...events.keys()].map(requireAccount);
     const changed = [...events].map(([id, event]) => change(id, event)!);
     const durable = changed.filter((one) => one.durable).map(({ account }) => account);
     try {
-      if (durable.length === 1) await store.saveAccount(durable[0]!);
-      else if (durable.length > 1) await store.saveAccounts(durable);
+      if (along !== undefined || durable.length > 1) await store.saveAccounts(durable, along);
+      else if (durable.length === 1) await store.saveAccount(durable[0]!);
     } catch (error) {
       // What could not be kept must not be shown as done.
       for (const [i, { account }] of changed.entries()) {

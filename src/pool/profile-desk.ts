@@ -36,6 +36,8 @@ export interface ProfileDesk {
   /** Adds or replaces all of it but its projects. Keys that another profile had are this one's from then on. */
   set(wish: ProfileWish, dryRun: boolean): Promise<{ profile: Profile; warnings: readonly string[] }>;
   remove(name: string): Promise<Profile>;
+  /** It keeps its place, keys and projects. Rejects with `profile_not_found`. */
+  rename(from: string, to: string): Promise<Profile>;
   bind(name: string, project: Project): Promise<Profile>;
   /** The profile that the project was bound to; null = none. */
   unbind(projectKey: string): Promise<Profile | null>;
@@ -99,6 +101,18 @@ export function createProfileDesk(deps: ProfileDeskDeps): ProfileDesk {
       log.info("profile.removed", { profile: name });
       return gone;
     },
+    async rename(from, to) {
+      const before = plainProfile(rulebook.require(from));
+      if (!isAlias(to)) throw notAName(to);
+      if (from !== to && rulebook.profiles().some(({ name }) => name === to))
+        throw new AppError("invalid_request", `there is another profile called ${to}`);
+      const renamed: Profile = { ...before, name: to };
+      await store.saveProfiles([renamed], { from, to });
+      adopt(rulebook.profiles().map((one) => (one.name === from ? renamed : plainProfile(one))));
+      audit.say({ action: "profile.rename", subjects: named(to), text: `${from} → ${to}` });
+      log.info("profile.renamed", { profile: to });
+      return renamed;
+    },
     async bind(name, project) {
       const before = plainProfile(rulebook.require(name));
       if (!isProjectKey(project.key) || project.path.length > 4_096)
@@ -131,6 +145,11 @@ export function createProfileDesk(deps: ProfileDeskDeps): ProfileDesk {
   };
 }
 
+function notAName(name: string): AppError {
+  const message = `"${name}" cannot be a profile's name: 1 to 40 of a-z 0-9 . _ -, not only digits`;
+  return new AppError("invalid_request", message);
+}
+
 /** One that counts other requests anyway would count these twice, or not. */
 function refuseOther(name: string, budgets: readonly Budget[]): void {
   const found = budgets.find((budget) => budget.name === name);
@@ -144,11 +163,7 @@ function refuseOther(name: string, budgets: readonly Budget[]): void {
 function readWish(deps: ProfileDeskDeps, wish: ProfileWish): Omit<Profile, "projects"> {
   const { name, strategy, models, rules } = wish;
   const { keys } = deps;
-  if (!isAlias(name))
-    throw new AppError(
-      "invalid_request",
-      `"${name}" cannot be a profile's name: 1 to 40 of a-z 0-9 . _ -, not only digits`,
-    );
+  if (!isAlias(name)) throw notAName(name);
   const accounts = wish.accounts.trim() === "" ? [] : parseWho(wish.accounts);
   if ("message" in accounts)
     throw new AppError("invalid_rule", `accounts, column ${accounts.column}: ${accounts.message}`);

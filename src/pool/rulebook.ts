@@ -4,7 +4,9 @@
  */
 import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { ruleName } from "../domain/explain.ts";
 import { chooseProfile, type Profile, type ProfileAsk } from "../domain/profile.ts";
+import type { Mentions, Sayings } from "../domain/rule-rename.ts";
 import { compileRules, modelMatcher, type RuleSet } from "../domain/rule-set.ts";
 import { parseRules } from "../domain/rule-syntax.ts";
 import type { ZoneOffset } from "../domain/schedule.ts";
@@ -18,6 +20,27 @@ export interface ReadyProfile extends Profile {
 /** As it is kept: data alone. */
 export function plainProfile({ ready: _ready, isModel: _isModel, ...profile }: ReadyProfile): Profile {
   return profile;
+}
+
+/** Every line and profile, as they are kept. */
+export function sayingsOf(rulebook: Pick<Rulebook, "lines" | "profiles">): Sayings {
+  return { rules: rulebook.lines(), profiles: rulebook.profiles().map(plainProfile) };
+}
+
+/** Takes over lines, and profiles by their names, that the store has accepted. */
+export function adoptSayings(rulebook: Rulebook, { rules, profiles }: Sayings): void {
+  rulebook.adoptLines(rules);
+  const known = rulebook.profiles().map(plainProfile);
+  rulebook.adoptProfiles(known.map((one) => profiles.find(({ name }) => name === one.name) ?? one));
+}
+
+/** `rule 2: keep 20% of work, the profile night`; "" = nowhere. */
+export function mentionsText(mentions: Mentions): string {
+  return mentionTexts(mentions).join(", ");
+}
+
+export function mentionTexts({ rules, profiles }: Mentions): string[] {
+  return [...rules.map(ruleName), ...profiles.map((name) => `the profile ${name}`)];
 }
 
 export interface Rulebook {

@@ -7,6 +7,7 @@ import { parseWho } from "../domain/rule-syntax.ts";
 import { isStrategyName } from "../domain/strategy.ts";
 import type { Connection } from "./database.ts";
 import { textOf } from "./row.ts";
+import type { ChoiceChange } from "./store.ts";
 
 export function readRules(db: Connection): string[] {
   return db.all("SELECT text FROM rule ORDER BY line").map((row) => textOf(row, "text"));
@@ -33,6 +34,21 @@ export function writeProfile(db: Connection, profile: Profile): void {
   const sql =
     "INSERT INTO profile (name, record) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET record = excluded.record";
   db.run(sql, name, record);
+}
+
+/** One that is renamed stays where it stands. */
+export function writeProfiles(
+  db: Connection,
+  profiles: readonly Profile[],
+  renamed?: { readonly from: string; readonly to: string },
+): void {
+  if (renamed !== undefined) db.run("UPDATE profile SET name = ? WHERE name = ?", renamed.to, renamed.from);
+  for (const profile of profiles) writeProfile(db, profile);
+}
+
+export function writeChoice(db: Connection, { rules, profiles }: ChoiceChange): void {
+  writeRules(db, rules);
+  writeProfiles(db, profiles);
 }
 
 export function deleteProfile(db: Connection, name: string): void {

@@ -156,9 +156,10 @@ function accountPart(room: Room) {
     async saveAccount(account) {
       durable.transaction(() => accounts.updateSavedAccount(durable, account));
     },
-    async saveAccounts(batch) {
+    async saveAccounts(batch, along) {
       durable.transaction(() => {
         for (const account of batch) accounts.updateSavedAccount(durable, account);
+        if (along !== undefined) choice.writeChoice(durable, along);
       });
     },
     async saveObservations(batch) {
@@ -254,10 +255,8 @@ function poolPart({ db }: Room) {
     async saveRules(lines) {
       durable.transaction(() => choice.writeRules(durable, lines));
     },
-    async saveProfiles(profiles) {
-      durable.transaction(() => {
-        for (const profile of profiles) choice.writeProfile(durable, profile);
-      });
+    async saveProfiles(profiles, renamed) {
+      durable.transaction(() => choice.writeProfiles(durable, profiles, renamed));
     },
     async removeProfile(name) {
       durable.transaction(() => choice.deleteProfile(durable, name));

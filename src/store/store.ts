@@ -111,6 +111,14 @@ export interface PoolBatch {
   readonly rules: readonly string[] | null;
 }
 
+/** What a change of names does to what is said of choosing. */
+export interface ChoiceChange {
+  /** In place of all. */
+  readonly rules: readonly string[];
+  /** Replaced by name. */
+  readonly profiles: readonly Profile[];
+}
+
 export interface ExchangeQuery {
   /** Newest first; at most this many. */
   readonly limit: number;
@@ -174,8 +182,8 @@ export interface Store {
    * Durable. Rejects with `account_not_found` or `alias_taken`.
    */
   saveAccount(account: Account): Promise<void>;
-  /** As `saveAccount`, of all or of none. */
-  saveAccounts(accounts: readonly Account[]): Promise<void>;
+  /** As `saveAccount`, of all or of none; with what else has to change with them. */
+  saveAccounts(accounts: readonly Account[], along?: ChoiceChange): Promise<void>;
   /**
    * Tier, windows, cooldowns, unsupported models, use counts: written behind, in batches, without waiting for the disk.
    * An account that was removed meanwhile is passed over.
@@ -219,7 +227,7 @@ export interface Store {
   /** The whole list in place of the one before. Durable. */
   saveRules(lines: readonly string[]): Promise<void>;
   /** Adds or replaces by name, all or none. Durable. */
-  saveProfiles(profiles: readonly Profile[]): Promise<void>;
+  saveProfiles(profiles: readonly Profile[], renamed?: { readonly from: string; readonly to: string }): Promise<void>;
   /** No such profile is no error. Durable. */
   removeProfile(name: string): Promise<void>;
   /** Upserts by name. Durable. */

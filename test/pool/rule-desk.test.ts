@@ -121,6 +121,83 @@ describe("a preview", () => {
   });
 });
 
+describe("a new name", () => {
+  const said = ({ engine }: PoolRoom) => ({
+    rules: engine.rules.list().lines.map(({ text }) => text),
+    profiles: engine.profiles.list().map(({ name, accounts, rules }) => [name, accounts, rules]),
+  });
+
+  test("of an account or a tag is taken over by the rules and profiles that name it, in one step and one entry of the log", async () => {
+    const room = await createPoolRoom();
+    const { engine } = room;
+    const [first, second] = engine.accounts.list().map(({ id }) => id);
+    await engine.accounts.edit([first!, second!], { addTags: ["team"] }, MEANT);
+    await engine.rules.set(["# plus-1", "only plus-1", "avoid tag:team"], MEANT);
+    await engine.profiles.set({ ...WISH, accounts: "plus-1, tag:team", rules: ["avoid plus-1"] }, false);
+    await engine.accounts.update(first!, { alias: "work", force: false });
+    expect((await engine.accounts.renameTag("team", "eu", { dryRun: true })).map(({ alias }) => alias)).toEqual([
+      "work",
+      "plus-2",
+    ]);
+    expect(said(room).rules[2]).toBe("avoid tag:team");
+    await engine.accounts.renameTag("team", "eu", { dryRun: false });
+    const expected = {
+      rules: ["# plus-1", "only work", "avoid tag:eu"],
+      profiles: [
+        [
+          "night",
+          [
+            { kind: "alias", name: "work" },
+            { kind: "tag", name: "eu" },
+          ],
+          ["avoid work"],
+        ],
+      ],
+    };
+    expect(said(room)).toEqual(expected as unknown as ReturnType<typeof said>);
+    expect(await served(room)).toBe("workspace-1");
+    const again = await createPoolRoom({ store: room.store });
+    expect(said(again)).toEqual(said(room));
+    expect(again.engine.accounts.list().map(({ orders }) => orders.tags)).toEqual([["eu"], ["eu"], []]);
+    const entries = (await again.engine.audit.list({ limit: 20 })).map(({ action, text }) => `${action} ${text}`);
+    expect(entries).toContain(
+      "account.rename plus-1 → work; also in rule 2: only work, profile night, rule 1: avoid work, the profile night",
+    );
+    expect(await failure(engine.accounts.renameTag("team", "eu", { dryRun: false }))).toMatchObject({
+      code: "invalid_request",
+    });
+  });
+
+  test("that the disk refuses is nobody's: neither the account's nor the rules'", async () => {
+    const room = await createPoolRoom();
+    await room.engine.rules.set(["avoid plus-1"], MEANT);
+    room.store.saveAccounts = () => Promise.reject(new Error("disk full"));
+    const [first] = room.engine.accounts.list();
+    await failure(room.engine.accounts.update(first!.id, { alias: "work", force: false }));
+    expect([texts(room), room.engine.accounts.get(first!.id)!.alias]).toEqual([["avoid plus-1"], "plus-1"]);
+  });
+
+  test("of a profile keeps its place, keys and projects; an account that goes says who names it still", async () => {
+    const room = await createPoolRoom();
+    const { key } = await room.engine.keys.create("laptop");
+    const { profiles } = room.engine;
+    await profiles.set({ ...WISH, accounts: "plus-2", keyIds: [key.id] }, false);
+    await profiles.set({ ...WISH, name: "day" }, false);
+    await profiles.bind("night", PROJECT);
+    expect((await failure(profiles.rename("night", "day"))).code).toBe("invalid_request");
+    await profiles.rename("night", "late");
+    expect(await served(room, { keyId: key.id })).toBe("workspace-2");
+    expect(await served(room, { project: PROJECT.key })).toBe("workspace-2");
+    const again = await createPoolRoom({ store: room.store });
+    expect(again.engine.profiles.list().map(({ name, keyIds }) => [name, keyIds.length])).toEqual([
+      ["late", 1],
+      ["day", 0],
+    ]);
+    const second = room.engine.accounts.list()[1]!;
+    expect(room.engine.accounts.mentions(second.id)).toEqual({ rules: [], profiles: ["late"] });
+  });
+});
+
 describe("profiles", () => {
   test("their rules come after the pool's, their strategy before it, and keys and projects move from one to another", async () => {
     const room = await createPoolRoom();

@@ -235,6 +235,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
         return put({ ...account, credentials: { ...credentials, generation: credentials.generation + 1 } });
       },
       ...createOrders({ find, put, nowMs, count: () => accounts.size, refresh: (id) => fake.accounts.refresh(id) }),
+      mentions: () => ({ rules: [], profiles: [] }),
       redeem: async (id) => ({ code: "reset", account: put({ ...find(id), windows: [] }), resumed: false }),
       clearCooldown: async (id) => put({ ...find(id), cooldown: null }),
     },
@@ -386,9 +387,10 @@ function createOrders(deps: {
   count: () => number;
   nowMs: () => number;
   refresh: (id: AccountId) => Promise<Account>;
-}): Pick<Engine["accounts"], "edit" | "refreshAll" | "probeAll"> {
+}): Pick<Engine["accounts"], "edit" | "renameTag" | "refreshAll" | "probeAll"> {
   const { find, put, count, nowMs, refresh } = deps;
   return {
+    renameTag: async () => [],
     async edit(ids, edit, { force, dryRun }) {
       const edited = ids.map((id) => {
         const end = editAccount(find(id), edit, nowMs());

@@ -153,7 +153,7 @@ function accountPart(state: State) {
     async saveAccount(account) {
       save(account);
     },
-    async saveAccounts(batch) {
+    async saveAccounts(batch, along) {
       const before = new Map(state.accounts);
       try {
         for (const account of batch) save(account);
@@ -161,6 +161,9 @@ function accountPart(state: State) {
         for (const [id, account] of before) state.accounts.set(id, account);
         throw refusal;
       }
+      if (along === undefined) return;
+      state.rules = [...along.rules];
+      for (const profile of along.profiles) state.profiles.set(profile.name, structuredClone(profile));
     },
     async saveObservations(accounts) {
       open(state);
@@ -351,8 +354,15 @@ function choicePart(state: State) {
       open(state);
       state.rules = [...lines];
     },
-    async saveProfiles(profiles) {
+    async saveProfiles(profiles, renamed) {
       open(state);
+      if (renamed !== undefined) {
+        const kept = [...state.profiles].map(
+          ([name, one]) => [name === renamed.from ? renamed.to : name, one] as const,
+        );
+        state.profiles.clear();
+        for (const [name, one] of kept) state.profiles.set(name, { ...one, name });
+      }
       for (const profile of profiles) state.profiles.set(profile.name, structuredClone(profile));
     },
     async removeProfile(name) {

@@ -1,6 +1,7 @@
 /**
  * `rotor account relogin`, `refresh`, `probe`, `clear-cooldown` and `remove`: what concerns the logins of accounts.
  */
+
 import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { AppError } from "../../base/errors.ts";
 import { type Account, HoldKind } from "../../gen/rotor/v1/account_pb.ts";
@@ -21,6 +22,7 @@ import type { ExitCode } from "../failure.ts";
 import { runLogin } from "../login-flow.ts";
 import { chosenMethod, METHOD_OPTIONS } from "../login-method.ts";
 import { followSteps } from "../login-steps.ts";
+import { printable } from "../print.ts";
 import { resolveAccount } from "../resolve.ts";
 import { ACCOUNT_ARGUMENT, listAccounts } from "./account.ts";
 
@@ -192,6 +194,7 @@ async function removeAccounts(context: Context, input: Input): Promise<ExitCode>
     const response = await link.accounts.removeAccount({ accountId: id, revoke });
     if (print.asJson(RemoveAccountResponseSchema, response)) continue;
     print.note(revoke ? `${alias} is removed and its login revoked` : `${alias} is removed`);
+    for (const mention of response.mentions) print.warning(`still named by ${printable(mention)}`);
   }
   return 0;
 }

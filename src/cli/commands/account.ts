@@ -2,7 +2,11 @@
  * `rotor account …`: the accounts of the pool.
  */
 import type { Account } from "../../gen/rotor/v1/account_pb.ts";
-import { GetAccountResponseSchema, UpdateAccountResponseSchema } from "../../gen/rotor/v1/account_service_pb.ts";
+import {
+  GetAccountResponseSchema,
+  RenameTagResponseSchema,
+  UpdateAccountResponseSchema,
+} from "../../gen/rotor/v1/account_service_pb.ts";
 import { accountFacts } from "../account-text.ts";
 import type { Argument, Command, Context, Input } from "../command.ts";
 import type { DaemonLink } from "../daemon-link.ts";
@@ -75,6 +79,7 @@ const add: Command = {
 const rename: Command = {
   path: ["account", "rename"],
   summary: "give an account another alias",
+  details: ["Rules and profiles that name it go on naming it."],
   args: [ACCOUNT_ARGUMENT, { name: "ALIAS", about: "1–40 of a–z 0–9 . _ -, not only digits" }],
   starts: true,
   async run({ daemon, print }, input) {
@@ -88,7 +93,27 @@ const rename: Command = {
   },
 };
 
-export const accountCommands: readonly Command[] = [show, add, rename];
+const renameTag: Command = {
+  path: ["account", "rename-tag"],
+  summary: "give a tag another name, on accounts and in rules and profiles",
+  args: [
+    { name: "TAG", about: "as it is now", completes: "tag" },
+    { name: "NEW", about: "1–32 of a–z 0–9 . _ -" },
+  ],
+  options: [{ name: "dry-run", about: "say which accounts have it and change nothing" }],
+  examples: ["rotor account rename-tag team work"],
+  starts: true,
+  async run({ daemon, print }, input) {
+    const [tag, newTag] = [input.arg(0) ?? "", input.arg(1) ?? ""];
+    const dryRun = input.has("dry-run");
+    const response = await (await daemon()).accounts.renameTag({ tag, newTag, dryRun });
+    if (print.asJson(RenameTagResponseSchema, response)) return;
+    for (const { alias, tags } of response.accounts) print.note(`${alias}: ${tags.join(", ")}`);
+    print.note(dryRun ? "nothing was changed (--dry-run)" : `undo: rotor account rename-tag ${newTag} ${tag}`);
+  },
+};
+
+export const accountCommands: readonly Command[] = [show, add, rename, renameTag];
 
 /** Aliases for other nouns that show account ids. */
 export async function listAccounts(context: Context): Promise<Account[]> {

@@ -10,6 +10,7 @@ import {
   ListProfilesResponseSchema,
   type Profile,
   RemoveProfileResponseSchema,
+  RenameProfileResponseSchema,
   SetProfileResponseSchema,
   UnbindProfileResponseSchema,
 } from "../../gen/rotor/v1/profile_service_pb.ts";
@@ -144,6 +145,21 @@ const remove: Command = {
   },
 };
 
+const rename: Command = {
+  path: ["profile", "rename"],
+  summary: "give a profile another name; it keeps its keys and projects",
+  details: ["A client that names it in x-rotor-profile must be told the new name."],
+  args: [NAME_ARGUMENT, { name: "NEW", about: "1–40 of a–z 0–9 . _ -, not only digits" }],
+  starts: true,
+  async run({ daemon, print }, input) {
+    const name = input.arg(0) ?? "";
+    const response = await (await daemon()).profiles.renameProfile({ name, newName: input.arg(1) ?? "" });
+    if (print.asJson(RenameProfileResponseSchema, response)) return;
+    print.note(`${name} is now ${response.profile!.name}`);
+    print.note(`undo: rotor profile rename ${response.profile!.name} ${name}`);
+  },
+};
+
 const bind: Command = {
   path: ["profile", "bind"],
   summary: "requests from a project ask through a profile",
@@ -237,4 +253,4 @@ function profileFacts(profile: Profile, keys: readonly Key[], width: number | nu
   return renderFacts(facts, width);
 }
 
-export const profileCommands: readonly Command[] = [list, show, set, remove, bind, unbind, project];
+export const profileCommands: readonly Command[] = [list, show, set, rename, remove, bind, unbind, project];

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/account_service.proto.
  */
 export const file_rotor_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yb3Rvci92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SCHJvdG9yLnYxIhUKE0xpc3RBY2NvdW50c1JlcXVlc3QiOwoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoIYWNjb3VudHMYASADKAsyES5yb3Rvci52MS5BY2NvdW50IicKEUdldEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiOAoSR2V0QWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50InkKFFVwZGF0ZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEgoFYWxpYXMYAiABKAlIAIgBARIUCgdlbmFibGVkGAMgASgISAGIAQESDQoFZm9yY2UYBCABKAhCCAoGX2FsaWFzQgoKCF9lbmFibGVkIjsKFVVwZGF0ZUFjY291bnRSZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCKOAwoVVXBkYXRlQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEhQKB2VuYWJsZWQYAiABKAhIAIgBARIfCgR0YWdzGAMgASgLMhEucm90b3IudjEuVGFnTGlzdBIQCghhZGRfdGFncxgEIAMoCRITCgtyZW1vdmVfdGFncxgFIAMoCRIRCgRub3RlGAYgASgJSAGIAQESEwoGd2VpZ2h0GAcgASgBSAKIAQESFQoIcHJpb3JpdHkYCCABKAVIA4gBARIeCgVwYXVzZRgJIAEoCzIPLnJvdG9yLnYxLlBhdXNlEhUKCGRyYWluaW5nGAogASgISASIAQESDgoGcmVzdW1lGAsgASgIEg0KBWZvcmNlGAwgASgIEg8KB2RyeV9ydW4YDSABKAgSIgoEcGFjZRgOIAEoCzIULnJvdG9yLnYxLlBhY2VDaGFuZ2VCCgoIX2VuYWJsZWRCBwoFX25vdGVCCQoHX3dlaWdodEILCglfcHJpb3JpdHlCCwoJX2RyYWluaW5nIikKClBhY2VDaGFuZ2USGwoDb3duGAEgASgLMg4ucm90b3IudjEuUGFjZSIXCgdUYWdMaXN0EgwKBHRhZ3MYASADKAkiNQoFUGF1c2USLAoIZW5kX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIj0KFlVwZGF0ZUFjY291bnRzUmVzcG9uc2USIwoIYWNjb3VudHMYASADKAsyES5yb3Rvci52MS5BY2NvdW50IjoKFFJlbW92ZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSDgoGcmV2b2tlGAIgASgIIjsKFVJlbW92ZUFjY291bnRSZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCIrChVSZWZyZXNoQWNjb3VudFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSI8ChZSZWZyZXNoQWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50ImUKCUxvZ2luU3RlcBISCgphY2NvdW50X2lkGAEgASgJEg0KBWFsaWFzGAIgASgJEicKBXN0YXRlGAMgASgOMhgucm90b3IudjEuTG9naW5TdGVwU3RhdGUSDAoEdGV4dBgEIAEoCSI+ChZSZWZyZXNoQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEg8KB2RyeV9ydW4YAiABKAgiPAoXUmVmcmVzaEFjY291bnRzUmVzcG9uc2USIQoEc3RlcBgBIAEoCzITLnJvdG9yLnYxLkxvZ2luU3RlcCJbChRQcm9iZUFjY291bnRzUmVxdWVzdBITCgthY2NvdW50X2lkcxgBIAMoCRIPCgdkcnlfcnVuGAIgASgIEg0KBW1vZGVsGAMgASgJEg4KBmVmZm9ydBgEIAEoCSI6ChVQcm9iZUFjY291bnRzUmVzcG9uc2USIQoEc3RlcBgBIAEoCzITLnJvdG9yLnYxLkxvZ2luU3RlcCIuChhSZWRlZW1SZXNldENyZWRpdFJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSJ6ChlSZWRlZW1SZXNldENyZWRpdFJlc3BvbnNlEigKB291dGNvbWUYASABKA4yFy5yb3Rvci52MS5SZWRlZW1PdXRjb21lEiIKB2FjY291bnQYAiABKAsyES5yb3Rvci52MS5BY2NvdW50Eg8KB3Jlc3VtZWQYAyABKAgiMQobQ2xlYXJBY2NvdW50Q29vbGRvd25SZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiQgocQ2xlYXJBY2NvdW50Q29vbGRvd25SZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCrDAQoOTG9naW5TdGVwU3RhdGUSIAocTE9HSU5fU1RFUF9TVEFURV9VTlNQRUNJRklFRBAAEhsKF0xPR0lOX1NURVBfU1RBVEVfUVVFVUVEEAESHAoYTE9HSU5fU1RFUF9TVEFURV9TS0lQUEVEEAISHAoYTE9HSU5fU1RFUF9TVEFURV9SVU5OSU5HEAMSGQoVTE9HSU5fU1RFUF9TVEFURV9ET05FEAQSGwoXTE9HSU5fU1RFUF9TVEFURV9GQUlMRUQQBSqxAQoNUmVkZWVtT3V0Y29tZRIeChpSRURFRU1fT1VUQ09NRV9VTlNQRUNJRklFRBAAEhgKFFJFREVFTV9PVVRDT01FX1JFU0VUEAESIwofUkVERUVNX09VVENPTUVfTk9USElOR19UT19SRVNFVBACEhwKGFJFREVFTV9PVVRDT01FX05PX0NSRURJVBADEiMKH1JFREVFTV9PVVRDT01FX0FMUkVBRFlfUkVERUVNRUQQBDKrBwoOQWNjb3VudFNlcnZpY2USVgoMTGlzdEFjY291bnRzEh0ucm90b3IudjEuTGlzdEFjY291bnRzUmVxdWVzdBoeLnJvdG9yLnYxLkxpc3RBY2NvdW50c1Jlc3BvbnNlIgeQAgHY4xgCElAKCkdldEFjY291bnQSGy5yb3Rvci52MS5HZXRBY2NvdW50UmVxdWVzdBocLnJvdG9yLnYxLkdldEFjY291bnRSZXNwb25zZSIHkAIB2OMYAhJWCg1VcGRhdGVBY2NvdW50Eh4ucm90b3IudjEuVXBkYXRlQWNjb3VudFJlcXVlc3QaHy5yb3Rvci52MS5VcGRhdGVBY2NvdW50UmVzcG9uc2UiBNjjGAISWQoOVXBkYXRlQWNjb3VudHMSHy5yb3Rvci52MS5VcGRhdGVBY2NvdW50c1JlcXVlc3QaIC5yb3Rvci52MS5VcGRhdGVBY2NvdW50c1Jlc3BvbnNlIgTY4xgCElYKDVJlbW92ZUFjY291bnQSHi5yb3Rvci52MS5SZW1vdmVBY2NvdW50UmVxdWVzdBofLnJvdG9yLnYxLlJlbW92ZUFjY291bnRSZXNwb25zZSIE2OMYAhJZCg5SZWZyZXNoQWNjb3VudBIfLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVxdWVzdBogLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVzcG9uc2UiBNjjGAISXgoPUmVmcmVzaEFjY291bnRzEiAucm90b3IudjEuUmVmcmVzaEFjY291bnRzUmVxdWVzdBohLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50c1Jlc3BvbnNlIgTY4xgCMAESWAoNUHJvYmVBY2NvdW50cxIeLnJvdG9yLnYxLlByb2JlQWNjb3VudHNSZXF1ZXN0Gh8ucm90b3IudjEuUHJvYmVBY2NvdW50c1Jlc3BvbnNlIgTY4xgCMAESYgoRUmVkZWVtUmVzZXRDcmVkaXQSIi5yb3Rvci52MS5SZWRlZW1SZXNldENyZWRpdFJlcXVlc3QaIy5yb3Rvci52MS5SZWRlZW1SZXNldENyZWRpdFJlc3BvbnNlIgTY4xgCEmsKFENsZWFyQWNjb3VudENvb2xkb3duEiUucm90b3IudjEuQ2xlYXJBY2NvdW50Q29vbGRvd25SZXF1ZXN0GiYucm90b3IudjEuQ2xlYXJBY2NvdW50Q29vbGRvd25SZXNwb25zZSIE2OMYAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure]);
+  fileDesc("Ch5yb3Rvci92MS9hY2NvdW50X3NlcnZpY2UucHJvdG8SCHJvdG9yLnYxIhUKE0xpc3RBY2NvdW50c1JlcXVlc3QiOwoUTGlzdEFjY291bnRzUmVzcG9uc2USIwoIYWNjb3VudHMYASADKAsyES5yb3Rvci52MS5BY2NvdW50IicKEUdldEFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkiOAoSR2V0QWNjb3VudFJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50InkKFFVwZGF0ZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSEgoFYWxpYXMYAiABKAlIAIgBARIUCgdlbmFibGVkGAMgASgISAGIAQESDQoFZm9yY2UYBCABKAhCCAoGX2FsaWFzQgoKCF9lbmFibGVkIjsKFVVwZGF0ZUFjY291bnRSZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudCKOAwoVVXBkYXRlQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEhQKB2VuYWJsZWQYAiABKAhIAIgBARIfCgR0YWdzGAMgASgLMhEucm90b3IudjEuVGFnTGlzdBIQCghhZGRfdGFncxgEIAMoCRITCgtyZW1vdmVfdGFncxgFIAMoCRIRCgRub3RlGAYgASgJSAGIAQESEwoGd2VpZ2h0GAcgASgBSAKIAQESFQoIcHJpb3JpdHkYCCABKAVIA4gBARIeCgVwYXVzZRgJIAEoCzIPLnJvdG9yLnYxLlBhdXNlEhUKCGRyYWluaW5nGAogASgISASIAQESDgoGcmVzdW1lGAsgASgIEg0KBWZvcmNlGAwgASgIEg8KB2RyeV9ydW4YDSABKAgSIgoEcGFjZRgOIAEoCzIULnJvdG9yLnYxLlBhY2VDaGFuZ2VCCgoIX2VuYWJsZWRCBwoFX25vdGVCCQoHX3dlaWdodEILCglfcHJpb3JpdHlCCwoJX2RyYWluaW5nIikKClBhY2VDaGFuZ2USGwoDb3duGAEgASgLMg4ucm90b3IudjEuUGFjZSIXCgdUYWdMaXN0EgwKBHRhZ3MYASADKAkiNQoFUGF1c2USLAoIZW5kX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIj0KFlVwZGF0ZUFjY291bnRzUmVzcG9uc2USIwoIYWNjb3VudHMYASADKAsyES5yb3Rvci52MS5BY2NvdW50IjoKFFJlbW92ZUFjY291bnRSZXF1ZXN0EhIKCmFjY291bnRfaWQYASABKAkSDgoGcmV2b2tlGAIgASgIIk0KFVJlbW92ZUFjY291bnRSZXNwb25zZRIiCgdhY2NvdW50GAEgASgLMhEucm90b3IudjEuQWNjb3VudBIQCghtZW50aW9ucxgCIAMoCSJBChBSZW5hbWVUYWdSZXF1ZXN0EgsKA3RhZxgBIAEoCRIPCgduZXdfdGFnGAIgASgJEg8KB2RyeV9ydW4YAyABKAgiOAoRUmVuYW1lVGFnUmVzcG9uc2USIwoIYWNjb3VudHMYASADKAsyES5yb3Rvci52MS5BY2NvdW50IisKFVJlZnJlc2hBY2NvdW50UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJIjwKFlJlZnJlc2hBY2NvdW50UmVzcG9uc2USIgoHYWNjb3VudBgBIAEoCzIRLnJvdG9yLnYxLkFjY291bnQiZQoJTG9naW5TdGVwEhIKCmFjY291bnRfaWQYASABKAkSDQoFYWxpYXMYAiABKAkSJwoFc3RhdGUYAyABKA4yGC5yb3Rvci52MS5Mb2dpblN0ZXBTdGF0ZRIMCgR0ZXh0GAQgASgJIj4KFlJlZnJlc2hBY2NvdW50c1JlcXVlc3QSEwoLYWNjb3VudF9pZHMYASADKAkSDwoHZHJ5X3J1bhgCIAEoCCI8ChdSZWZyZXNoQWNjb3VudHNSZXNwb25zZRIhCgRzdGVwGAEgASgLMhMucm90b3IudjEuTG9naW5TdGVwIlsKFFByb2JlQWNjb3VudHNSZXF1ZXN0EhMKC2FjY291bnRfaWRzGAEgAygJEg8KB2RyeV9ydW4YAiABKAgSDQoFbW9kZWwYAyABKAkSDgoGZWZmb3J0GAQgASgJIjoKFVByb2JlQWNjb3VudHNSZXNwb25zZRIhCgRzdGVwGAEgASgLMhMucm90b3IudjEuTG9naW5TdGVwIi4KGFJlZGVlbVJlc2V0Q3JlZGl0UmVxdWVzdBISCgphY2NvdW50X2lkGAEgASgJInoKGVJlZGVlbVJlc2V0Q3JlZGl0UmVzcG9uc2USKAoHb3V0Y29tZRgBIAEoDjIXLnJvdG9yLnYxLlJlZGVlbU91dGNvbWUSIgoHYWNjb3VudBgCIAEoCzIRLnJvdG9yLnYxLkFjY291bnQSDwoHcmVzdW1lZBgDIAEoCCIxChtDbGVhckFjY291bnRDb29sZG93blJlcXVlc3QSEgoKYWNjb3VudF9pZBgBIAEoCSJCChxDbGVhckFjY291bnRDb29sZG93blJlc3BvbnNlEiIKB2FjY291bnQYASABKAsyES5yb3Rvci52MS5BY2NvdW50KsMBCg5Mb2dpblN0ZXBTdGF0ZRIgChxMT0dJTl9TVEVQX1NUQVRFX1VOU1BFQ0lGSUVEEAASGwoXTE9HSU5fU1RFUF9TVEFURV9RVUVVRUQQARIcChhMT0dJTl9TVEVQX1NUQVRFX1NLSVBQRUQQAhIcChhMT0dJTl9TVEVQX1NUQVRFX1JVTk5JTkcQAxIZChVMT0dJTl9TVEVQX1NUQVRFX0RPTkUQBBIbChdMT0dJTl9TVEVQX1NUQVRFX0ZBSUxFRBAFKrEBCg1SZWRlZW1PdXRjb21lEh4KGlJFREVFTV9PVVRDT01FX1VOU1BFQ0lGSUVEEAASGAoUUkVERUVNX09VVENPTUVfUkVTRVQQARIjCh9SRURFRU1fT1VUQ09NRV9OT1RISU5HX1RPX1JFU0VUEAISHAoYUkVERUVNX09VVENPTUVfTk9fQ1JFRElUEAMSIwofUkVERUVNX09VVENPTUVfQUxSRUFEWV9SRURFRU1FRBAEMvcHCg5BY2NvdW50U2VydmljZRJWCgxMaXN0QWNjb3VudHMSHS5yb3Rvci52MS5MaXN0QWNjb3VudHNSZXF1ZXN0Gh4ucm90b3IudjEuTGlzdEFjY291bnRzUmVzcG9uc2UiB5ACAdjjGAISUAoKR2V0QWNjb3VudBIbLnJvdG9yLnYxLkdldEFjY291bnRSZXF1ZXN0Ghwucm90b3IudjEuR2V0QWNjb3VudFJlc3BvbnNlIgeQAgHY4xgCElYKDVVwZGF0ZUFjY291bnQSHi5yb3Rvci52MS5VcGRhdGVBY2NvdW50UmVxdWVzdBofLnJvdG9yLnYxLlVwZGF0ZUFjY291bnRSZXNwb25zZSIE2OMYAhJZCg5VcGRhdGVBY2NvdW50cxIfLnJvdG9yLnYxLlVwZGF0ZUFjY291bnRzUmVxdWVzdBogLnJvdG9yLnYxLlVwZGF0ZUFjY291bnRzUmVzcG9uc2UiBNjjGAISSgoJUmVuYW1lVGFnEhoucm90b3IudjEuUmVuYW1lVGFnUmVxdWVzdBobLnJvdG9yLnYxLlJlbmFtZVRhZ1Jlc3BvbnNlIgTY4xgCElYKDVJlbW92ZUFjY291bnQSHi5yb3Rvci52MS5SZW1vdmVBY2NvdW50UmVxdWVzdBofLnJvdG9yLnYxLlJlbW92ZUFjY291bnRSZXNwb25zZSIE2OMYAhJZCg5SZWZyZXNoQWNjb3VudBIfLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVxdWVzdBogLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50UmVzcG9uc2UiBNjjGAISXgoPUmVmcmVzaEFjY291bnRzEiAucm90b3IudjEuUmVmcmVzaEFjY291bnRzUmVxdWVzdBohLnJvdG9yLnYxLlJlZnJlc2hBY2NvdW50c1Jlc3BvbnNlIgTY4xgCMAESWAoNUHJvYmVBY2NvdW50cxIeLnJvdG9yLnYxLlByb2JlQWNjb3VudHNSZXF1ZXN0Gh8ucm90b3IudjEuUHJvYmVBY2NvdW50c1Jlc3BvbnNlIgTY4xgCMAESYgoRUmVkZWVtUmVzZXRDcmVkaXQSIi5yb3Rvci52MS5SZWRlZW1SZXNldENyZWRpdFJlcXVlc3QaIy5yb3Rvci52MS5SZWRlZW1SZXNldENyZWRpdFJlc3BvbnNlIgTY4xgCEmsKFENsZWFyQWNjb3VudENvb2xkb3duEiUucm90b3IudjEuQ2xlYXJBY2NvdW50Q29vbGRvd25SZXF1ZXN0GiYucm90b3IudjEuQ2xlYXJBY2NvdW50Q29vbGRvd25SZXNwb25zZSIE2OMYAmIGcHJvdG8z", [file_google_protobuf_timestamp, file_rotor_v1_account, file_rotor_v1_exposure]);
 
 /**
  * Request of ListAccounts.
@@ -395,6 +395,13 @@ export type RemoveAccountResponse = Message<"rotor.v1.RemoveAccountResponse"> & 
    * @generated from field: rotor.v1.Account account = 1;
    */
   account?: Account | undefined;
+
+  /**
+   * Rules and profiles that name it still, in words: `rule 2: keep 20% of work`, `the profile night`.
+   *
+   * @generated from field: repeated string mentions = 2;
+   */
+  mentions: string[];
 };
 
 /**
@@ -403,6 +410,62 @@ export type RemoveAccountResponse = Message<"rotor.v1.RemoveAccountResponse"> & 
  */
 export const RemoveAccountResponseSchema: GenMessage<RemoveAccountResponse> = /*@__PURE__*/
   messageDesc(file_rotor_v1_account_service, 12);
+
+/**
+ * Request of RenameTag.
+ *
+ * @generated from message rotor.v1.RenameTagRequest
+ */
+export type RenameTagRequest = Message<"rotor.v1.RenameTagRequest"> & {
+  /**
+   * As it is now.
+   *
+   * @generated from field: string tag = 1;
+   */
+  tag: string;
+
+  /**
+   * Its new name: 1–32 of a–z 0–9 . _ -.
+   *
+   * @generated from field: string new_tag = 2;
+   */
+  newTag: string;
+
+  /**
+   * Say which accounts have it and change nothing.
+   *
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message rotor.v1.RenameTagRequest.
+ * Use `create(RenameTagRequestSchema)` to create a new message.
+ */
+export const RenameTagRequestSchema: GenMessage<RenameTagRequest> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account_service, 13);
+
+/**
+ * Response of RenameTag.
+ *
+ * @generated from message rotor.v1.RenameTagResponse
+ */
+export type RenameTagResponse = Message<"rotor.v1.RenameTagResponse"> & {
+  /**
+   * Those that have it, after the change or as they would be.
+   *
+   * @generated from field: repeated rotor.v1.Account accounts = 1;
+   */
+  accounts: Account[];
+};
+
+/**
+ * Describes the message rotor.v1.RenameTagResponse.
+ * Use `create(RenameTagResponseSchema)` to create a new message.
+ */
+export const RenameTagResponseSchema: GenMessage<RenameTagResponse> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_account_service, 14);
 
 /**
  * Request of RefreshAccount.
@@ -423,7 +486,7 @@ export type RefreshAccountRequest = Message<"rotor.v1.RefreshAccountRequest"> & 
  * Use `create(RefreshAccountRequestSchema)` to create a new message.
  */
 export const RefreshAccountRequestSchema: GenMessage<RefreshAccountRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 13);
+  messageDesc(file_rotor_v1_account_service, 15);
 
 /**
  * Response of RefreshAccount.
@@ -444,7 +507,7 @@ export type RefreshAccountResponse = Message<"rotor.v1.RefreshAccountResponse"> 
  * Use `create(RefreshAccountResponseSchema)` to create a new message.
  */
 export const RefreshAccountResponseSchema: GenMessage<RefreshAccountResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 14);
+  messageDesc(file_rotor_v1_account_service, 16);
 
 /**
  * One account on its way through an order about many logins.
@@ -486,7 +549,7 @@ export type LoginStep = Message<"rotor.v1.LoginStep"> & {
  * Use `create(LoginStepSchema)` to create a new message.
  */
 export const LoginStepSchema: GenMessage<LoginStep> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 15);
+  messageDesc(file_rotor_v1_account_service, 17);
 
 /**
  * Request of RefreshAccounts.
@@ -514,7 +577,7 @@ export type RefreshAccountsRequest = Message<"rotor.v1.RefreshAccountsRequest"> 
  * Use `create(RefreshAccountsRequestSchema)` to create a new message.
  */
 export const RefreshAccountsRequestSchema: GenMessage<RefreshAccountsRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 16);
+  messageDesc(file_rotor_v1_account_service, 18);
 
 /**
  * Response of RefreshAccounts.
@@ -535,7 +598,7 @@ export type RefreshAccountsResponse = Message<"rotor.v1.RefreshAccountsResponse"
  * Use `create(RefreshAccountsResponseSchema)` to create a new message.
  */
 export const RefreshAccountsResponseSchema: GenMessage<RefreshAccountsResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 17);
+  messageDesc(file_rotor_v1_account_service, 19);
 
 /**
  * Request of ProbeAccounts.
@@ -577,7 +640,7 @@ export type ProbeAccountsRequest = Message<"rotor.v1.ProbeAccountsRequest"> & {
  * Use `create(ProbeAccountsRequestSchema)` to create a new message.
  */
 export const ProbeAccountsRequestSchema: GenMessage<ProbeAccountsRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 18);
+  messageDesc(file_rotor_v1_account_service, 20);
 
 /**
  * Response of ProbeAccounts.
@@ -598,7 +661,7 @@ export type ProbeAccountsResponse = Message<"rotor.v1.ProbeAccountsResponse"> & 
  * Use `create(ProbeAccountsResponseSchema)` to create a new message.
  */
 export const ProbeAccountsResponseSchema: GenMessage<ProbeAccountsResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 19);
+  messageDesc(file_rotor_v1_account_service, 21);
 
 /**
  * Request of RedeemResetCredit.
@@ -619,7 +682,7 @@ export type RedeemResetCreditRequest = Message<"rotor.v1.RedeemResetCreditReques
  * Use `create(RedeemResetCreditRequestSchema)` to create a new message.
  */
 export const RedeemResetCreditRequestSchema: GenMessage<RedeemResetCreditRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 20);
+  messageDesc(file_rotor_v1_account_service, 22);
 
 /**
  * Response of RedeemResetCredit.
@@ -654,7 +717,7 @@ export type RedeemResetCreditResponse = Message<"rotor.v1.RedeemResetCreditRespo
  * Use `create(RedeemResetCreditResponseSchema)` to create a new message.
  */
 export const RedeemResetCreditResponseSchema: GenMessage<RedeemResetCreditResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 21);
+  messageDesc(file_rotor_v1_account_service, 23);
 
 /**
  * Request of ClearAccountCooldown.
@@ -675,7 +738,7 @@ export type ClearAccountCooldownRequest = Message<"rotor.v1.ClearAccountCooldown
  * Use `create(ClearAccountCooldownRequestSchema)` to create a new message.
  */
 export const ClearAccountCooldownRequestSchema: GenMessage<ClearAccountCooldownRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 22);
+  messageDesc(file_rotor_v1_account_service, 24);
 
 /**
  * Response of ClearAccountCooldown.
@@ -696,7 +759,7 @@ export type ClearAccountCooldownResponse = Message<"rotor.v1.ClearAccountCooldow
  * Use `create(ClearAccountCooldownResponseSchema)` to create a new message.
  */
 export const ClearAccountCooldownResponseSchema: GenMessage<ClearAccountCooldownResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_account_service, 23);
+  messageDesc(file_rotor_v1_account_service, 25);
 
 /**
  * How far an account is.
@@ -846,6 +909,16 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof UpdateAccountsRequestSchema;
     output: typeof UpdateAccountsResponseSchema;
+  },
+  /**
+   * Gives a tag another name: on every account that has it, and in every rule and profile that names it, all in one step.
+   *
+   * @generated from rpc rotor.v1.AccountService.RenameTag
+   */
+  renameTag: {
+    methodKind: "unary";
+    input: typeof RenameTagRequestSchema;
+    output: typeof RenameTagResponseSchema;
   },
   /**
    * Forgets an account and its login. The login itself stays valid upstream, unless asked otherwise.

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file rotor/v1/profile_service.proto.
  */
 export const file_rotor_v1_profile_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yb3Rvci92MS9wcm9maWxlX3NlcnZpY2UucHJvdG8SCHJvdG9yLnYxIrUBCgdQcm9maWxlEgwKBG5hbWUYASABKAkSEAoIYWNjb3VudHMYAiABKAkSJAoIc3RyYXRlZ3kYAyABKA4yEi5yb3Rvci52MS5TdHJhdGVneRIOCgZtb2RlbHMYBCADKAkSDQoFcnVsZXMYBSADKAkSDwoHa2V5X2lkcxgGIAMoCRIjCghwcm9qZWN0cxgHIAMoCzIRLnJvdG9yLnYxLlByb2plY3QSDwoHYnVkZ2V0cxgIIAMoCSIkCgdQcm9qZWN0EgsKA2tleRgBIAEoCRIMCgRwYXRoGAIgASgJIhUKE0xpc3RQcm9maWxlc1JlcXVlc3QiOwoUTGlzdFByb2ZpbGVzUmVzcG9uc2USIwoIcHJvZmlsZXMYASADKAsyES5yb3Rvci52MS5Qcm9maWxlIiEKEUdldFByb2ZpbGVSZXF1ZXN0EgwKBG5hbWUYASABKAkiOAoSR2V0UHJvZmlsZVJlc3BvbnNlEiIKB3Byb2ZpbGUYASABKAsyES5yb3Rvci52MS5Qcm9maWxlIkgKEVNldFByb2ZpbGVSZXF1ZXN0EiIKB3Byb2ZpbGUYASABKAsyES5yb3Rvci52MS5Qcm9maWxlEg8KB2RyeV9ydW4YAiABKAgiSgoSU2V0UHJvZmlsZVJlc3BvbnNlEiIKB3Byb2ZpbGUYASABKAsyES5yb3Rvci52MS5Qcm9maWxlEhAKCHdhcm5pbmdzGAIgAygJIiQKFFJlbW92ZVByb2ZpbGVSZXF1ZXN0EgwKBG5hbWUYASABKAkiOwoVUmVtb3ZlUHJvZmlsZVJlc3BvbnNlEiIKB3Byb2ZpbGUYASABKAsyES5yb3Rvci52MS5Qcm9maWxlIkYKEkJpbmRQcm9maWxlUmVxdWVzdBIMCgRuYW1lGAEgASgJEiIKB3Byb2plY3QYAiABKAsyES5yb3Rvci52MS5Qcm9qZWN0IjkKE0JpbmRQcm9maWxlUmVzcG9uc2USIgoHcHJvZmlsZRgBIAEoCzIRLnJvdG9yLnYxLlByb2ZpbGUiKwoUVW5iaW5kUHJvZmlsZVJlcXVlc3QSEwoLcHJvamVjdF9rZXkYASABKAkiOwoVVW5iaW5kUHJvZmlsZVJlc3BvbnNlEiIKB3Byb2ZpbGUYASABKAsyES5yb3Rvci52MS5Qcm9maWxlMosECg5Qcm9maWxlU2VydmljZRJWCgxMaXN0UHJvZmlsZXMSHS5yb3Rvci52MS5MaXN0UHJvZmlsZXNSZXF1ZXN0Gh4ucm90b3IudjEuTGlzdFByb2ZpbGVzUmVzcG9uc2UiB5ACAdjjGAISUAoKR2V0UHJvZmlsZRIbLnJvdG9yLnYxLkdldFByb2ZpbGVSZXF1ZXN0Ghwucm90b3IudjEuR2V0UHJvZmlsZVJlc3BvbnNlIgeQAgHY4xgCEk0KClNldFByb2ZpbGUSGy5yb3Rvci52MS5TZXRQcm9maWxlUmVxdWVzdBocLnJvdG9yLnYxLlNldFByb2ZpbGVSZXNwb25zZSIE2OMYAhJWCg1SZW1vdmVQcm9maWxlEh4ucm90b3IudjEuUmVtb3ZlUHJvZmlsZVJlcXVlc3QaHy5yb3Rvci52MS5SZW1vdmVQcm9maWxlUmVzcG9uc2UiBNjjGAISUAoLQmluZFByb2ZpbGUSHC5yb3Rvci52MS5CaW5kUHJvZmlsZVJlcXVlc3QaHS5yb3Rvci52MS5CaW5kUHJvZmlsZVJlc3BvbnNlIgTY4xgBElYKDVVuYmluZFByb2ZpbGUSHi5yb3Rvci52MS5VbmJpbmRQcm9maWxlUmVxdWVzdBofLnJvdG9yLnYxLlVuYmluZFByb2ZpbGVSZXNwb25zZSIE2OMYAWIGcHJvdG8z", [file_rotor_v1_exposure, file_rotor_v1_pool]);
+  fileDesc("Ch5yb3Rvci92MS9wcm9maWxlX3NlcnZpY2UucHJvdG8SCHJvdG9yLnYxIrUBCgdQcm9maWxlEgwKBG5hbWUYASABKAkSEAoIYWNjb3VudHMYAiABKAkSJAoIc3RyYXRlZ3kYAyABKA4yEi5yb3Rvci52MS5TdHJhdGVneRIOCgZtb2RlbHMYBCADKAkSDQoFcnVsZXMYBSADKAkSDwoHa2V5X2lkcxgGIAMoCRIjCghwcm9qZWN0cxgHIAMoCzIRLnJvdG9yLnYxLlByb2plY3QSDwoHYnVkZ2V0cxgIIAMoCSIkCgdQcm9qZWN0EgsKA2tleRgBIAEoCRIMCgRwYXRoGAIgASgJIhUKE0xpc3RQcm9maWxlc1JlcXVlc3QiOwoUTGlzdFByb2ZpbGVzUmVzcG9uc2USIwoIcHJvZmlsZXMYASADKAsyES5yb3Rvci52MS5Qcm9maWxlIiEKEUdldFByb2ZpbGVSZXF1ZXN0EgwKBG5hbWUYASABKAkiOAoSR2V0UHJvZmlsZVJlc3BvbnNlEiIKB3Byb2ZpbGUYASABKAsyES5yb3Rvci52MS5Qcm9maWxlIkgKEVNldFByb2ZpbGVSZXF1ZXN0EiIKB3Byb2ZpbGUYASABKAsyES5yb3Rvci52MS5Qcm9maWxlEg8KB2RyeV9ydW4YAiABKAgiSgoSU2V0UHJvZmlsZVJlc3BvbnNlEiIKB3Byb2ZpbGUYASABKAsyES5yb3Rvci52MS5Qcm9maWxlEhAKCHdhcm5pbmdzGAIgAygJIjYKFFJlbmFtZVByb2ZpbGVSZXF1ZXN0EgwKBG5hbWUYASABKAkSEAoIbmV3X25hbWUYAiABKAkiOwoVUmVuYW1lUHJvZmlsZVJlc3BvbnNlEiIKB3Byb2ZpbGUYASABKAsyES5yb3Rvci52MS5Qcm9maWxlIiQKFFJlbW92ZVByb2ZpbGVSZXF1ZXN0EgwKBG5hbWUYASABKAkiOwoVUmVtb3ZlUHJvZmlsZVJlc3BvbnNlEiIKB3Byb2ZpbGUYASABKAsyES5yb3Rvci52MS5Qcm9maWxlIkYKEkJpbmRQcm9maWxlUmVxdWVzdBIMCgRuYW1lGAEgASgJEiIKB3Byb2plY3QYAiABKAsyES5yb3Rvci52MS5Qcm9qZWN0IjkKE0JpbmRQcm9maWxlUmVzcG9uc2USIgoHcHJvZmlsZRgBIAEoCzIRLnJvdG9yLnYxLlByb2ZpbGUiKwoUVW5iaW5kUHJvZmlsZVJlcXVlc3QSEwoLcHJvamVjdF9rZXkYASABKAkiOwoVVW5iaW5kUHJvZmlsZVJlc3BvbnNlEiIKB3Byb2ZpbGUYASABKAsyES5yb3Rvci52MS5Qcm9maWxlMuMECg5Qcm9maWxlU2VydmljZRJWCgxMaXN0UHJvZmlsZXMSHS5yb3Rvci52MS5MaXN0UHJvZmlsZXNSZXF1ZXN0Gh4ucm90b3IudjEuTGlzdFByb2ZpbGVzUmVzcG9uc2UiB5ACAdjjGAISUAoKR2V0UHJvZmlsZRIbLnJvdG9yLnYxLkdldFByb2ZpbGVSZXF1ZXN0Ghwucm90b3IudjEuR2V0UHJvZmlsZVJlc3BvbnNlIgeQAgHY4xgCEk0KClNldFByb2ZpbGUSGy5yb3Rvci52MS5TZXRQcm9maWxlUmVxdWVzdBocLnJvdG9yLnYxLlNldFByb2ZpbGVSZXNwb25zZSIE2OMYAhJWCg1SZW1vdmVQcm9maWxlEh4ucm90b3IudjEuUmVtb3ZlUHJvZmlsZVJlcXVlc3QaHy5yb3Rvci52MS5SZW1vdmVQcm9maWxlUmVzcG9uc2UiBNjjGAISVgoNUmVuYW1lUHJvZmlsZRIeLnJvdG9yLnYxLlJlbmFtZVByb2ZpbGVSZXF1ZXN0Gh8ucm90b3IudjEuUmVuYW1lUHJvZmlsZVJlc3BvbnNlIgTY4xgCElAKC0JpbmRQcm9maWxlEhwucm90b3IudjEuQmluZFByb2ZpbGVSZXF1ZXN0Gh0ucm90b3IudjEuQmluZFByb2ZpbGVSZXNwb25zZSIE2OMYARJWCg1VbmJpbmRQcm9maWxlEh4ucm90b3IudjEuVW5iaW5kUHJvZmlsZVJlcXVlc3QaHy5yb3Rvci52MS5VbmJpbmRQcm9maWxlUmVzcG9uc2UiBNjjGAFiBnByb3RvMw", [file_rotor_v1_exposure, file_rotor_v1_pool]);
 
 /**
  * A named view of the pool.
@@ -248,6 +248,55 @@ export const SetProfileResponseSchema: GenMessage<SetProfileResponse> = /*@__PUR
   messageDesc(file_rotor_v1_profile_service, 7);
 
 /**
+ * Request of RenameProfile.
+ *
+ * @generated from message rotor.v1.RenameProfileRequest
+ */
+export type RenameProfileRequest = Message<"rotor.v1.RenameProfileRequest"> & {
+  /**
+   * As it is called now.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * 1–40 of a–z 0–9 . _ -.
+   *
+   * @generated from field: string new_name = 2;
+   */
+  newName: string;
+};
+
+/**
+ * Describes the message rotor.v1.RenameProfileRequest.
+ * Use `create(RenameProfileRequestSchema)` to create a new message.
+ */
+export const RenameProfileRequestSchema: GenMessage<RenameProfileRequest> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_profile_service, 8);
+
+/**
+ * Response of RenameProfile.
+ *
+ * @generated from message rotor.v1.RenameProfileResponse
+ */
+export type RenameProfileResponse = Message<"rotor.v1.RenameProfileResponse"> & {
+  /**
+   * The profile after the change.
+   *
+   * @generated from field: rotor.v1.Profile profile = 1;
+   */
+  profile?: Profile | undefined;
+};
+
+/**
+ * Describes the message rotor.v1.RenameProfileResponse.
+ * Use `create(RenameProfileResponseSchema)` to create a new message.
+ */
+export const RenameProfileResponseSchema: GenMessage<RenameProfileResponse> = /*@__PURE__*/
+  messageDesc(file_rotor_v1_profile_service, 9);
+
+/**
  * Request of RemoveProfile.
  *
  * @generated from message rotor.v1.RemoveProfileRequest
@@ -266,7 +315,7 @@ export type RemoveProfileRequest = Message<"rotor.v1.RemoveProfileRequest"> & {
  * Use `create(RemoveProfileRequestSchema)` to create a new message.
  */
 export const RemoveProfileRequestSchema: GenMessage<RemoveProfileRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_profile_service, 8);
+  messageDesc(file_rotor_v1_profile_service, 10);
 
 /**
  * Response of RemoveProfile.
@@ -287,7 +336,7 @@ export type RemoveProfileResponse = Message<"rotor.v1.RemoveProfileResponse"> & 
  * Use `create(RemoveProfileResponseSchema)` to create a new message.
  */
 export const RemoveProfileResponseSchema: GenMessage<RemoveProfileResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_profile_service, 9);
+  messageDesc(file_rotor_v1_profile_service, 11);
 
 /**
  * Request of BindProfile.
@@ -315,7 +364,7 @@ export type BindProfileRequest = Message<"rotor.v1.BindProfileRequest"> & {
  * Use `create(BindProfileRequestSchema)` to create a new message.
  */
 export const BindProfileRequestSchema: GenMessage<BindProfileRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_profile_service, 10);
+  messageDesc(file_rotor_v1_profile_service, 12);
 
 /**
  * Response of BindProfile.
@@ -336,7 +385,7 @@ export type BindProfileResponse = Message<"rotor.v1.BindProfileResponse"> & {
  * Use `create(BindProfileResponseSchema)` to create a new message.
  */
 export const BindProfileResponseSchema: GenMessage<BindProfileResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_profile_service, 11);
+  messageDesc(file_rotor_v1_profile_service, 13);
 
 /**
  * Request of UnbindProfile.
@@ -357,7 +406,7 @@ export type UnbindProfileRequest = Message<"rotor.v1.UnbindProfileRequest"> & {
  * Use `create(UnbindProfileRequestSchema)` to create a new message.
  */
 export const UnbindProfileRequestSchema: GenMessage<UnbindProfileRequest> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_profile_service, 12);
+  messageDesc(file_rotor_v1_profile_service, 14);
 
 /**
  * Response of UnbindProfile.
@@ -378,7 +427,7 @@ export type UnbindProfileResponse = Message<"rotor.v1.UnbindProfileResponse"> & 
  * Use `create(UnbindProfileResponseSchema)` to create a new message.
  */
 export const UnbindProfileResponseSchema: GenMessage<UnbindProfileResponse> = /*@__PURE__*/
-  messageDesc(file_rotor_v1_profile_service, 13);
+  messageDesc(file_rotor_v1_profile_service, 15);
 
 /**
  * Named views of the pool: which accounts, models, strategy and rules a client key or a project gets.
@@ -427,6 +476,16 @@ export const ProfileService: GenService<{
     methodKind: "unary";
     input: typeof RemoveProfileRequestSchema;
     output: typeof RemoveProfileResponseSchema;
+  },
+  /**
+   * Gives a profile another name; it keeps its place, keys and projects. Clients that name it in a header must be told. `profile_not_found`.
+   *
+   * @generated from rpc rotor.v1.ProfileService.RenameProfile
+   */
+  renameProfile: {
+    methodKind: "unary";
+    input: typeof RenameProfileRequestSchema;
+    output: typeof RenameProfileResponseSchema;
   },
   /**
    * Gives a project to a profile; taken from the one that had it. `profile_not_found`.
