@@ -58,8 +58,9 @@ A project is a git repository with all its worktrees, or a folder. Its key:
     export ROTOR_PROJECT=$(rotor profile project)
 
 The stanza of rotor connect codex sends that variable with every request. A
-model that a profile does not allow is refused. rotor pool explain --profile
-NAME, --key KEY or --project DIR says what such a request would get.`;
+model that a profile does not allow is refused, and not in the list that its
+clients are given. rotor pool explain --profile NAME, --key KEY or --project
+DIR says what such a request would get.`;
 
 const PACING_TOPIC = `PACING
 

@@ -17,7 +17,7 @@ import type { AuditNotes } from "./audit-book.ts";
 import { outcomeError, refusalError } from "./exchange-refusal.ts";
 import type { Keeper } from "./keeper.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
-import { createModelAnswers, type ModelAnswer } from "./model-answers.ts";
+import { createModelAnswers, type ModelAnswer, type ModelFilter } from "./model-answers.ts";
 import type { ModelShelf } from "./model-shelf.ts";
 
 export type CatalogueAnswer = ModelAnswer | { readonly kind: "refused"; readonly error: AppError };
@@ -39,10 +39,10 @@ export interface CatalogueView {
 }
 
 export interface CatalogueDesk {
-  /** The list for a client of this version; null = it does not say. */
-  models(clientVersion: string | null): Promise<CatalogueAnswer>;
-  /** The tag of the list as clients are given it; null while there is none. Asks nobody, as all below. */
-  etag(): string | null;
+  /** The list for a client of this version; null = it does not say. `isAllowed`: what its profile allows. */
+  models(clientVersion: string | null, isAllowed?: ModelFilter | null): Promise<CatalogueAnswer>;
+  /** The tag of the list as such clients are given it; null while there is none. Asks nobody, as all below. */
+  etag(isAllowed?: ModelFilter | null): string | null;
   /** Does upstream want requests for this model in its "responses-lite" form? */
   isLite(model: string): boolean;
   /** null = upstream does not say. */
@@ -127,14 +127,14 @@ export function createCatalogue(deps: {
   };
 
   return {
-    async models(clientVersion) {
+    async models(clientVersion, isAllowed) {
       shelf.heard(clientVersion);
       const isWhole = () => shelf.lists().some(({ accountId }) => shelf.bodyOf(accountId) !== null);
       const looking = shelf.refresh("whole");
       if (!isWhole()) await withStragglers(looking, isWhole, clock);
-      return answers.of(clientVersion) ?? { kind: "refused", error: refusal() };
+      return answers.of(clientVersion, isAllowed) ?? { kind: "refused", error: refusal() };
     },
-    etag: () => answers.of(null)?.etag ?? null,
+    etag: (isAllowed) => answers.of(null, isAllowed)?.etag ?? null,
     isLite: (model) => models().get(model)?.lite ?? LITE_BY_NAME.test(model),
     defaultEffort: (model) => models().get(model)?.defaultEffort ?? null,
     choose: (asked) => chooseModel(asked, book()),

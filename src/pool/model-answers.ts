@@ -16,9 +16,15 @@ export interface ModelAnswer {
   readonly models: readonly ModelFacts[];
 }
 
+/** Which models a profile allows; the same function for as long as the profile is the same. */
+export type ModelFilter = (model: string | null) => boolean;
+
 export interface ModelAnswers {
-  /** For a client of this version (null = it does not say), which is not shown what is too new for it. null = there is no list. */
-  of(clientVersion: string | null): ModelAnswer | null;
+  /**
+   * For a client of this version (null = it does not say), which is not shown what is too new for it, nor what `isAllowed` leaves out
+   * (null = nothing). null = there is no list.
+   */
+  of(clientVersion: string | null, isAllowed?: ModelFilter | null): ModelAnswer | null;
 }
 
 export function createModelAnswers(shelf: Pick<ModelShelf, "lists" | "models" | "bodyOf">): ModelAnswers {
@@ -29,9 +35,19 @@ export function createModelAnswers(shelf: Pick<ModelShelf, "lists" | "models" | 
     made = { of, answer: answerOf(shelf, of) };
     return made.answer;
   };
+  const narrowed = new WeakMap<ModelFilter, { of: ModelAnswer; answer: ModelAnswer }>();
+  const allowedOf = (of: ModelAnswer, isAllowed: ModelFilter): ModelAnswer => {
+    const known = narrowed.get(isAllowed);
+    if (known?.of === of) return known.answer;
+    const isWhole = of.models.every(({ slug }) => isAllowed(slug));
+    const answer = isWhole ? of : answerFrom(entriesOf(of.body).filter(({ facts }) => isAllowed(facts.slug)));
+    narrowed.set(isAllowed, { of, answer });
+    return answer;
+  };
   return {
-    of(clientVersion) {
-      const answer = whole();
+    of(clientVersion, isAllowed = null) {
+      const all = whole();
+      const answer = all === null || isAllowed === null ? all : allowedOf(all, isAllowed);
       if (answer === null || clientVersion === null) return answer;
       const fits = ({ minimalClientVersion: least }: ModelFacts) =>
         least === null || !isOlderVersion(clientVersion, least);

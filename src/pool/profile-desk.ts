@@ -4,7 +4,7 @@ import type { Log } from "../base/log.ts";
 import { type Account, isAlias } from "../domain/account.ts";
 import type { Budget } from "../domain/budget.ts";
 import type { ClientKey } from "../domain/client-key.ts";
-import { isProjectKey, type Profile, type Project } from "../domain/profile.ts";
+import { isProjectKey, type Profile, type ProfileAsk, type Project } from "../domain/profile.ts";
 import { findGap, modelsNamed, unknownNames } from "../domain/rule-check.ts";
 import { compileRules } from "../domain/rule-set.ts";
 import { isModelPattern, parseRules, parseWho } from "../domain/rule-syntax.ts";
@@ -12,6 +12,7 @@ import type { StrategyName } from "../domain/strategy.ts";
 import type { Thresholds } from "../domain/threshold.ts";
 import type { Store } from "../store/store.ts";
 import type { AuditNotes } from "./audit-book.ts";
+import type { ModelFilter } from "./model-answers.ts";
 import { refuseProblems } from "./rule-desk.ts";
 import { plainProfile, type Rulebook } from "./rulebook.ts";
 
@@ -38,6 +39,8 @@ export interface ProfileDesk {
   remove(name: string): Promise<Profile>;
   /** It keeps its place, keys and projects. Rejects with `profile_not_found`. */
   rename(from: string, to: string): Promise<Profile>;
+  /** Which models may be asked for through the profile that such a request gets; null = every one. Throws `profile_not_found`. */
+  modelsFor(ask: ProfileAsk): ModelFilter | null;
   bind(name: string, project: Project): Promise<Profile>;
   /** The profile that the project was bound to; null = none. */
   unbind(projectKey: string): Promise<Profile | null>;
@@ -112,6 +115,10 @@ export function createProfileDesk(deps: ProfileDeskDeps): ProfileDesk {
       audit.say({ action: "profile.rename", subjects: named(to), text: `${from} → ${to}` });
       log.info("profile.renamed", { profile: to });
       return renamed;
+    },
+    modelsFor(ask) {
+      const chosen = rulebook.choose(ask);
+      return chosen === null || chosen.models.length === 0 ? null : chosen.isModel;
     },
     async bind(name, project) {
       const before = plainProfile(rulebook.require(name));

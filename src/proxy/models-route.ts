@@ -4,6 +4,7 @@
  */
 import { headerValue } from "../base/header-list.ts";
 import type { ModelAlias, ModelFacts } from "../domain/model.ts";
+import { modelsAllowed } from "./turn.ts";
 import type { Visit } from "./visit.ts";
 
 /** Codex's routes: as upstream has it. A client that names the list it has is told whether that is still the one. */
@@ -19,7 +20,10 @@ export async function answerCodexModels(visit: Visit): Promise<Response> {
 export async function answerModels(visit: Visit): Promise<Response> {
   const { body, models } = await fetchModels(visit);
   const { aliases } = visit.engine.catalogue;
-  const data = [...models.filter(({ listed }) => listed).map(describe), ...aliases().map(describeAlias)];
+  const isAllowed = modelsAllowed(visit);
+  const meant = (name: string) => visit.engine.catalogue.choose(name)?.sent ?? name;
+  const named = aliases().filter(({ name }) => isAllowed === null || isAllowed(meant(name)));
+  const data = [...models.filter(({ listed }) => listed).map(describe), ...named.map(describeAlias)];
   const listed = JSON.parse(new TextDecoder().decode(body)) as { readonly models: unknown };
   return jsonAnswer(Buffer.from(JSON.stringify({ object: "list", data, models: listed.models })), null);
 }
@@ -35,8 +39,9 @@ export async function answerModel(visit: Visit): Promise<Response> {
   return jsonAnswer(Buffer.from(JSON.stringify(found)), null);
 }
 
-async function fetchModels({ engine, query }: Visit) {
-  const answer = await engine.catalogue.models(new URLSearchParams(query).get("client_version"));
+async function fetchModels(visit: Visit) {
+  const { engine, query } = visit;
+  const answer = await engine.catalogue.models(new URLSearchParams(query).get("client_version"), modelsAllowed(visit));
   if (answer.kind === "refused") throw answer.error;
   return answer;
 }

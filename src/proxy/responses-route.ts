@@ -6,7 +6,7 @@ import type { ExchangeRequest } from "../pool/engine.ts";
 import { answerInBackground, wantsBackground } from "./background-route.ts";
 import { AS_IT_COMES, answerExchange, type Delivery } from "./exchange-answer.ts";
 import { type Told, toldOnce } from "./pooled-words.ts";
-import { codexTurn, commonOf, pooledEvents, type ReceivedTurn, receiveTurn, sdkTurn } from "./turn.ts";
+import { codexTurn, commonOf, modelsEtagFor, pooledEvents, type ReceivedTurn, receiveTurn, sdkTurn } from "./turn.ts";
 import { createVendorEventFilter } from "./vendor-events.ts";
 import type { Visit } from "./visit.ts";
 
@@ -18,7 +18,7 @@ export async function answerResponses(visit: Visit): Promise<Response> {
   const { exchange, delivery } = surface === "codex" ? ofCodex(visit, turn, pooled) : ofSdk(visit, turn);
   const answer = await engine.exchanges.run(exchange);
   const { mapping } = exchange;
-  const modelsEtag = engine.catalogue.etag();
+  const modelsEtag = modelsEtagFor(visit);
   return answerExchange(answer, {
     surface,
     stream: true,

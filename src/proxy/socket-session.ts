@@ -20,6 +20,7 @@ import { type ChainBudget, SocketChain } from "./socket-chain.ts";
 import { frameOfAnswer, frameOfRefusal, openingFrames, withStatus } from "./socket-frames.ts";
 import { type Asked, eventType, exchangeOf, readAsk } from "./socket-turn.ts";
 import { blockData, SseBlocks } from "./sse-blocks.ts";
+import { modelsEtagFor } from "./turn.ts";
 import { notReady, type ProxyDeps } from "./visit.ts";
 
 /** What is used of the client's socket. */
@@ -168,7 +169,10 @@ export class SocketSession {
     if (answer.kind === "refused") this.#refuse(answer.error, answer.exchangeId);
     else {
       const limited = withPooledLimits(answer.headers, visit.surface, told, clock.nowMs());
-      const headers = withModels(limited, { mapping: exchange.mapping, modelsEtag: engine.catalogue.etag() });
+      const headers = withModels(limited, {
+        mapping: exchange.mapping,
+        modelsEtag: modelsEtagFor(visit),
+      });
       if (answer.kind === "opened") await this.#deliver({ ...answer, headers }, ask);
       else this.#send(frameOfRefusal(answer.status, forClient(headers), answer.body, answer.exchangeId));
     }

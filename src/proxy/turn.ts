@@ -67,6 +67,21 @@ export function commonOf(visit: TurnVisit, scanned: ScannedBody): Common {
   };
 }
 
+/** Which models the profile allows that this client asks through; null = every one. */
+export function modelsAllowed({ engine, keyId, headers }: Pick<TurnVisit, "engine" | "keyId" | "headers">) {
+  const project = headerValue(headers, "x-rotor-project");
+  return engine.profiles.modelsFor({ keyId, profile: headerValue(headers, "x-rotor-profile"), project });
+}
+
+/** The tag of the model list that this client is given. A profile that is gone meanwhile has no list of its own. */
+export function modelsEtagFor(visit: Pick<TurnVisit, "engine" | "keyId" | "headers">): string | null {
+  try {
+    return visit.engine.catalogue.etag(modelsAllowed(visit));
+  } catch {
+    return visit.engine.catalogue.etag();
+  }
+}
+
 /** For a client that gets upstream's events as they are. Asked when the event is there: what it says is as new as it can be. */
 export function pooledEvents({ nowMs }: TurnVisit, told: Told | null): ExchangeRequest["filter"] {
   if (told === null) return null;

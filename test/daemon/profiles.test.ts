@@ -58,6 +58,27 @@ test("an unknown profile, and a model that a profile does not allow, are refused
     }),
   ));
 
+test("the model list of a profile has what it allows, for Codex and for SDKs", () =>
+  lane.withTrio(async () => {
+    const names = async (path: string, headers: Record<string, string>) => {
+      const { status, text } = await lane.client.get(path, headers);
+      expect(status).toBe(200);
+      return (JSON.parse(text) as { models: { slug: string }[] }).models.map(({ slug }) => slug);
+    };
+    await call("ModelService/SetModelAlias", { name: "quick", target: "gpt-5.5-low" });
+    expect((await names("/backend-api/codex/models", {})).length).toBeGreaterThan(1);
+    await call("ProfileService/SetProfile", { profile: { name: "narrow", models: ["gpt-5.5"] } });
+    const headers = { "x-rotor-profile": "narrow" };
+    expect(await names("/backend-api/codex/models", headers)).toEqual(["gpt-5.5"]);
+    expect(await names("/v1/models", headers)).toEqual(["gpt-5.5"]);
+    const { text } = await lane.client.get("/v1/models", headers);
+    const { data } = JSON.parse(text) as { data: { id: string }[] };
+    expect(data.map(({ id }) => id)).toEqual(["gpt-5.5", "quick"]);
+    expect((await lane.client.get("/v1/models", { "x-rotor-profile": "nobody" })).status).toBe(400);
+    await call("ModelService/RemoveModelAlias", { name: "quick" });
+    await call("ProfileService/RemoveProfile", { name: "narrow" });
+  }));
+
 test("a project asks through its profile, and no longer when it is unbound", () =>
   lane.withTrio((trio) =>
     withProfile(trio, {}, async (alias) => {

@@ -103,7 +103,7 @@ export function createFakeEngine(): FakeEngine {
         },
       },
       rules: only<Engine["rules"]>({}),
-      profiles: only<Engine["profiles"]>({}),
+      profiles: only<Engine["profiles"]>({ modelsFor: () => null }),
       catalogue: only<CatalogueDesk>({
         isLite: (model: string) => model.endsWith("-lite"),
         models: async (clientVersion: string | null) => {

@@ -19,7 +19,7 @@ export interface ProxyClient {
   ask(dress: Dress, options?: AskOptions): Promise<Received>;
   /** An answer under way. */
   open(dress: Dress, options?: AskOptions): RawRequest;
-  get(path: string): Promise<Received>;
+  get(path: string, headers?: Readonly<Record<string, string>>): Promise<Received>;
 }
 
 export function createProxyClient(url: string, key: string): ProxyClient {
@@ -39,7 +39,8 @@ export function createProxyClient(url: string, key: string): ProxyClient {
     url,
     open,
     ask: (dress, options) => open(dress, options).received,
-    get: (path) => sendRaw(url + path, { method: "GET", headers: { authorization } }).received,
+    get: (path, headers = {}) =>
+      sendRaw(url + path, { method: "GET", headers: { ...headers, authorization } }).received,
   };
 }
 
