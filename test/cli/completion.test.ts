@@ -25,7 +25,15 @@ test("nouns, verbs, options, values and names, each where it belongs", async () 
   expect(await at("")).toContain("account");
   expect(await at("")).not.toContain("complete");
   expect(await at("ctl", "ac")).toEqual(["account"]);
-  expect(await at("account", "re")).toEqual(["redeem", "refresh", "relogin", "remove", "rename", "resume"]);
+  expect(await at("account", "re")).toEqual([
+    "redeem",
+    "refresh",
+    "relogin",
+    "remove",
+    "rename",
+    "rename-tag",
+    "resume",
+  ]);
   expect(await at("login", "")).toEqual(["cancel", "list"]);
   expect(await at("login", "--d")).toEqual(["--device"]);
   expect(await at("login", "list", "")).toEqual([]);
