@@ -80,6 +80,9 @@ class Line {
     else before.behind = behind;
     if (behind === null) this.#last = before;
     else behind.before = before;
+    // Whoever keeps what has left must not keep those it once stood between.
+    place.before = null;
+    place.behind = null;
     if (this.#first === null) this.#rest();
   }
 
