@@ -55,7 +55,11 @@ export async function startDaemon(io: CliIo, paths: Paths, options: StartOptions
     // Asked before the daemon is looked for: one that ended after that look may have been found by it.
     const exit = child.exit();
     const link = await findDaemon(paths, io);
-    if (link) return link;
+    if (link) {
+      // Ours lost the race, or is about to: left alone it would take the folder when the other one is told to stop.
+      if (Number(link.daemon.pid) !== child.pid) child.end();
+      return link;
+    }
     const nowMs = io.clock.monotonicMs();
     if (exit !== null) {
       rivalSinceMs ??= nowMs;
@@ -111,6 +115,8 @@ interface Started {
   readonly logStart: number;
   /** null while it runs. */
   exit(): Exit | null;
+  /** Tells it to stop, unless it has ended. */
+  end(): void;
 }
 
 function spawnDetached(io: CliIo, paths: Paths, { args, onSpawn }: StartOptions): Started {
@@ -129,7 +135,7 @@ function spawnDetached(io: CliIo, paths: Paths, { args, onSpawn }: StartOptions)
       exit = how;
     });
     if (child.pid !== undefined) onSpawn?.(child.pid);
-    return { pid: child.pid ?? null, logStart, exit: () => exit };
+    return { pid: child.pid ?? null, logStart, exit: () => exit, end: () => void child.kill("SIGTERM") };
   } finally {
     closeSync(log);
   }

@@ -1,10 +1,11 @@
 /** Which daemon is found, and what is said when none is. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import http2 from "node:http2";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { lastWords } from "../../src/cli/daemon-start.ts";
+import { isAlive } from "../../src/cli/process-table.ts";
 import type { DaemonFacts } from "../../src/control/daemon-facts.ts";
 import { createFakeFacts, type Door, openDoor } from "../control/harness.ts";
 import { accountOf } from "../support/fake-engine.ts";
@@ -191,6 +192,22 @@ say 'config.toml, line 3: no'; exit 2
   const run = await runIn(home, { env: { ROTOR_HOME: folder("a") }, selfCommand }, ["account", "list"]);
   expect(run.exit).toBe(3);
   expect(run.err).toContain("the daemon did not start: config.toml, line 3: no");
+});
+
+test("a start that finds another daemon in its place takes its own back: it would come up after the other's end", async () => {
+  const path = join(home, "rotor.sock");
+  const next = await stoppable(join(home, "next.sock"), process.pid, () => {});
+  next.engine.put(accountOf("theirs"));
+  // The other one stands there as soon as ours has been started, and ours is slow.
+  const script = join(home, "rotor.sh");
+  writeFileSync(script, `#!/bin/sh\necho $$ > '${home}/pid'\nmv '${home}/next.sock' '${path}'\nexec sleep 600\n`, {
+    mode: 0o755,
+  });
+  const env = { ROTOR_SOCKET: path, ROTOR_HOME: folder("a") };
+  const run = await runIn(home, { env, selfCommand: { command: script, args: [] } }, ["account", "list"]);
+  expect(run).toMatchObject({ exit: 0, out: expect.stringContaining("theirs") });
+  const pid = Number(readFileSync(join(home, "pid"), "utf8"));
+  while (isAlive(pid)) await Bun.sleep(5);
 });
 
 /** A process that has ended. */
