@@ -37,8 +37,9 @@ export async function toolFindings(context: Context, link: DaemonLink | null, of
     if (link !== null) findings.push(...(await clientFindings(context, link)));
   } catch (thrown) {
     if (context.io.interrupted.aborted) throw thrown;
-    const { message, hint } = failureOf(thrown);
-    findings.push(error("tool.receipt", message, hint ?? "rotor connect"));
+    const { code, message, hint } = failureOf(thrown);
+    // Our own config says where tools are; that it cannot be read is said already.
+    if (code !== "config_invalid") findings.push(error("tool.receipt", message, hint ?? "rotor connect"));
   }
   return findings;
 }
