@@ -4,6 +4,7 @@
 import { CHAT_FIELDS } from "../base/chat-fields.ts";
 import { ERROR_TABLE, type ErrorCode, type ErrorRow } from "../base/errors.ts";
 import { CLIENTS_TOPIC } from "./clients-topic.ts";
+import { CODEX_TOPIC } from "./codex-topic.ts";
 import { CONFIG_TOPIC } from "./config-topic.ts";
 import { ERROR_MEANINGS } from "./error-meanings.ts";
 import { FAIR_USE_TOPIC } from "./fair-use-topic.ts";
@@ -161,6 +162,12 @@ export const TOPICS: readonly Topic[] = [
     aliases: ["client"],
     about: "what to tell Codex, OpenCode, SDKs and curl",
     text: () => CLIENTS_TOPIC,
+  },
+  {
+    name: "codex",
+    aliases: ["codex-cli", "codex-app"],
+    about: "one run, every run, the desktop app; conversations and signals",
+    text: () => CODEX_TOPIC,
   },
   {
     name: "chat",

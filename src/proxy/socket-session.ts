@@ -41,6 +41,13 @@ export interface SocketVisit {
   readonly only: AccountId | null;
 }
 
+/**
+ * What Codex says beside its requests, and nothing comes of: `response.processed` after a turn (some versions, wire §3.5), `response.interrupt`
+ * when somebody types while an answer comes (0.169, seen 2026-11-21). An answer that goes on to its end is what it takes without trouble; a
+ * refusal ends its turn.
+ */
+const NOTES: ReadonlySet<string> = new Set(["response.processed", "response.interrupt"]);
+
 const TERMINAL: ReadonlySet<string> = new Set([
   "response.completed",
   "response.incomplete",
@@ -134,8 +141,7 @@ export class SocketSession {
     try {
       const frame = scanBody(Buffer.from(text));
       const type = textOf(frame, "type");
-      // What some versions of Codex say after a turn (wire §3.5); nothing comes of it.
-      if (type === "response.processed") return;
+      if (NOTES.has(type ?? "")) return;
       if (type !== "response.create") {
         throw new AppError("invalid_request", "a message must be of type response.create", {
           facts: { param: "type" },

@@ -50,7 +50,7 @@ test("nouns, verbs, options, values and names, each where it belongs", async () 
   expect(await at("setting", "set", "w")).toEqual(["wait_seconds"]);
   expect(await at("model", "show", "")).toEqual(["gpt-5.5", "quick"]);
   expect(await at("model", "alias", "remove", "")).toEqual(["quick"]);
-  expect(await at("connect", "c")).toEqual(["cline", "codex", "continue"]);
+  expect(await at("connect", "c")).toEqual(["cline", "codex", "codex-app", "continue"]);
   expect(await at("log", "--level", "w")).toEqual(["warn"]);
   expect(await at("import", "")).toEqual(["leftovers"]);
   expect(await at("nonsense", "")).toEqual([]);

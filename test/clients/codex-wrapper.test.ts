@@ -3,7 +3,7 @@
  * its signals and exit codes. After each run nothing of ours lies in Codex's home: no file, no key, no line in its config.
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { listExchanges, nextAccount, triesOf } from "./exchanges.ts";
 import { ACCOUNTS, inWorld, rotorCommand, type World } from "./harness.ts";
@@ -21,6 +21,16 @@ apps = false
 [analytics]
 enabled = false
 `;
+
+const PROGRAM = join(import.meta.dir, "programs", "app-server.mjs");
+
+interface Told {
+  readonly account: unknown;
+  readonly turns: readonly unknown[];
+  readonly notes: readonly {
+    readonly rateLimits: { readonly primary: { readonly windowDurationMins: number } | null };
+  }[];
+}
 
 const CLASSIC = ["-c", 'model="gpt-5.5"'];
 const UNBOXED = ["--sandbox", "danger-full-access"];
@@ -155,6 +165,22 @@ clientSuite("rotor codex", () => {
       const records = textsBelow(join(world.home, ".codex", "sessions"));
       const copy = records.find(([name]) => !name.includes(id))![1];
       for (const said of ["say before", "say after", "say at last"]) expect(copy + before.out).toContain(said);
+    });
+  });
+
+  test("app-server over stdio: turns through the pool, and what that has left in its notes", async () => {
+    await withWrapper(async (world, codex) => {
+      const shim = world.write("codex-by-rotor", `#!/bin/sh\nexec ${codex.command.join(" ")} "$@"\n`);
+      chmodSync(shim, 0o755);
+      const first = await nextAccount(world);
+      const run = await world.run([process.execPath, PROGRAM, shim, "say one", "say two"], { env: codex.env });
+      const line = run.out.split("\n").find((text) => text.startsWith('{"before"'));
+      const told = JSON.parse(line ?? "{}") as Told;
+      expect(told.turns).toEqual(["completed", "completed"]);
+      // A key is no account: Codex has none, and asks nobody for its limits.
+      expect(told.account).toMatchObject({ account: null, requiresOpenaiAuth: false });
+      expect(told.notes.at(-1)!.rateLimits.primary!.windowDurationMins).toBe(300);
+      expect(storyOf(await turnsOf(world))).toBe(`${first} 200, ${first} 200`);
     });
   });
 

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Run, type RunOptions, runProcess, type Started, startProcess } from "./processes.ts";
+import { openScreen, type Screen } from "./terminal.ts";
 import { openTripwire, type Tripwire } from "./tripwire.ts";
 import { startUpstream, type Upstream } from "./upstream.ts";
 
@@ -34,6 +35,8 @@ export interface World {
   /** Runs a client in `work` with the environment of this world. */
   run(command: readonly string[], options?: ClientOptions): Promise<Run>;
   start(command: readonly string[], options?: ClientOptions): Started;
+  /** The same in front of a terminal, for programs that people type into. */
+  sit(command: readonly string[], options?: Pick<ClientOptions, "env" | "cwd">): Screen;
   /** Runs the ctl; fails when it fails. */
   ctl(...args: string[]): Promise<string>;
   ctlJson<T>(...args: string[]): Promise<T>;
@@ -57,18 +60,29 @@ export function rotorCommand(): readonly string[] {
   throw new Error(`${file} is not there: npm run build`);
 }
 
-/** Opens a world, runs the test in it, closes it. What the parts of it wrote is printed when the test fails. */
-export async function inWorld(test: (world: World) => Promise<void>, plans = ACCOUNTS): Promise<void> {
+/** No call at all. */
+const NONE = /^$/;
+
+/**
+ * Opens a world, runs the test in it, closes it. What the parts of it wrote is printed when the test fails. `mayDial`: first lines of calls
+ * to the outside that a client makes whatever it is told; they end at the tripwire like any other.
+ */
+export async function inWorld(
+  test: (world: World) => Promise<void>,
+  plans = ACCOUNTS,
+  mayDial: RegExp = NONE,
+): Promise<void> {
   const room = await furnish();
   try {
     const world = await open(room, plans);
     await test(world);
-    await checkQuiet(room, world);
+    await checkQuiet(room, world, mayDial);
     expect((await room.daemon!.stop()).exit).toBe(0);
   } catch (error) {
     dump(room);
     throw error;
   } finally {
+    await Promise.all(room.screens.map((screen) => screen.close()));
     await Promise.all(room.started.map((started) => started.stop()));
     room.tripwire.close();
     rmSync(room.folder, { recursive: true, force: true });
@@ -85,6 +99,7 @@ interface Room {
   readonly started: Started[];
   /** What clients printed, for the failure report. */
   readonly runs: string[];
+  readonly screens: Screen[];
   daemon: Started | null;
 }
 
@@ -112,7 +127,7 @@ async function furnish(): Promise<Room> {
     npm_config_offline: "true",
     ...tripwire.env,
   };
-  return { folder, home, work, rotorHome, tripwire, env, started: [], runs: [], daemon: null };
+  return { folder, home, work, rotorHome, tripwire, env, started: [], runs: [], screens: [], daemon: null };
 }
 
 async function open(room: Room, plans: readonly string[]): Promise<World> {
@@ -178,7 +193,7 @@ function placesOf(room: Room): Pick<World, "home" | "work" | "write"> {
   };
 }
 
-function clientRunner(room: Room, key: Record<string, string>): Pick<World, "run" | "start"> {
+function clientRunner(room: Room, key: Record<string, string>): Pick<World, "run" | "start" | "sit"> {
   const optionsOf = ({ env, cwd, ...rest }: ClientOptions): RunOptions => ({
     ...rest,
     cwd: cwd ?? room.work,
@@ -195,6 +210,12 @@ function clientRunner(room: Room, key: Record<string, string>): Pick<World, "run
       room.started.push(started);
       return started;
     },
+    sit(command, options = {}) {
+      const { env, cwd } = optionsOf(options);
+      const screen = openScreen(command, { env, cwd });
+      room.screens.push(screen);
+      return screen;
+    },
   };
 }
 
@@ -208,9 +229,11 @@ function secretsOf(world: World): string[] {
   return [world.key, ...tokens];
 }
 
-async function checkQuiet(room: Room, world: World): Promise<void> {
-  expect(room.tripwire.calls, "nothing but loopback may be dialled").toEqual([]);
-  const written = `${room.daemon!.out}${room.daemon!.err}${room.runs.join("\n")}`;
+async function checkQuiet(room: Room, world: World, mayDial: RegExp): Promise<void> {
+  const calls = room.tripwire.calls.filter((call) => !mayDial.test(call));
+  expect(calls, "nothing but loopback may be dialled").toEqual([]);
+  const shown = [...room.runs, ...room.screens.map((screen) => screen.text())].join("\n");
+  const written = `${room.daemon!.out}${room.daemon!.err}${shown}`;
   const leaked = secretsOf(world).filter((secret) => written.includes(secret));
   expect(leaked.length, "credentials in the log of the daemon or in what a client printed").toBe(0);
 }
@@ -221,6 +244,7 @@ function dump(room: Room): void {
   const isFit = (line: string) => !line.startsWith('{"url":');
   const lines = (text: string) => text.trimEnd().split("\n").filter(isFit).slice(-60).join("\n");
   for (const run of room.runs) console.error(`── a client ──\n${lines(run)}`);
+  for (const screen of room.screens) console.error(`── a screen ──\n${screen.text()}`);
   for (const started of room.started)
     console.error(`── process ${started.pid} ──\n${lines(started.out + started.err)}`);
   console.error(`── dialled ──\n${room.tripwire.calls.join("\n") || "nothing but loopback"}`);

@@ -195,6 +195,7 @@ describe("a request", () => {
     const socket = await open();
     expect((await socket.ask(text))[0]).toMatchObject({ type: "error", status: 400, error: { code } });
     socket.send('{"type":"response.processed","response_id":"resp_0"}');
+    socket.send('{"type":"response.interrupt","response_id":"resp_0","mode":"discard_partial_items"}');
     expect(typesIn(await socket.ask(create())).at(-1)).toBe("response.completed");
     socket.close();
   });

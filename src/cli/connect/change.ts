@@ -34,6 +34,7 @@ export interface Change {
 
 const OWNER_ONLY = 0o700;
 const NEW_FILE_MODE = 0o600;
+const NEW_PROGRAM_MODE = 0o700;
 
 /** Files of which only a part counts: their copy would be neither needed nor small. */
 export const isPart = ({ kind }: Pick<Trace, "kind">) => kind === "patch" || kind === "rows";
@@ -56,7 +57,7 @@ export async function planTask(
   const without = former === null ? null : withoutUs(former, look, book);
   const [base, baseMode] = without === null ? [look.content, look.mode] : [without.after, without.mode];
   const { after, trace } = explained(look, () => perform(task, base));
-  const usual = baseMode ?? NEW_FILE_MODE;
+  const usual = baseMode ?? (task.kind === "own" && task.isProgram ? NEW_PROGRAM_MODE : NEW_FILE_MODE);
   const mode = isSecret ? usual & OWNER_ONLY : usual;
   const change = { what: task.what, look, base, baseMode, after, mode, trace, former, kept: without?.kept ?? [] };
   if (!isIdle(change)) refuseReadOnly(look);

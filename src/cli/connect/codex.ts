@@ -1,5 +1,5 @@
 /**
- * The Codex CLI and all that reads its config.toml: its desktop app, its editor extensions.
+ * The Codex CLI and all that reads its config.toml: its editor extensions, and its desktop app (codex-app.ts).
  *
  * How it is sent to us was chosen by running Codex 0.169 (2026-11-21) both ways:
  * - With a provider of its own (`model_provider = "rotor"`) every conversation from before is gone from `codex resume`, `exec resume --last`
@@ -12,8 +12,10 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { AppError } from "../../base/errors.ts";
 import { replacedThreads } from "./codex-threads.ts";
 import type { Setting } from "./document.ts";
+import { isHeldBy } from "./receipt.ts";
 import { FORMATS, type Task } from "./task.ts";
 import type { Ask, Tool, ToolPlan } from "./tool.ts";
 
@@ -28,16 +30,37 @@ export const codex: Tool = {
   peer: null,
   find: ({ codex: { folder } }) => (existsSync(folder) ? folder : null),
   async plan(ask) {
-    const config = join(ask.codex.folder, "config.toml");
     const isOwn = ask.way === OWN_PROVIDER;
-    const settings = isOwn ? ownProvider(ask) : await builtIn(ask, config);
-    const tasks: Task[] = [
-      { kind: "edit", path: config, what: "the configuration of Codex", format: "toml", settings },
-    ];
-    if (!isOwn) tasks.push(...(await loginStandIn(ask)), ...(await replacedThreads(ask.codex.folder)));
+    const path = configOf(ask);
+    if (isHeldBy(ask.folder, APP, path)) {
+      throw new AppError(
+        "client_config_refused",
+        `the connection of the desktop app sends Codex here already (${path})`,
+        {
+          hint: `rotor disconnect ${APP}   (then connect codex, and ${APP} again)`,
+        },
+      );
+    }
+    const tasks: Task[] = isOwn
+      ? [{ kind: "edit", path, what: WHAT, format: "toml", settings: ownProvider(ask) }]
+      : [...(await builtInTasks(ask)), ...(await loginStandIn(ask))];
     return { tasks, snippet: null, notes: notesOf(tasks, isOwn), warnings: [] } satisfies ToolPlan;
   },
 };
+
+/** What the desktop app is connected as; it reads the same config. */
+const APP = "codex-app";
+const WHAT = "the configuration of Codex";
+
+export const configOf = ({ codex: { folder } }: Ask): string => join(folder, "config.toml");
+
+/** The built-in provider at our address, and the conversations that belong to it from then on. */
+export async function builtInTasks(ask: Ask): Promise<readonly Task[]> {
+  const path = configOf(ask);
+  const settings = await builtIn(ask, path);
+  const edit: Task = { kind: "edit", path, what: WHAT, format: "toml", settings };
+  return [edit, ...(await replacedThreads(ask.codex.folder))];
+}
 
 function notesOf(tasks: readonly Task[], isOwn: boolean): readonly string[] {
   const threads = tasks.filter(({ kind }) => kind === "patch").length;

@@ -107,4 +107,14 @@ export function openReceipts({ connectionsDir: folder }: Paths): ReceiptBook {
   return book;
 }
 
+/** Whether the connection of another tool holds this file. `folder` is that of the receipts. */
+export function isHeldBy(folder: string, tool: string, path: string): boolean {
+  try {
+    const receipt = JSON.parse(readFileSync(join(folder, `${tool}.json`), "utf8")) as Receipt;
+    return receipt.files.some((file) => file.path === path);
+  } catch {
+    return false;
+  }
+}
+
 const copiesOf = ({ files }: Receipt) => files.flatMap(({ before }) => before?.copy ?? []);

@@ -33,6 +33,8 @@ export interface BlockTask extends TaskBase {
 export interface OwnTask extends TaskBase {
   readonly kind: "own";
   readonly text: string;
+  /** It is run by its name. */
+  readonly isProgram?: boolean;
 }
 
 /** A file that is to go; undone from its copy. */

@@ -1,6 +1,6 @@
 /**
- * Asks Codex's own app-server what a desktop app asks it: `account/rateLimits/read`, then one turn, then the same again. Prints the
- * answers and the notes about limits as one line of JSON.
+ * Asks Codex's own app-server what a desktop app asks it: `account/read`, `account/rateLimits/read`, then one turn, then the limits again.
+ * Prints the answers and the notes about limits as one line of JSON.
  *
  *   app-server.mjs CODEX TEXT…
  */
@@ -36,6 +36,7 @@ createInterface({ input: server.stdout }).on("line", (line) => {
 
 await call("initialize", { clientInfo: { name: "rotor_test", title: "Rotor test", version: "1.0" } });
 send({ method: "initialized" });
+const account = await call("account/read", { refreshToken: false });
 const before = await call("account/rateLimits/read", undefined);
 const turns = [];
 if (words.length > 0) {
@@ -47,6 +48,6 @@ if (words.length > 0) {
   }
 }
 const after = await call("account/rateLimits/read", undefined);
-console.log(JSON.stringify({ before, turns, notes, after }));
+console.log(JSON.stringify({ before, account, turns, notes, after }));
 server.stdin.end();
 server.kill();
