@@ -20,6 +20,10 @@ a link, a read-only file is left alone. What somebody has edited since stays.
 --profile NAME binds the tool's key to a profile. --print changes nothing and
 says what to put where, with the key from a variable.
 
+What opencode-multi-auth and codex-multi-auth left in other programs (plugins,
+packages, a provider, launchers) goes with rotor connect --clean and comes back
+with rotor disconnect replaced.
+
 Codex keeps its built-in provider: it lists and resumes only conversations of
 the provider in force, so that the earlier ones stay. Its key stands in the
 address, in config.toml, which is closed to others then. --own-provider gives

@@ -10,6 +10,7 @@ import {
   type ConnectWish,
   carryOutConnect,
   findKey,
+  hasOwnWay,
   planConnect,
   requireProfile,
 } from "../connect/connect-order.ts";
@@ -17,6 +18,7 @@ import { diffLines, isShown } from "../connect/diff-text.ts";
 import { carryOutDisconnect, type DisconnectPlan, planDisconnect } from "../connect/disconnect-order.ts";
 import { printStanza, proxyUrlOf } from "../connect/print-stanza.ts";
 import { openReceipts, type Receipt } from "../connect/receipt.ts";
+import { replaced } from "../connect/replaced.ts";
 import { listTools } from "../connect/state-text.ts";
 import type { Tool } from "../connect/tool.ts";
 import { TOOL_NAMES, TOOLS, toolNamed } from "../connect/tool-table.ts";
@@ -39,6 +41,10 @@ const connectTool: Command = {
   args: [{ name: "TOOL", about: TOOL_NAMES.join(", "), optional: true, completes: TOOL_NAMES }],
   options: [
     { name: "dry-run", about: "show what would change and change nothing" },
+    {
+      name: "clean",
+      about: "take out what replaced products left in other programs; rotor disconnect replaced puts it back",
+    },
     { name: "print", about: "print what to put there by hand; changes nothing" },
     { name: "profile", value: "NAME", about: "it asks through this profile", completes: "profile" },
     { name: "key", value: "NAME", about: "label of its client key" },
@@ -49,6 +55,10 @@ const connectTool: Command = {
   starts: true,
   async run(context, input) {
     const word = input.arg(0);
+    if (input.has("clean")) {
+      if (word !== null) throw new AppError("bad_usage", "--clean is for no tool", { hint: "rotor connect --clean" });
+      return await connect(context, input, replaced);
+    }
     if (word === null) return await listTools(context);
     const tool = requireTool(word);
     if (input.has("print")) return await printStanza(context, tool.name, input.value("key"));
@@ -82,15 +92,17 @@ async function connect(context: Context, input: Input, tool: Tool): Promise<unde
   };
   const running = isDry ? await context.runningDaemon() : await context.daemon();
   const proxyUrl = running === null ? proxyUrlOf(context) : running.daemon.proxyUrl;
-  const isPeer = tool.peer !== null;
-  const key = running === null || isPeer ? null : await findKey(running, context.paths, wish);
+  const key = running === null || hasOwnWay(tool) ? null : await findKey(running, context.paths, wish);
   if (wish.profile !== null && running !== null) await requireProfile(running, wish.profile);
   const plan = await planConnect(context, wish, { proxyUrl, key });
-  const isSame = (isPeer ? plan.former !== null : key !== null) && plan.changes.every(isIdle) && wish.profile === null;
+  const isSame =
+    (hasOwnWay(tool) ? plan.former !== null || plan.changes.length === 0 : key !== null) &&
+    plan.changes.every(isIdle) &&
+    wish.profile === null;
   show(context, plan, isDry);
   if (isDry || isSame) {
     if (print.json) print.value(connectJson(plan, key, isDry));
-    else if (plan.changes.length > 0 && plan.changes.every(isIdle)) print.note("there is nothing to change");
+    else if (plan.tool.snippet === null && plan.changes.every(isIdle)) print.note("there is nothing to change");
     if (isSame && plan.tool.snippet !== null) showSnippet(context, plan);
     if (isDry) print.note("nothing was changed");
     return;
@@ -105,6 +117,11 @@ async function connect(context: Context, input: Input, tool: Tool): Promise<unde
     print.value(connectJson(plan, receipt.key, false));
     return;
   }
+  if (tool.isKeyless) {
+    print.note(`it is gone; put it back with: rotor disconnect ${tool.name}`);
+    for (const note of plan.tool.notes) print.note(`note: ${note}`);
+    return;
+  }
   print.note(
     `${tool.title} is connected with the key ${receipt.key?.name ?? receipt.peer}; undo it with: rotor disconnect ${tool.name}`,
   );
@@ -116,7 +133,7 @@ function questionOf({ wish, changes }: ConnectPlan, title: string): Question {
   const count = changes.filter((change) => !isIdle(change)).length;
   const files = count === 1 ? "this file" : `these ${count} files`;
   const question = `Change ${files}? rotor disconnect takes it back.`;
-  return { question, command: `${title} ${wish.tool.name} --yes`, unasked: UNASKED };
+  return { question, command: `${title} ${wish.tool.isKeyless ? "--clean" : wish.tool.name} --yes`, unasked: UNASKED };
 }
 
 function show(context: Context, { changes, tool }: ConnectPlan, isAskedFor: boolean): void {
@@ -191,26 +208,25 @@ const disconnectTool: Command = {
       throw new AppError("bad_usage", "say which tool, or --all", { hint: "rotor connect   (lists them)" });
     const book = openReceipts(context.paths);
     const names = word === null ? book.all().map(({ tool }) => tool) : [toolNamed(word)?.name ?? word];
-    const plans: DisconnectPlan[] = [];
-    for (const name of names) plans.push(await planDisconnect(context, name));
-    if (plans.length === 0 && !print.json) print.note("nothing is connected");
-    for (const { changes, moved } of plans) {
-      for (const { from, to } of moved) print.note(`${from} is now ${to}`);
-      showChanges(context, changes, input.has("dry-run"));
-    }
-    const changes = plans.flatMap((plan) => plan.changes);
-    if (!input.has("dry-run")) {
-      if (!changes.every(isIdle)) {
+    if (names.length === 0 && !print.json) print.note("nothing is connected");
+    const done: DisconnectPlan[] = [];
+    // One after the other: what the next file will be depends on the one before, and whoever stops in between has whole tools.
+    for (const name of names) {
+      const plan = await planDisconnect(context, name);
+      for (const { from, to } of plan.moved) print.note(`${from} is now ${to}`);
+      showChanges(context, plan.changes, input.has("dry-run"));
+      done.push(plan);
+      if (input.has("dry-run")) continue;
+      if (!plan.changes.every(isIdle)) {
         const command = `rotor disconnect ${word ?? "--all"} --yes`;
-        await confirm(context, input, { question: "Change this?", command, unasked: UNASKED });
+        await confirm(context, input, { question: `Disconnect ${name}?`, command, unasked: UNASKED });
       }
-      for (const plan of plans) {
-        await carryOutDisconnect(context, plan);
-        if (!print.json) print.note(`${plan.receipt.tool} is disconnected`);
-      }
-    } else if (!print.json) print.note("nothing was changed");
+      await carryOutDisconnect(context, plan);
+      if (!print.json) print.note(`${name} is disconnected`);
+    }
+    if (input.has("dry-run") && !print.json) print.note("nothing was changed");
     if (!print.json) return;
-    const tools = plans.map(({ receipt, changes }) => ({ tool: receipt.tool, files: changes.map(fileJson) }));
+    const tools = done.map(({ receipt, changes }) => ({ tool: receipt.tool, files: changes.map(fileJson) }));
     print.value({ dryRun: input.has("dry-run"), tools });
   },
 };

@@ -10,7 +10,7 @@ import { threadList, threadsOf } from "./codex-database.ts";
 import type { Spot, Task } from "./task.ts";
 
 /** The provider id of codex-multi-auth. */
-const REPLACED_PROVIDER = "codex-multi-auth-runtime-proxy";
+export const REPLACED_PROVIDER = "codex-multi-auth-runtime-proxy";
 
 const NAME = `"${REPLACED_PROVIDER}"`;
 const OURS = '"openai"'.padEnd(NAME.length);

@@ -16,6 +16,7 @@ import { AppError } from "../../base/errors.ts";
 import { replacedThreads } from "./codex-threads.ts";
 import type { Setting } from "./document.ts";
 import { isHeldBy } from "./receipt.ts";
+import { withoutReplaced } from "./replaced.ts";
 import { FORMATS, type Task } from "./task.ts";
 import type { Ask, Tool, ToolPlan } from "./tool.ts";
 
@@ -79,8 +80,10 @@ function notesOf(tasks: readonly Task[], isOwn: boolean): readonly string[] {
 async function builtIn({ base, secret, read }: Ask, config: string): Promise<readonly Setting[]> {
   const { port } = new URL(base);
   const provider = providerOf((await read(config)) ?? "");
-  const elsewhere = provider !== undefined && provider !== BUILT_IN;
+  const gone = withoutReplaced((await read(config)) ?? "");
+  const elsewhere = provider !== undefined && provider !== BUILT_IN && gone.every(({ path }) => path.length > 1);
   return [
+    ...gone,
     ...(elsewhere ? [{ path: ["model_provider"], value: BUILT_IN }] : []),
     { path: ["openai_base_url"], value: `${base}/k/${secret}/backend-api/codex` },
     { path: ["chatgpt_base_url"], value: `http://localhost:${port}/k/${secret}/backend-api` },

@@ -64,15 +64,19 @@ export async function planConnect(
   const changes: Change[] = [];
   for (const task of plan.tasks) changes.push(await planTask(task, formerOf(task.path), book, holds(task, secret)));
   const left = (former?.files ?? []).filter(({ path }) => !plan.tasks.some((task) => task.path === path));
-  // A conversation that was put among the others shows no more that it was.
-  const carried = left.filter(isPart);
-  for (const file of left) if (!isPart(file)) changes.push(await planUndo(file, book));
+  // A conversation that was put among the others shows no more that it was, and what was removed is not found again.
+  const isCarried = (file: FileReceipt) => isPart(file) || file.kind === "remove";
+  const carried = left.filter(isCarried);
+  for (const file of left) if (!isCarried(file)) changes.push(await planUndo(file, book));
   return { wish, former, changes, carried, tool: plan, key, proxyUrl };
 }
 
 function holds(task: Task, secret: string): boolean {
   return JSON.stringify(task).includes(secret);
 }
+
+/** Asks for its key by itself, or needs none. */
+export const hasOwnWay = ({ peer, isKeyless }: Tool) => peer !== null || isKeyless === true;
 
 /** The key from before when it is still good. */
 export async function findKey(link: DaemonLink, paths: Paths, wish: ConnectWish): Promise<OwnKey | null> {
@@ -88,8 +92,7 @@ export async function carryOutConnect(context: Context, planned: ConnectPlan): P
   const link = await context.daemon();
   const { wish, former, proxyUrl } = planned;
   const { name } = wish.tool;
-  const isPeer = wish.tool.peer !== null;
-  const key = isPeer ? null : (planned.key ?? (await makeKey(link, name, book.folder, wish.keyName)));
+  const key = hasOwnWay(wish.tool) ? null : (planned.key ?? (await makeKey(link, name, book.folder, wish.keyName)));
   const plan = key === null || planned.key !== null ? planned : await planConnect(context, wish, { proxyUrl, key });
   if (wish.profile !== null && key !== null) await bindKey(context, wish.profile, key);
   const receipt = await write(context, book, plan, key);
@@ -113,6 +116,7 @@ async function write(context: Context, book: ReceiptBook, plan: ConnectPlan, key
     tool: wish.tool.name,
     way: wish.way,
     connectTime: formatInstant(context.nowMs()),
+    serial: 1 + Math.max(0, ...book.all().map(({ serial }) => serial)),
     profile: wish.profile ?? former?.profile ?? null,
     key: key && { id: key.id, name: key.name },
     peer: wish.tool.peer,

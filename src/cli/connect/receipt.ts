@@ -29,6 +29,8 @@ export interface Receipt {
   /** How it was connected, in the tool's own words; null = its usual way. */
   readonly way: string | null;
   readonly connectTime: string;
+  /** Counts up over all tools: two may have changed one file, and what was done last is undone first. */
+  readonly serial: number;
   readonly profile: string | null;
   readonly key: { readonly id: string; readonly name: string } | null;
   /** Name under which it asks the daemon for keys by itself; null = it has the one above. */
@@ -42,7 +44,7 @@ export interface Receipt {
 export interface ReceiptBook {
   /** null = not connected. Throws `client_config_refused` for one that cannot be read: guessing would lose the way back. */
   read(tool: string): Receipt | null;
-  /** Every receipt, by name. */
+  /** Every receipt, the newest first. */
   all(): readonly Receipt[];
   write(receipt: Receipt): Promise<void>;
   /** With the copies that no other receipt needs. */
@@ -76,7 +78,7 @@ export function openReceipts({ connectionsDir: folder }: Paths): ReceiptBook {
     all() {
       if (!existsSync(folder)) return [];
       const names = readdirSync(folder).flatMap((name) => (name.endsWith(".json") ? [name.slice(0, -5)] : []));
-      return names.sort().map((name) => book.read(name)!);
+      return names.map((name) => book.read(name)!).sort((a, b) => b.serial - a.serial);
     },
     async write(receipt) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -4,6 +4,9 @@ import { printable } from "../print.ts";
 import { renderTable } from "../table.ts";
 import { formatAgo } from "../time-text.ts";
 import { toTimestampText } from "../wire-text.ts";
+import { isIdle } from "./change.ts";
+import { planConnect } from "./connect-order.ts";
+import { replaced } from "./replaced.ts";
 import { askKnown, type ConnectionState, type Known, type ToolState, toolStates } from "./tool-state.ts";
 
 const WORDS: Readonly<Record<ConnectionState, string>> = {
@@ -31,11 +34,24 @@ export async function listTools(context: Context): Promise<undefined> {
   ]);
   const columns = ["TOOL", "STATE", "PROFILE", "KEY", "SEEN", "WHERE"].map((header) => ({ header }));
   for (const line of renderTable(columns, rows, { width: print.columns, header: print.style.bold })) print.line(line);
+  await noteReplaced(context);
   for (const { name, drift, hint } of states) {
     for (const what of drift) print.warning(`${name}: ${printable(what)}`);
     if (hint !== null) print.note(`try: ${hint}`);
   }
 }
+
+/** What is left of products that Rotor replaces would go on sending requests past it. */
+async function noteReplaced(context: Context): Promise<void> {
+  const { changes } = await planConnect(context, WISH, { proxyUrl: "http://127.0.0.1", key: null });
+  const left = changes.filter((change) => !isIdle(change)).length;
+  if (left > 0)
+    context.print.note(
+      `replaced products have left something in ${left} files; see it with: rotor connect --clean --dry-run`,
+    );
+}
+
+const WISH = { tool: replaced, way: null, profile: null, keyName: null } as const;
 
 function styled({ state }: ToolState, { print: { style } }: Context): string {
   const word = WORDS[state];

@@ -53,6 +53,8 @@ export interface Tool {
   readonly ways: Readonly<Record<string, string>>;
   /** It asks the daemon for a key by itself, under this name; null = it is given one. */
   readonly peer: string | null;
+  /** It sends no requests, and so has no key. */
+  readonly isKeyless?: boolean;
   /** A trace of it on this machine: a path; null = none was found, which need not mean that it is not there. */
   find(ask: Pick<Ask, "host" | "codex">): string | null;
   plan(ask: Ask): Promise<ToolPlan>;
