@@ -1,11 +1,11 @@
 /**
  * Which project a folder belongs to. All worktrees of a git repository are one; a folder outside of any is one of its own.
- * Only reads, and runs no git. The key is spelt as codex-multi-auth spells it, so that its profiles fit.
+ * Only reads, and runs no git.
  */
 import { readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { AppError } from "../base/errors.ts";
-import { sha256Hex } from "../base/id.ts";
+import { projectKeyOf } from "../base/project-key.ts";
 
 export interface ProjectName {
   readonly key: string;
@@ -21,12 +21,7 @@ export function projectOf(folder: string): ProjectName {
     throw new AppError("bad_usage", `${folder} is not a folder that can be read`);
   }
   const path = repositoryOf(start) ?? start;
-  const plain = path.replaceAll("\\", "/");
-  const name = basename(plain)
-    .replace(/[^a-zA-Z0-9._-]+/g, "-")
-    .replace(/^-+|-+$/g, "")
-    .slice(0, 40);
-  return { key: `${name || "project"}-${sha256Hex(plain).slice(0, 12)}`, path };
+  return { key: projectKeyOf(path), path };
 }
 
 /** Root of the repository whose worktree `start` lies in; null when there is none. */

@@ -101,8 +101,7 @@ function hasBody(method: string): boolean {
 async function factsOf(visit: Visit, upstreamPath: string, body: Uint8Array | null) {
   const { headers, keyId, bodyMaxBytes } = visit;
   const header = (name: string) => headerValue(headers, name);
-  const project = header("x-rotor-project");
-  const turn = turnFacts(project, null);
+  const turn = turnFacts(header, null);
   const unread = {
     plain: null,
     model: null,
@@ -118,7 +117,7 @@ async function factsOf(visit: Visit, upstreamPath: string, body: Uint8Array | nu
     return {
       plain,
       model: textOf(scanned, "model"),
-      turn: turnFacts(project, scanned),
+      turn: turnFacts(header, scanned),
       conversation: conversationKeyOf({ header, promptCacheKey, keyId }),
     };
   } catch (thrown) {

@@ -2,6 +2,7 @@
  * What the proxy itself must know of a request body: its top-level members, and a handful of their values. Reads, never edits.
  */
 import { AppError } from "../base/errors.ts";
+import { projectKeyOf } from "../base/project-key.ts";
 import { isProject } from "../domain/budget.ts";
 import { findMember, isObject, type JsonMember, readText, scanMembers } from "./json-members.ts";
 
@@ -29,7 +30,7 @@ export function textOf(body: ScannedBody, key: string): string | null {
 }
 
 /** What the ledger and the terms of a client key want to know of a turn. Throws `invalid_request` for a project that is none. */
-export function turnFacts(header: string | null, body: ScannedBody | null): TurnFacts {
+export function turnFacts(header: Header, body: ScannedBody | null): TurnFacts {
   return {
     project: projectOf(header),
     effort: body === null ? null : effortOf(body),
@@ -37,19 +38,41 @@ export function turnFacts(header: string | null, body: ScannedBody | null): Turn
   };
 }
 
+/** A header of the request by its name; null = it has none. */
+type Header = (name: string) => string | null;
+
 interface TurnFacts {
   readonly project: string | null;
   readonly effort: string | null;
   readonly tier: string | null;
 }
 
-function projectOf(header: string | null): string | null {
-  if (header === null || header === "") return null;
-  if (isProject(header)) return header;
+function projectOf(header: Header): string | null {
+  const said = header("x-rotor-project") ?? "";
+  if (said === "") return workspaceOf(header("x-codex-turn-metadata"));
+  if (isProject(said)) return said;
   throw new AppError("invalid_request", "x-rotor-project takes 1 to 64 of A-Z a-z 0-9 . _ : @ + -", {
     facts: { param: "x-rotor-project" },
   });
 }
+
+/**
+ * Codex tells the repository that it works in, and sends nothing else that would say the project when only its address is ours (wire §3.4).
+ * A linked worktree is told as itself.
+ */
+function workspaceOf(metadata: string | null): string | null {
+  if (metadata === null || !metadata.includes('"workspaces"')) return null;
+  try {
+    const { workspaces } = JSON.parse(metadata) as { workspaces?: unknown };
+    const [path] = typeof workspaces === "object" && workspaces !== null ? Object.keys(workspaces) : [];
+    return path === undefined || !ABSOLUTE.test(path) ? null : projectKeyOf(path);
+  } catch {
+    // Theirs to get right; a request is served without it.
+    return null;
+  }
+}
+
+const ABSOLUTE = /^(?:\/.*[^/]|[A-Za-z]:[\\/].*[^\\/])$/;
 
 /** `reasoning.effort`. */
 function effortOf({ bytes, members }: ScannedBody): string | null {

@@ -3,14 +3,14 @@
  * WebSocket carries inside its body put where HTTP has it. A Codex client's members stay byte for byte.
  */
 import { AppError } from "../base/errors.ts";
-import { type HeaderList, withoutHeaders } from "../base/header-list.ts";
+import { type HeaderList, headerValue, withoutHeaders } from "../base/header-list.ts";
 import type { ExchangeRequest } from "../pool/engine.ts";
 import type { SocketAsk } from "../pool/socket-ask.ts";
 import { findMember, isArray, isNull, readFlag, readText, scanMembers } from "./json-members.ts";
 import { type Edit, jsonBytes, spliceMembers } from "./json-splice.ts";
 import { viewObject } from "./json-view.ts";
 import type { Told } from "./pooled-words.ts";
-import { type ScannedBody, scanBody, textOf } from "./request-facts.ts";
+import { type ScannedBody, scanBody, textOf, turnFacts } from "./request-facts.ts";
 import type { Items, SocketChain } from "./socket-chain.ts";
 import { codexTurn, commonOf, pooledEvents, sdkTurn, type TurnVisit } from "./turn.ts";
 import { createVendorEventFilter } from "./vendor-events.ts";
@@ -99,9 +99,12 @@ export function exchangeOf(visit: TurnVisit, { body, socket }: Asked, told: Told
   }
   const { engine } = visit;
   const { bytes } = body;
-  const turn = codexTurn({ engine, headers: withTurnHeaders(visit.headers, body) }, { bytes, plain: bytes }, body);
+  const headers = withTurnHeaders(visit.headers, body);
+  const turn = codexTurn({ engine, headers }, { bytes, plain: bytes }, body);
   return {
     ...commonOf(visit, body),
+    // The handshake comes before Codex has looked at the repository; the turn tells it.
+    ...turnFacts((name) => headerValue(headers, name), body),
     // What is new alone says what its client asked: a request whose model stands for another goes whole.
     socket: turn.mapping === null || socket === null ? socket : { ...socket, since: null },
     ...turn,

@@ -60,7 +60,7 @@ export function commonOf(visit: TurnVisit, scanned: ScannedBody): Common {
     socket: null,
     conversation: conversationKeyOf({ header, promptCacheKey, keyId }),
     keyId,
-    ...turnFacts(header("x-rotor-project"), scanned),
+    ...turnFacts(header, scanned),
     profile: header("x-rotor-profile"),
     ...(only === null ? {} : { only }),
     signal,
@@ -113,7 +113,7 @@ export function codexTurn(
   if (becomesLite) editForLite(mapped, edits);
   const bytes = edits.size === 0 ? mapped.bytes : bodyOf(memberPieces(mapped.bytes, mapped.members, edits));
   const said = [...withoutHeaders(headers, OF_THE_BYTES), ...(becomesLite ? [LITE_HEADER] : [])];
-  const facts = turnFacts(headerValue(visit.headers, "x-rotor-project"), mapped);
+  const facts = turnFacts((name) => headerValue(visit.headers, name), mapped);
   const sentHeaders = said.map((header) => hinted(header, sent));
   return { ...facts, headers: sentHeaders, body: bytes, plainBody: bytes, model: sent, mapping };
 }

@@ -10,7 +10,7 @@ import { inWorld, type World } from "./harness.ts";
 import { clientSuite, installClients } from "./install.ts";
 import { type SeenRequest, storyOf } from "./upstream.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(240_000);
 
 /** What a test must switch off so that Codex asks nobody but its model; none of it changes how it speaks to one. */
 const CODEX_CONFIG = `# mine
@@ -53,6 +53,8 @@ function codexIn(world: World): CodexAt {
     },
   };
 }
+
+const keyOf = (list: string) => /\bcodex-\S+/.exec(list)![0];
 
 const idOf = (err: string) => /session id: (\S+)/.exec(err)![1]!;
 
@@ -131,6 +133,29 @@ experimental_bearer_token = "${world.key}"
     });
   });
 
+  test.skipIf(Bun.which("git") === null)(
+    "codex: a profile that is bound to the repository is the one that it asks through",
+    async () => {
+      await inWorld(async (world) => {
+        world.write(".codex/config.toml", CODEX_CONFIG);
+        await world.run(["git", "init", "--quiet", "."]);
+        // Codex tells of a repository only what has been committed to it.
+        const nobody = ["-c", "user.name=nobody", "-c", "user.email=nobody@example.org"];
+        await world.run(["git", ...nobody, "commit", "--quiet", "--allow-empty", "--message", "first"]);
+        const first = await nextAccount(world);
+        const other = ["plus", "team", "pro"].find((alias) => alias !== first)!;
+        await world.ctl("profile", "set", "bound", "--accounts", other);
+        await world.ctl("profile", "bind", "bound", world.work);
+        await world.ctl("connect", "codex", "--yes");
+        const run = await codexIn(world).exec("say hello");
+        expect(run.out).toBe(`SIM ${other} says: say hello\n`);
+        await world.ctl("profile", "unbind", world.work);
+        await world.ctl("profile", "set", "bound", "--accounts", first, "--key", keyOf(await world.ctl("key", "list")));
+        expect((await codexIn(world).exec("say again")).out).toBe(`SIM ${first} says: say again\n`);
+      });
+    },
+  );
+
   test("codex with a provider of its own: another account reads what was compacted", async () => {
     await inWorld(async (world) => {
       world.write(".codex/config.toml", `model_auto_compact_token_limit = 2000\n${CODEX_CONFIG}`);
@@ -156,7 +181,7 @@ experimental_bearer_token = "${world.key}"
       await world.ctl("connect", "opencode", "--yes");
       const first = await nextAccount(world);
       await world.upstream.exhaust(first);
-      const run = await world.run([opencode, "run", "say hello"], { env: OPENCODE_OFFLINE });
+      const run = await world.run([opencode, "run", "say hello"], { env: OPENCODE_OFFLINE, limitMs: 150_000 });
       expect(run.out).toMatch(/^SIM \w+ says: "say hello"\n$/);
       expect(run.out).not.toContain(first);
       expect(run.exit).toBe(0);
