@@ -3,7 +3,7 @@
  */
 import { AppError } from "../base/errors.ts";
 import type { Input, Option } from "./command.ts";
-import { parseDuration, parseUntil } from "./time-text.ts";
+import { parseDuration, parseUntil } from "./text/time-text.ts";
 
 export const END_OPTIONS: readonly Option[] = [
   { name: "for", value: "DURATION", about: "how long, e.g. 2h, 90m, 1d" },

@@ -8,8 +8,8 @@ import { AppError, ERROR_TABLE, fromUnknown, isErrorCode } from "../base/errors.
 import { withoutTokens } from "../base/token-shape.ts";
 import { ErrorDetailSchema } from "../gen/rotor/v1/error_pb.ts";
 import { printable } from "./print.ts";
-import { formatEnd } from "./time-text.ts";
-import { toMs } from "./wire-text.ts";
+import { formatEnd } from "./text/time-text.ts";
+import { toMs } from "./text/wire-text.ts";
 
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5;
 

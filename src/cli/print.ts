@@ -4,7 +4,7 @@
  */
 import { type DescMessage, type MessageShape, toJsonString } from "@bufbuild/protobuf";
 import type { CliIo, Writer } from "./io.ts";
-import { ellipsis } from "./table.ts";
+import { ellipsis } from "./text/table.ts";
 
 export interface Style {
   bold(text: string): string;

@@ -8,8 +8,8 @@ import { systemClock } from "../base/clock.ts";
 import { readHost } from "../base/env.ts";
 import { VERSION } from "../base/version.ts";
 import { runAttached } from "./attached-program.ts";
-import { openInBrowser } from "./browser.ts";
 import type { CliIo, SelfCommand, Writer } from "./io.ts";
+import { openInBrowser } from "./login/browser.ts";
 
 /** The surroundings of the real process. Call once, at the start of the ctl face. */
 export function createProcessIo(): CliIo {

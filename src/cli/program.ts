@@ -4,7 +4,7 @@
 import { Command as CommanderCommand, CommanderError, Option as CommanderOption } from "commander";
 import { AppError } from "../base/errors.ts";
 import type { Command, Input } from "./command.ts";
-import { commandHelp, nounHelp, overview } from "./help-text.ts";
+import { commandHelp, nounHelp, overview } from "./help/help-text.ts";
 import { passOnAt, readPassedOn } from "./pass-on.ts";
 import { notFound } from "./resolve.ts";
 import { argumentText, optionFlags } from "./syntax.ts";

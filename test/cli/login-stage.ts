@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { clone, create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
 import { systemClock } from "../../src/base/clock.ts";
-import { toTimestamp } from "../../src/cli/wire-text.ts";
+import { toTimestamp } from "../../src/cli/text/wire-text.ts";
 import { createErrorInterceptor } from "../../src/control/error-mapping.ts";
 import { createControlRoutes } from "../../src/control/routes.ts";
 import { type Account, AccountSchema } from "../../src/gen/rotor/v1/account_pb.ts";

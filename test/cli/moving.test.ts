@@ -1,12 +1,12 @@
 /** Whoever comes from another product finds every word of it, and every word of ours that stands there exists. */
 import { expect, test } from "bun:test";
 import { COMMANDS } from "../../src/cli/command-table.ts";
-import { CONFIG_TOPIC } from "../../src/cli/config-topic.ts";
+import { CONFIG_TOPIC } from "../../src/cli/help/config-topic.ts";
+import { TROUBLESHOOTING_TOPIC } from "../../src/cli/help/troubleshooting-topic.ts";
 import { CODEX_MULTI_AUTH } from "../../src/cli/moving/codex-multi-auth.ts";
 import type { OldWord, OldWords } from "../../src/cli/moving/old-words.ts";
 import { OPENCODE_MULTI_AUTH } from "../../src/cli/moving/opencode-multi-auth.ts";
 import { commandAt } from "../../src/cli/program.ts";
-import { TROUBLESHOOTING_TOPIC } from "../../src/cli/troubleshooting-topic.ts";
 import { isSettingKey } from "../../src/domain/setting.ts";
 import { OLD_PRODUCTS } from "./old-products.ts";
 

@@ -1,8 +1,8 @@
 /** Limits as people write them, values with commas between them, and the commands that speak of use. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { csvText } from "../../src/cli/csv.ts";
-import { limitText, parseLimit, parseLimits } from "../../src/cli/limit-text.ts";
+import { csvText } from "../../src/cli/text/csv.ts";
+import { limitText, parseLimit, parseLimits } from "../../src/cli/text/limit-text.ts";
 import { NO_USAGE, type UsageTotals } from "../../src/domain/ledger.ts";
 import { Measure, Period } from "../../src/gen/rotor/v1/limit_pb.ts";
 import { type Desk, openDesk } from "./harness.ts";

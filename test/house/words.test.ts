@@ -89,7 +89,7 @@ function helpTexts(file: HouseFile): { text: string; line: number }[] {
       if (isStringLiteral(inner) || isNoSubstitutionTemplateLiteral(inner))
         found.push({ text: inner.text, line: lineAt(file.text, inner.getStart(file.tree)) });
     });
-  if (file.path === "src/cli/help-topics.ts") take(file.tree);
+  if (file.path === "src/cli/help/help-topics.ts") take(file.tree);
   else
     walk(file.tree, (node) => {
       if (isCallExpression(node) && isPropertyAccessExpression(node.expression)) {

@@ -5,10 +5,10 @@ import { create } from "@bufbuild/protobuf";
 import { AppError } from "../../base/errors.ts";
 import { type Account, HoldKind } from "../../gen/rotor/v1/account_pb.ts";
 import { ListAccountsResponseSchema } from "../../gen/rotor/v1/account_service_pb.ts";
-import { accountTable, lostLoginTable } from "../account-text.ts";
 import type { Command } from "../command.ts";
-import { fileNotes } from "../file-text.ts";
-import { toMs } from "../wire-text.ts";
+import { accountTable, lostLoginTable } from "../text/account-text.ts";
+import { fileNotes } from "../text/file-text.ts";
+import { toMs } from "../text/wire-text.ts";
 
 /** How far the fullest window is: what is left of the account is what is left of that. */
 function usedPercent(account: Account): number {

@@ -15,15 +15,15 @@ import {
   RemoveAccountResponseSchema,
 } from "../../gen/rotor/v1/account_service_pb.ts";
 import { ACCOUNTS_ARGUMENT, namesText, SELECTION_OPTIONS, selected } from "../account-selection.ts";
-import { loginText, stateText } from "../account-text.ts";
 import type { Command, Context, Input } from "../command.ts";
 import { confirm, YES_OPTION } from "../confirm.ts";
 import type { ExitCode } from "../failure.ts";
-import { runLogin } from "../login-flow.ts";
-import { chosenMethod, METHOD_OPTIONS } from "../login-method.ts";
-import { followSteps } from "../login-steps.ts";
+import { runLogin } from "../login/login-flow.ts";
+import { chosenMethod, METHOD_OPTIONS } from "../login/login-method.ts";
+import { followSteps } from "../login/login-steps.ts";
 import { printable } from "../print.ts";
 import { resolveAccount } from "../resolve.ts";
+import { loginText, stateText } from "../text/account-text.ts";
 import { ACCOUNT_ARGUMENT, listAccounts } from "./account.ts";
 
 const DRY_RUN = { name: "dry-run", about: "say what would be done and why; send nothing" };

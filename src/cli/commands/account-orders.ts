@@ -9,11 +9,11 @@ import {
   UpdateAccountsResponseSchema,
 } from "../../gen/rotor/v1/account_service_pb.ts";
 import { ACCOUNTS_ARGUMENT, SELECTION_OPTIONS, selected } from "../account-selection.ts";
-import { paceText, stateText } from "../account-text.ts";
 import type { Argument, Command, Context, Input, Option } from "../command.ts";
 import { END_OPTIONS, endOf } from "../end-option.ts";
 import { printable } from "../print.ts";
-import { toTimestamp } from "../wire-text.ts";
+import { paceText, stateText } from "../text/account-text.ts";
+import { toTimestamp } from "../text/wire-text.ts";
 
 type Change = MessageInitShape<typeof UpdateAccountsRequestSchema>;
 

@@ -2,9 +2,9 @@
  * `rotor account redeem`: empties the windows of an account with one of its reset credits.
  */
 import { RedeemOutcome, RedeemResetCreditResponseSchema } from "../../gen/rotor/v1/account_service_pb.ts";
-import { windowsText } from "../account-text.ts";
 import type { Command } from "../command.ts";
 import { confirm, YES_OPTION } from "../confirm.ts";
+import { windowsText } from "../text/account-text.ts";
 import { ACCOUNT_ARGUMENT, accountArgument } from "./account.ts";
 
 const OUTCOMES: Readonly<Record<RedeemOutcome, string>> = {

@@ -7,13 +7,13 @@ import {
   RenameTagResponseSchema,
   UpdateAccountResponseSchema,
 } from "../../gen/rotor/v1/account_service_pb.ts";
-import { accountFacts } from "../account-text.ts";
 import type { Argument, Command, Context, Input } from "../command.ts";
 import type { DaemonLink } from "../daemon-link.ts";
-import { trendLines } from "../forecast-text.ts";
-import { importSource, OWNER_OPTIONS, ownerWish } from "../import-logins.ts";
-import { sourceFor } from "../import-sources.ts";
+import { importSource, OWNER_OPTIONS, ownerWish } from "../import/import-logins.ts";
+import { sourceFor } from "../import/import-sources.ts";
 import { resolveAccount } from "../resolve.ts";
+import { accountFacts } from "../text/account-text.ts";
+import { trendLines } from "../text/forecast-text.ts";
 
 export const ACCOUNT_ARGUMENT: Argument = {
   name: "ACCOUNT",

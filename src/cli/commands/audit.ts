@@ -13,9 +13,9 @@ import type { Command, Context, Input } from "../command.ts";
 import { failureOf } from "../failure.ts";
 import { printable } from "../print.ts";
 import { resolveAccount } from "../resolve.ts";
-import { renderTable } from "../table.ts";
-import { formatClock, parseSince } from "../time-text.ts";
-import { enumText, enumValue, enumWords, toMs, toTimestamp } from "../wire-text.ts";
+import { renderTable } from "../text/table.ts";
+import { formatClock, parseSince } from "../text/time-text.ts";
+import { enumText, enumValue, enumWords, toMs, toTimestamp } from "../text/wire-text.ts";
 import { listAccounts } from "./account.ts";
 
 /** Two screenfuls: orders are few. */

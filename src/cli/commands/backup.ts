@@ -13,13 +13,13 @@ import {
   RestoreBackupResponseSchema,
   VerifyBackupResponseSchema,
 } from "../../gen/rotor/v1/backup_service_pb.ts";
-import { openedBy, printBackups, printPlan, resolveBackup, safetyBackup } from "../backup-text.ts";
 import { downloadBackup, refuseExisting, uploadBackup } from "../backup-transfer.ts";
 import type { Argument, Command, Context, Input } from "../command.ts";
 import { confirm, YES_OPTION } from "../confirm.ts";
 import type { DaemonLink } from "../daemon-link.ts";
 import { askNewPassphrase, askPassphrase } from "../passphrase-prompt.ts";
 import { printable } from "../print.ts";
+import { openedBy, printBackups, printPlan, resolveBackup, safetyBackup } from "../text/backup-text.ts";
 
 const NAME: Argument = {
   name: "NAME",

@@ -11,12 +11,12 @@ import {
 } from "../../gen/rotor/v1/budget_service_pb.ts";
 import type { Key } from "../../gen/rotor/v1/key_service_pb.ts";
 import type { Argument, Command, Context } from "../command.ts";
-import { isUsedUp, limitText, limitUseText, parseLimit, usedPercent } from "../limit-text.ts";
 import { printable } from "../print.ts";
 import { notFound, resolveKey } from "../resolve.ts";
-import { renderTable } from "../table.ts";
-import { formatEnd } from "../time-text.ts";
-import { toMs } from "../wire-text.ts";
+import { isUsedUp, limitText, limitUseText, parseLimit, usedPercent } from "../text/limit-text.ts";
+import { renderTable } from "../text/table.ts";
+import { formatEnd } from "../text/time-text.ts";
+import { toMs } from "../text/wire-text.ts";
 
 const NAME: Argument = { name: "NAME", about: "the budget" };
 

@@ -9,9 +9,9 @@ import {
 } from "../../gen/rotor/v1/client_service_pb.ts";
 import type { Command } from "../command.ts";
 import { printable } from "../print.ts";
-import { renderTable } from "../table.ts";
-import { formatAgo } from "../time-text.ts";
-import { enumText, toMs } from "../wire-text.ts";
+import { renderTable } from "../text/table.ts";
+import { formatAgo } from "../text/time-text.ts";
+import { enumText, toMs } from "../text/wire-text.ts";
 
 /** What a screen holds beside the clients. */
 const EVENTS_SHOWN = 10;

@@ -3,8 +3,8 @@
  */
 import { AppError } from "../../base/errors.ts";
 import type { Command, Context } from "../command.ts";
-import { type Candidate, candidates, completionScript, type Names, SHELLS, type Shell } from "../completion.ts";
 import type { DaemonLink } from "../daemon-link.ts";
+import { type Candidate, candidates, completionScript, type Names, SHELLS, type Shell } from "../help/completion.ts";
 import { printable } from "../print.ts";
 import { notFound } from "../resolve.ts";
 

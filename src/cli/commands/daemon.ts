@@ -18,7 +18,7 @@ import { runForeground, startDaemon } from "../daemon-start.ts";
 import type { ExitCode } from "../failure.ts";
 import { isAlive } from "../process-table.ts";
 import { notFound } from "../resolve.ts";
-import { renderFacts } from "../table.ts";
+import { renderFacts } from "../text/table.ts";
 
 /** Open streams get a few seconds to end; after this long the daemon is stuck. */
 const STOP_DEADLINE_MS = 30_000;

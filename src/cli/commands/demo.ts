@@ -13,7 +13,7 @@ export const demoCommands: readonly Command[] = [
     options: [{ name: "keep", about: "leave it running, and say how to use and stop it" }],
     starts: false,
     async run(context, input) {
-      const { runDemo } = await import("../demo.ts");
+      const { runDemo } = await import("../demo/demo.ts");
       return runDemo(context, { keep: input.has("keep") });
     },
   },

@@ -10,8 +10,8 @@ import {
 } from "../../gen/rotor/v1/exchange_service_pb.ts";
 import type { Command, Context, Input } from "../command.ts";
 import type { DaemonLink } from "../daemon-link.ts";
-import { exchangeLine, exchangeStory, exchangeTable } from "../exchange-text.ts";
 import { exchangeNumber, resolveAccount, resolveKey } from "../resolve.ts";
+import { exchangeLine, exchangeStory, exchangeTable } from "../text/exchange-text.ts";
 import { watching } from "../watching.ts";
 import { listAccounts } from "./account.ts";
 

@@ -18,7 +18,7 @@ import { askNewPassphrase, askPassphrase } from "../passphrase-prompt.ts";
 import { printable } from "../print.ts";
 import { resolveAccount } from "../resolve.ts";
 import { refuseRisk, writeSecretFile } from "../secret-file.ts";
-import { renderTable } from "../table.ts";
+import { renderTable } from "../text/table.ts";
 
 const FORMATS: Readonly<Record<string, ExportFormat>> = {
   codex: ExportFormat.CODEX_AUTH,

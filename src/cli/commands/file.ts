@@ -9,8 +9,8 @@ import {
 } from "../../gen/rotor/v1/transfer_service_pb.ts";
 import { findCodexHome, isSameFile, storeWarning } from "../codex-home.ts";
 import type { Argument, Command } from "../command.ts";
-import { fileNotes, fileTable } from "../file-text.ts";
 import { printable } from "../print.ts";
+import { fileNotes, fileTable } from "../text/file-text.ts";
 
 const PATH_ARGUMENT: Argument = {
   name: "PATH",

@@ -9,14 +9,14 @@ import {
   type ForecastPoolRequestSchema,
   ForecastPoolResponseSchema,
 } from "../../gen/rotor/v1/pool_service_pb.ts";
-import { windowsText } from "../account-text.ts";
 import type { Command, Context } from "../command.ts";
 import type { ExitCode } from "../failure.ts";
-import { forecastLines, untilText, whatIfLine } from "../forecast-text.ts";
 import { resolveAccount } from "../resolve.ts";
-import { formatEnd, formatSeconds } from "../time-text.ts";
+import { windowsText } from "../text/account-text.ts";
+import { forecastLines, untilText, whatIfLine } from "../text/forecast-text.ts";
+import { formatEnd, formatSeconds } from "../text/time-text.ts";
+import { enumText, toMs } from "../text/wire-text.ts";
 import { watching } from "../watching.ts";
-import { enumText, toMs } from "../wire-text.ts";
 import { listAccounts } from "./account.ts";
 
 const forecast: Command = {

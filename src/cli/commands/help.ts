@@ -3,9 +3,9 @@
  */
 import { AppError } from "../../base/errors.ts";
 import type { Command } from "../command.ts";
-import { commandHelp, nounHelp, overview } from "../help-text.ts";
-import { findTopic, TOPICS, topicsText } from "../help-topics.ts";
-import { manPage } from "../man-page.ts";
+import { commandHelp, nounHelp, overview } from "../help/help-text.ts";
+import { findTopic, TOPICS, topicsText } from "../help/help-topics.ts";
+import { manPage } from "../help/man-page.ts";
 import { notFound } from "../resolve.ts";
 
 export const helpCommands: readonly Command[] = [

@@ -4,12 +4,12 @@
 import { AppError } from "../../base/errors.ts";
 import type { Command, Context, Input } from "../command.ts";
 import { confirm, YES_OPTION } from "../confirm.ts";
-import { type ImportOrder, importSource, OWNER_OPTIONS, ownerWish } from "../import-logins.ts";
-import { findSources, type ImportSource, nothingFound, productNames, sourceFor } from "../import-sources.ts";
-import { type FoundLeftover, findLeftovers, leftoverTable, WIPE_CAVEAT, wipe } from "../leftovers.ts";
+import { type ImportOrder, importSource, OWNER_OPTIONS, ownerWish } from "../import/import-logins.ts";
+import { findSources, type ImportSource, nothingFound, productNames, sourceFor } from "../import/import-sources.ts";
+import { type FoundLeftover, findLeftovers, leftoverTable, WIPE_CAVEAT, wipe } from "../import/leftovers.ts";
+import { runningPrograms } from "../import/running-programs.ts";
 import { askPassphrase } from "../passphrase-prompt.ts";
 import { printable } from "../print.ts";
-import { runningPrograms } from "../running-programs.ts";
 
 const importAll: Command = {
   path: ["import"],

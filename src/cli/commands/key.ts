@@ -14,12 +14,12 @@ import {
 } from "../../gen/rotor/v1/key_service_pb.ts";
 import type { Argument, Command, Context, Input, Option } from "../command.ts";
 import { confirm, YES_OPTION } from "../confirm.ts";
-import { keyFacts, keyRow, termsNote } from "../key-text.ts";
-import { type LimitInit, parseLimits } from "../limit-text.ts";
 import { resolveKey } from "../resolve.ts";
-import { renderFacts, renderTable } from "../table.ts";
-import { formatDuration, parseDuration, parseUntil } from "../time-text.ts";
-import { toTimestamp } from "../wire-text.ts";
+import { keyFacts, keyRow, termsNote } from "../text/key-text.ts";
+import { type LimitInit, parseLimits } from "../text/limit-text.ts";
+import { renderFacts, renderTable } from "../text/table.ts";
+import { formatDuration, parseDuration, parseUntil } from "../text/time-text.ts";
+import { toTimestamp } from "../text/wire-text.ts";
 
 const KEY_ARGUMENT: Argument = {
   name: "KEY",

@@ -8,7 +8,7 @@ import { LOG_LEVELS, type LogLevel } from "../../base/log.ts";
 import type { Command } from "../command.ts";
 import { printable, type Style } from "../print.ts";
 import { notFound } from "../resolve.ts";
-import { formatClock, formatSeconds } from "../time-text.ts";
+import { formatClock, formatSeconds } from "../text/time-text.ts";
 
 const SHOWN = 50;
 /** How often a followed file is looked at: soon enough to read along, rare enough to cost nothing. */

@@ -10,11 +10,11 @@ import {
   LoginState,
 } from "../../gen/rotor/v1/login_service_pb.ts";
 import type { Command, Context } from "../command.ts";
-import { bulkLogin } from "../login-bulk.ts";
-import { runLogin } from "../login-flow.ts";
-import { chosenMethod, METHOD_OPTIONS } from "../login-method.ts";
-import { loginTable } from "../login-text.ts";
-import { chooseWorkspace, isAtTerminal } from "../login-workspaces.ts";
+import { bulkLogin } from "../login/login-bulk.ts";
+import { runLogin } from "../login/login-flow.ts";
+import { chosenMethod, METHOD_OPTIONS } from "../login/login-method.ts";
+import { loginTable } from "../login/login-text.ts";
+import { chooseWorkspace, isAtTerminal } from "../login/login-workspaces.ts";
 import { printable } from "../print.ts";
 import { notFound } from "../resolve.ts";
 import { listAccounts } from "./account.ts";

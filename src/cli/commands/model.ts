@@ -12,12 +12,12 @@ import {
   SetModelAliasResponseSchema,
 } from "../../gen/rotor/v1/model_service_pb.ts";
 import type { Argument, Command, Context } from "../command.ts";
-import { mappingText } from "../exchange-text.ts";
 import { printable } from "../print.ts";
 import { notFound } from "../resolve.ts";
-import { renderFacts, renderTable } from "../table.ts";
-import { formatAgo } from "../time-text.ts";
-import { toMs } from "../wire-text.ts";
+import { mappingText } from "../text/exchange-text.ts";
+import { renderFacts, renderTable } from "../text/table.ts";
+import { formatAgo } from "../text/time-text.ts";
+import { toMs } from "../text/wire-text.ts";
 import { listAccounts } from "./account.ts";
 
 const NAME_ARGUMENT: Argument = {

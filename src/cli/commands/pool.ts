@@ -13,15 +13,15 @@ import {
   UnpinAccountResponseSchema,
   WatchPoolResponseSchema,
 } from "../../gen/rotor/v1/pool_service_pb.ts";
-import { accountTable, stateText } from "../account-text.ts";
 import type { Command, Context, Input } from "../command.ts";
 import { END_OPTIONS, endOf } from "../end-option.ts";
-import { planLines, poolLines } from "../plan-text.ts";
 import { projectOf } from "../project.ts";
 import { notFound, resolveAccount, resolveKey } from "../resolve.ts";
-import { formatEnd, formatSeconds, parseUntil } from "../time-text.ts";
+import { accountTable, stateText } from "../text/account-text.ts";
+import { planLines, poolLines } from "../text/plan-text.ts";
+import { formatEnd, formatSeconds, parseUntil } from "../text/time-text.ts";
+import { enumText, enumValue, enumWords, toMs, toTimestamp } from "../text/wire-text.ts";
 import { watching } from "../watching.ts";
-import { enumText, enumValue, enumWords, toMs, toTimestamp } from "../wire-text.ts";
 import { ACCOUNT_ARGUMENT, listAccounts } from "./account.ts";
 
 const show: Command = {

@@ -19,8 +19,8 @@ import { confirm, YES_OPTION } from "../confirm.ts";
 import { printable } from "../print.ts";
 import { projectOf } from "../project.ts";
 import { notFound, resolveKey } from "../resolve.ts";
-import { renderFacts, renderTable } from "../table.ts";
-import { enumText, enumValue, enumWords } from "../wire-text.ts";
+import { renderFacts, renderTable } from "../text/table.ts";
+import { enumText, enumValue, enumWords } from "../text/wire-text.ts";
 
 const NAME_ARGUMENT: Argument = { name: "NAME", about: "name of the profile", completes: "profile" };
 const FOLDER_ARGUMENT: Argument = {

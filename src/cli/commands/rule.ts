@@ -12,9 +12,9 @@ import {
   SetRulesResponseSchema,
 } from "../../gen/rotor/v1/rule_service_pb.ts";
 import type { Argument, Command, Context, Input, Option } from "../command.ts";
-import { previewLines, ruleLines, wholeWarnings } from "../rule-text.ts";
-import { parseSince } from "../time-text.ts";
-import { toTimestamp } from "../wire-text.ts";
+import { previewLines, ruleLines, wholeWarnings } from "../text/rule-text.ts";
+import { parseSince } from "../text/time-text.ts";
+import { toTimestamp } from "../text/wire-text.ts";
 
 const RULE_ARGUMENT: Argument = {
   name: "RULE",

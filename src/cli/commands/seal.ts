@@ -17,9 +17,9 @@ import type { Command } from "../command.ts";
 import { confirm, YES_OPTION } from "../confirm.ts";
 import { askNewPassphrase, askPassphrase } from "../passphrase-prompt.ts";
 import { printable } from "../print.ts";
-import { renderFacts } from "../table.ts";
-import { formatAgo } from "../time-text.ts";
-import { enumText, toMs } from "../wire-text.ts";
+import { renderFacts } from "../text/table.ts";
+import { formatAgo } from "../text/time-text.ts";
+import { enumText, toMs } from "../text/wire-text.ts";
 
 const GUARDS: Readonly<Record<string, SealGuard>> = {
   "key-file": SealGuard.KEY_FILE,

@@ -13,8 +13,8 @@ import {
 } from "../../gen/rotor/v1/setting_service_pb.ts";
 import type { Argument, Command, Context } from "../command.ts";
 import { printable } from "../print.ts";
-import { renderFacts, renderTable } from "../table.ts";
-import { enumText } from "../wire-text.ts";
+import { renderFacts, renderTable } from "../text/table.ts";
+import { enumText } from "../text/wire-text.ts";
 
 const KEY_ARGUMENT: Argument = { name: "KEY", about: "name of the setting", completes: "setting" };
 const DRY_RUN = { name: "dry-run", about: "say what would change and change nothing" } as const;

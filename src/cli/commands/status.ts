@@ -7,11 +7,11 @@ import { LoginStepState } from "../../gen/rotor/v1/account_service_pb.ts";
 import { DaemonState, type GetStatusResponse, GetStatusResponseSchema } from "../../gen/rotor/v1/daemon_service_pb.ts";
 import type { Command, Context, Input } from "../command.ts";
 import { connectedTools } from "../connect/tool-state.ts";
-import { fileNotes } from "../file-text.ts";
 import { printable } from "../print.ts";
 import { writeSecretFile } from "../secret-file.ts";
 import { statusReport } from "../status-report.ts";
-import { statusLines } from "../status-text.ts";
+import { fileNotes } from "../text/file-text.ts";
+import { statusLines } from "../text/status-text.ts";
 
 const status: Command = {
   path: ["status"],

@@ -14,8 +14,8 @@ import {
 import { findCodexHome, isSameFile, storeWarning } from "../codex-home.ts";
 import type { Command, Context, Input } from "../command.ts";
 import { confirm, YES_OPTION } from "../confirm.ts";
-import { quoted, syncTable } from "../file-text.ts";
 import { printable } from "../print.ts";
+import { quoted, syncTable } from "../text/file-text.ts";
 import { ACCOUNT_ARGUMENT, accountArgument } from "./account.ts";
 
 const DRY_RUN = { name: "dry-run", about: "say what would happen and change nothing" } as const;

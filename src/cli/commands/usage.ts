@@ -12,10 +12,10 @@ import {
 } from "../../gen/rotor/v1/usage_service_pb.ts";
 import type { Command, Context, Input } from "../command.ts";
 import { resolveAccount, resolveKey } from "../resolve.ts";
-import { renderTable } from "../table.ts";
-import { parseSince } from "../time-text.ts";
-import { priceLines, usageCsv, usageLines, usageNotes } from "../usage-text.ts";
-import { enumValue, enumWords, toTimestamp } from "../wire-text.ts";
+import { renderTable } from "../text/table.ts";
+import { parseSince } from "../text/time-text.ts";
+import { priceLines, usageCsv, usageLines, usageNotes } from "../text/usage-text.ts";
+import { enumValue, enumWords, toTimestamp } from "../text/wire-text.ts";
 import { listAccounts } from "./account.ts";
 
 const GROUPS = enumWords(UsageGroupSchema);

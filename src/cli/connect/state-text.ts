@@ -1,9 +1,9 @@
 /** `rotor connect` without a tool: how each of them stands, as a table or as JSON. */
 import type { Context } from "../command.ts";
 import { printable } from "../print.ts";
-import { renderTable } from "../table.ts";
-import { formatAgo } from "../time-text.ts";
-import { toTimestampText } from "../wire-text.ts";
+import { renderTable } from "../text/table.ts";
+import { formatAgo } from "../text/time-text.ts";
+import { toTimestampText } from "../text/wire-text.ts";
 import { isIdle } from "./change.ts";
 import { planConnect } from "./connect-order.ts";
 import { replaced } from "./replaced.ts";

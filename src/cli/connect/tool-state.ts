@@ -7,7 +7,7 @@ import { findCodexHome } from "../codex-home.ts";
 import type { Context } from "../command.ts";
 import type { DaemonLink } from "../daemon-link.ts";
 import { clientBase } from "../stanza.ts";
-import { toMs } from "../wire-text.ts";
+import { toMs } from "../text/wire-text.ts";
 import { isPart } from "./change.ts";
 import { atHome } from "./disconnect-order.ts";
 import { digest, lookAt } from "./disk-file.ts";

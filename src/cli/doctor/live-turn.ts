@@ -7,8 +7,8 @@ import type { DaemonLink } from "../daemon-link.ts";
 import { failureOf } from "../failure.ts";
 import { sendRequest } from "../one-request.ts";
 import { printable } from "../print.ts";
-import { formatDuration } from "../time-text.ts";
-import { durationMs, toMs } from "../wire-text.ts";
+import { formatDuration } from "../text/time-text.ts";
+import { durationMs, toMs } from "../text/wire-text.ts";
 import { error, type OwnFinding, ok } from "./finding.ts";
 import { type PeerKey, withPeerKey } from "./peer-key.ts";
 

@@ -4,9 +4,9 @@
 import { FindingLevel } from "../../gen/rotor/v1/daemon_service_pb.ts";
 import type { Context } from "../command.ts";
 import { printable } from "../print.ts";
-import { wrapText } from "../table.ts";
-import { formatEnd } from "../time-text.ts";
-import { toMs } from "../wire-text.ts";
+import { wrapText } from "../text/table.ts";
+import { formatEnd } from "../text/time-text.ts";
+import { toMs } from "../text/wire-text.ts";
 import { GROUPS, groupOf, type OwnFinding } from "./finding.ts";
 
 /** So many accounts in order are read; of more, those that are not in order are what people look for. */

@@ -1,7 +1,7 @@
 /**
  * What somebody who comes from another product types, sets and looks for, and what it is here: the form of those tables, and their look.
  */
-import { wrapText } from "../table.ts";
+import { wrapText } from "../text/table.ts";
 
 export interface OldWord {
   /** As it was there; several that became the same stand together, with commas. */
