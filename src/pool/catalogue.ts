@@ -39,7 +39,7 @@ export interface CatalogueView {
 }
 
 export interface CatalogueDesk {
-  /** The list for a client of this version; null = it does not say. `isAllowed`: what its profile allows. */
+  /** The list for a client of this version; null = it does not say. `isAllowed`: what its key and its profile allow. */
   models(clientVersion: string | null, isAllowed?: ModelFilter | null): Promise<CatalogueAnswer>;
   /** The tag of the list as such clients are given it; null while there is none. Asks nobody, as all below. */
   etag(isAllowed?: ModelFilter | null): string | null;
@@ -154,9 +154,7 @@ export function createCatalogue(deps: {
     get(name) {
       const found = shelf.models().find(({ facts }) => facts.slug === name);
       if (found !== undefined) return found;
-      throw new AppError("model_not_found", `there is no model ${name}${whatThereIs(name, models(), targets)}`, {
-        facts: { param: "model" },
-      });
+      throw modelNotFound(name, models().values(), targets.keys());
     },
     known() {
       void shelf.refresh("old").catch(() => {});
@@ -217,22 +215,32 @@ function sourceOf(shelf: ModelShelf, accountId: AccountId): ModelSource {
   };
 }
 
-function unknownModel(...known: Parameters<typeof whatThereIs>): AppError {
-  const [model] = known;
-  return new AppError("model_unsupported", `no account may use the model ${model}${whatThereIs(...known)}`, {
-    facts: { model, param: "model" },
-    hint: "rotor model list",
+/** With what there is instead, for whoever asks. */
+export function modelNotFound(name: string, models: Iterable<ModelFacts>, aliases: Iterable<string>): AppError {
+  return new AppError("model_not_found", `there is no model ${name}${whatThereIs(name, models, aliases)}`, {
+    facts: { param: "model" },
   });
 }
 
-/** `; the nearest is gpt-5.5; there are …` */
-function whatThereIs(
-  asked: string,
+function unknownModel(
+  model: string,
   models: ReadonlyMap<string, ModelFacts>,
   aliases: ReadonlyMap<string, string>,
-): string {
-  const listed = [...models.values()].filter((facts) => facts.listed).map(({ slug }) => slug);
-  const names = [...listed, ...aliases.keys()];
+): AppError {
+  return new AppError(
+    "model_unsupported",
+    `no account may use the model ${model}${whatThereIs(model, models.values(), aliases.keys())}`,
+    {
+      facts: { model, param: "model" },
+      hint: "rotor model list",
+    },
+  );
+}
+
+/** `; the nearest is gpt-5.5; there are …` */
+function whatThereIs(asked: string, models: Iterable<ModelFacts>, aliases: Iterable<string>): string {
+  const listed = [...models].filter((facts) => facts.listed).map(({ slug }) => slug);
+  const names = [...listed, ...aliases];
   const close = nearest(asked, names);
   const meant = close === null ? "" : `; the nearest is ${close}`;
   return names.length === 0 ? "" : `${meant}; there are ${names.join(", ")}`;

@@ -16,7 +16,7 @@ export interface ModelAnswer {
   readonly models: readonly ModelFacts[];
 }
 
-/** Which models a profile allows; the same function for as long as the profile is the same. */
+/** Which models a client key and a profile allow; the same function for as long as they are the same. */
 export type ModelFilter = (model: string | null) => boolean;
 
 export interface ModelAnswers {

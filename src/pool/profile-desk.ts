@@ -3,7 +3,7 @@ import { AppError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { type Account, isAlias } from "../domain/account.ts";
 import type { Budget } from "../domain/budget.ts";
-import type { ClientKey } from "../domain/client-key.ts";
+import { type ClientKey, type KeyTerms, scopeRefusal } from "../domain/client-key.ts";
 import { isProjectKey, type Profile, type ProfileAsk, type Project } from "../domain/profile.ts";
 import { findGap, modelsNamed, unknownNames } from "../domain/rule-check.ts";
 import { compileRules } from "../domain/rule-set.ts";
@@ -39,7 +39,10 @@ export interface ProfileDesk {
   remove(name: string): Promise<Profile>;
   /** It keeps its place, keys and projects. Rejects with `profile_not_found`. */
   rename(from: string, to: string): Promise<Profile>;
-  /** Which models may be asked for through the profile that such a request gets; null = every one. Throws `profile_not_found`. */
+  /**
+   * Which models such a request may ask for, by its client key's terms and by the profile that it gets; null = every one. Throws
+   * `profile_not_found`.
+   */
   modelsFor(ask: ProfileAsk): ModelFilter | null;
   bind(name: string, project: Project): Promise<Profile>;
   /** The profile that the project was bound to; null = none. */
@@ -50,8 +53,8 @@ interface ProfileDeskDeps {
   readonly rulebook: Rulebook;
   readonly accounts: () => readonly Account[];
   readonly thresholds: () => Thresholds;
-  /** Whose ids a profile may name. */
-  readonly keys: { list(): readonly Pick<ClientKey, "id">[] };
+  /** Whose ids a profile may name, and what they may ask for. */
+  readonly keys: { list(): readonly Pick<ClientKey, "id">[]; get(id: string): Pick<ClientKey, "terms"> | null };
   readonly budgets: () => readonly Budget[];
   readonly store: Pick<Store, "saveProfiles" | "removeProfile">;
   readonly announce: () => void;
@@ -78,6 +81,7 @@ export function createProfileDesk(deps: ProfileDeskDeps): ProfileDesk {
     adopt([...known.map((one) => changed.find(({ name }) => name === one.name) ?? one), ...fresh]);
   };
   const others = (name: string) => rulebook.profiles().filter((one) => one.name !== name);
+  const scoped = createScopedFilters();
   return {
     list: () => rulebook.profiles(),
     get: (name) => rulebook.require(name),
@@ -118,7 +122,9 @@ export function createProfileDesk(deps: ProfileDeskDeps): ProfileDesk {
     },
     modelsFor(ask) {
       const chosen = rulebook.choose(ask);
-      return chosen === null || chosen.models.length === 0 ? null : chosen.isModel;
+      const ofProfile = chosen === null || chosen.models.length === 0 ? null : chosen.isModel;
+      const terms = ask.keyId === null ? null : (deps.keys.get(ask.keyId)?.terms ?? null);
+      return terms === null || terms.models.length === 0 ? ofProfile : scoped(terms, ofProfile);
     },
     async bind(name, project) {
       const before = plainProfile(rulebook.require(name));
@@ -149,6 +155,19 @@ export function createProfileDesk(deps: ProfileDeskDeps): ProfileDesk {
       log.info("profile.unbound", { profile: owner.name, project: projectKey });
       return left;
     },
+  };
+}
+
+/** What a key and a profile both allow: the same function for as long as neither changes, since lists are kept by it. */
+function createScopedFilters() {
+  const made = new WeakMap<KeyTerms, { ofProfile: ModelFilter | null; filter: ModelFilter }>();
+  return (terms: KeyTerms, ofProfile: ModelFilter | null): ModelFilter => {
+    const known = made.get(terms);
+    if (known?.ofProfile === ofProfile) return known.filter;
+    const filter: ModelFilter = (model) =>
+      scopeRefusal(terms, { model, effort: null, tier: null }) === null && (ofProfile?.(model) ?? true);
+    made.set(terms, { ofProfile, filter });
+    return filter;
   };
 }
 

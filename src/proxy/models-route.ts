@@ -4,6 +4,7 @@
  */
 import { headerValue } from "../base/header-list.ts";
 import type { ModelAlias, ModelFacts } from "../domain/model.ts";
+import { modelNotFound } from "../pool/catalogue.ts";
 import { modelsAllowed } from "./turn.ts";
 import type { Visit } from "./visit.ts";
 
@@ -19,24 +20,35 @@ export async function answerCodexModels(visit: Visit): Promise<Response> {
 /** `GET /v1/models`. No tag: the aliases in it are not upstream's. */
 export async function answerModels(visit: Visit): Promise<Response> {
   const { body, models } = await fetchModels(visit);
-  const { aliases } = visit.engine.catalogue;
-  const isAllowed = modelsAllowed(visit);
-  const meant = (name: string) => visit.engine.catalogue.choose(name)?.sent ?? name;
-  const named = aliases().filter(({ name }) => isAllowed === null || isAllowed(meant(name)));
-  const data = [...models.filter(({ listed }) => listed).map(describe), ...named.map(describeAlias)];
+  const data = [...models.filter(({ listed }) => listed).map(describe), ...aliasesFor(visit).map(describeAlias)];
   const listed = JSON.parse(new TextDecoder().decode(body)) as { readonly models: unknown };
   return jsonAnswer(Buffer.from(JSON.stringify({ object: "list", data, models: listed.models })), null);
 }
 
-/** `GET /v1/models/:id`; hidden ones too, if one knows their name, and aliases. */
+/** `GET /v1/models/:id`: what this client's list has, in either of its shapes; so hidden ones too, if one knows their name, and aliases. */
 export async function answerModel(visit: Visit): Promise<Response> {
   const id = decodeName(visit.path.slice("/v1/models/".length));
   const { models } = await fetchModels(visit);
-  const { catalogue } = visit.engine;
-  const alias = catalogue.aliases().find(({ name }) => name === id);
+  const aliases = aliasesFor(visit);
+  const alias = aliases.find(({ name }) => name === id);
+  if (alias !== undefined) return jsonAnswer(Buffer.from(JSON.stringify(describeAlias(alias))), null);
   const facts = models.find(({ slug }) => slug === id);
-  const found = alias !== undefined ? describeAlias(alias) : describe(facts ?? catalogue.get(id).facts);
-  return jsonAnswer(Buffer.from(JSON.stringify(found)), null);
+  if (facts === undefined)
+    throw modelNotFound(
+      id,
+      models,
+      aliases.map(({ name }) => name),
+    );
+  return jsonAnswer(Buffer.from(JSON.stringify(describe(facts))), null);
+}
+
+/** Those that stand for what this client may ask for. */
+function aliasesFor(visit: Visit): readonly ModelAlias[] {
+  const { catalogue } = visit.engine;
+  const isAllowed = modelsAllowed(visit);
+  return catalogue
+    .aliases()
+    .filter(({ name }) => isAllowed === null || isAllowed(catalogue.choose(name)?.sent ?? name));
 }
 
 async function fetchModels(visit: Visit) {

@@ -67,7 +67,7 @@ export function commonOf(visit: TurnVisit, scanned: ScannedBody): Common {
   };
 }
 
-/** Which models the profile allows that this client asks through; null = every one. */
+/** Which models this client may ask for, by its key and its profile; null = every one. */
 export function modelsAllowed({ engine, keyId, headers }: Pick<TurnVisit, "engine" | "keyId" | "headers">) {
   const project = headerValue(headers, "x-rotor-project");
   return engine.profiles.modelsFor({ keyId, profile: headerValue(headers, "x-rotor-profile"), project });

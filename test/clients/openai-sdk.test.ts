@@ -51,6 +51,24 @@ for (const [name, runtime] of RUNTIMES) {
       });
     });
 
+    test("an alias is listed and found, and it and a name with an effort reach upstream as what they stand for", async () => {
+      await withSdk(runtime, async (world, steps) => {
+        await world.ctl("model", "alias", "set", "quick", "gpt-5.5-low");
+        const [names] = await steps("otherNames");
+        expect(names!.ids).toContain("quick");
+        expect(names).toMatchObject({
+          id: "quick",
+          texts: [expect.stringContaining("say hello"), expect.stringContaining("say hello")],
+          unknown: { name: "NotFoundError", status: 404, code: "model_not_found" },
+        });
+        const sent = (await world.upstream.responses()).map(({ body }) => [body!.model, body!.reasoning]);
+        expect(sent).toEqual([
+          ["gpt-5.5", expect.objectContaining({ effort: "low" })],
+          ["gpt-5.5", expect.objectContaining({ effort: "high" })],
+        ]);
+      });
+    });
+
     test("background responses: created, retrieved, streamed again, canceled, deleted; off unless the setting says so", async () => {
       await withSdk(runtime, async (world, steps) => {
         const [off] = await steps("backgroundOff");

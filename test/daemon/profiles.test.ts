@@ -79,6 +79,64 @@ test("the model list of a profile has what it allows, for Codex and for SDKs", (
     await call("ProfileService/RemoveProfile", { name: "narrow" });
   }));
 
+test("the model list of a key has what its terms and its profile allow, and so has each model by its name", () =>
+  lane.withTrio(async () => {
+    await call("ModelService/ListModels", { refresh: true });
+    const all = await shownTo(lane.client);
+    expect(all.ids.length).toBeGreaterThan(2);
+    const other = all.slugs.find((slug) => slug !== "gpt-5.5")!;
+    const terms = { models: ["gpt-5.5", `${other}*`] };
+    const { secret } = await call<{ secret: string }>("KeyService/CreateKey", { name: "scoped", terms });
+    const scoped = createProxyClient(lane.client.url, secret);
+    const allowed = all.slugs.filter((slug) => slug === "gpt-5.5" || slug.startsWith(other));
+    for (const [name, target] of [
+      ["quick", "gpt-5.5-low"],
+      ["second", other],
+    ])
+      await call("ModelService/SetModelAlias", { name, target });
+    await call("ProfileService/SetProfile", { profile: { name: "narrow", models: ["gpt-5.5"] } });
+    const narrow = { "x-rotor-profile": "narrow" };
+    const names = [...all.slugs, "quick", "second"];
+    try {
+      for (const [client, headers, shown] of [
+        [lane.client, {}, names],
+        [scoped, {}, [...allowed, "quick", "second"]],
+        [lane.client, narrow, ["gpt-5.5", "quick"]],
+        [scoped, narrow, ["gpt-5.5", "quick"]],
+      ] as const) {
+        const { slugs, ids } = await shownTo(client, headers);
+        const aliases = ids.filter((id) => !slugs.includes(id));
+        expect([...slugs, ...aliases]).toEqual([...shown]);
+        for (const name of names) {
+          const { status, text } = await client.get(`/v1/models/${name}`, headers);
+          const answer = JSON.parse(text) as { id?: string; error?: { code: string } };
+          const found = (shown as readonly string[]).includes(name);
+          expect([name, status, answer.id ?? answer.error?.code]).toEqual(
+            found ? [name, 200, name] : [name, 404, "model_not_found"],
+          );
+        }
+      }
+      await call("KeyService/SetKeyTerms", { keyId: await keyId("scoped"), terms: {} });
+      expect((await shownTo(scoped)).slugs).toEqual(all.slugs);
+    } finally {
+      for (const name of ["quick", "second"]) await call("ModelService/RemoveModelAlias", { name });
+      await call("ProfileService/RemoveProfile", { name: "narrow" });
+    }
+  }));
+
+/** The names in both shapes of the list. */
+async function shownTo(client: ProxyClient, headers: Record<string, string> = {}) {
+  const { status, text } = await client.get("/v1/models", headers);
+  expect(status).toBe(200);
+  const { models, data } = JSON.parse(text) as { models: { slug: string }[]; data: { id: string }[] };
+  return { slugs: models.map(({ slug }) => slug), ids: data.map(({ id }) => id) };
+}
+
+async function keyId(wanted: string): Promise<string> {
+  const { keys } = await call<{ keys: { id: string; name: string }[] }>("KeyService/ListKeys");
+  return keys.find(({ name }) => name === wanted)!.id;
+}
+
 test("a project asks through its profile, and no longer when it is unbound", () =>
   lane.withTrio((trio) =>
     withProfile(trio, {}, async (alias) => {

@@ -200,6 +200,40 @@ describe("a request", () => {
     socket.close();
   });
 
+  test("whose model stands for another one gets that one, with its effort and tier; its other members are byte for byte as sent", async () => {
+    withReply(() => answerOf("resp_1", "hello"));
+    const mapping = { asked: "quick", sent: "gpt-5.5", effort: null, serviceTier: null };
+    const socket = await open();
+    const odd = (model: string, reasoning: string, tier: string) =>
+      `{"model" : "${model}","stream":true, "input":[ {"a":1.50,"b":"\\u00e9"} ],"reasoning":${reasoning},"x":{"n":1e3}${tier}}`;
+    for (const [name, change, said, want, tier] of [
+      ["quick", {}, "null", "null", ""],
+      [
+        "gpt-5.5-high",
+        { effort: "high" },
+        `{"effort" : "low","summary" : "auto"}`,
+        `{"effort" : "high","summary" : "auto"}`,
+        "",
+      ],
+      [
+        "gpt-5.5-fast",
+        { serviceTier: "priority" },
+        `{"effort":"low"}`,
+        `{"effort":"low"}`,
+        `,"service_tier":"priority"`,
+      ],
+    ] as const) {
+      door.fake.mappings.set(name, { ...mapping, asked: name, ...change });
+      const frames = await socket.ask(odd(name, said, "").replace("{", `{"type":"response.create",`));
+      expect(typesIn(frames).at(-1)).toBe("response.completed");
+      const { body, model } = door.fake.last();
+      expect(Buffer.from(wholeOf(body!)).toString()).toBe(odd("gpt-5.5", want, tier));
+      expect([model, door.fake.last().mapping]).toEqual(["gpt-5.5", { ...mapping, asked: name, ...change }]);
+    }
+    door.fake.mappings.clear();
+    socket.close();
+  });
+
   test("of an SDK is normalised, and it gets no vendor's events", async () => {
     withReply(() =>
       opened(sse([{ type: "codex.rate_limits" }, ...COMPLETED]), [

@@ -18,7 +18,7 @@ export function createFakeChoice({
   const clock = { ...systemClock, nowMs };
   const accounts = () => of().accounts.list();
   const exchanges = { flush: async () => store.appendExchanges(await of().exchanges.list({ limit: 1_000 }), 1_000) };
-  const keys = { list: () => of().keys.list() };
+  const keys = { list: () => of().keys.list(), get: (id: string) => of().keys.get(id) };
   const budgets = () =>
     of()
       .budgets.list()

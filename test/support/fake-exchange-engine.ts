@@ -115,9 +115,6 @@ export function createFakeEngine(): FakeEngine {
         choose: (asked: string) => fake.mappings.get(asked) ?? null,
         prepare: async () => {},
         aliases: () => fake.aliases,
-        get: (name: string) => {
-          throw new AppError("model_not_found", `there is no model ${name}`);
-        },
       }),
       counters: () => unasked("counters"),
       checkStore: () => unasked("checkStore"),

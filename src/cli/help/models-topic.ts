@@ -39,5 +39,6 @@ values of the request change, and only then.
 GET /v1/models is the list for SDKs, with aliases; Codex gets upstream's own
 bytes when all accounts were told the same, else one list of them all, with
 the smaller context where they differ. While upstream does not answer, the
-last good list stays. model_backfill says whether plugins may add to their
+last good list stays. A client is shown what its key (--models) and its
+profile allow. model_backfill says whether plugins may add to their
 clients' own lists what those lack.`;

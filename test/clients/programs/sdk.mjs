@@ -59,6 +59,19 @@ const steps = {
     return { ids };
   },
 
+  // An alias of the operator's, and a model with an effort at its end.
+  async otherNames(client) {
+    const ids = [];
+    for await (const model of client.models.list()) ids.push(model.id);
+    const { id } = await client.models.retrieve("quick");
+    const texts = [];
+    for (const model of ["quick", "gpt-5.5-high"]) {
+      texts.push((await client.responses.create({ model, input: "say hello" })).output_text);
+    }
+    const unknown = await failure(client.models.retrieve("no-such-model"));
+    return { ids, id, texts, unknown };
+  },
+
   async wrongKey() {
     const stranger = new OpenAI({ apiKey: "rtr_0000000000_wrong" });
     return failure(stranger.responses.create({ model: "gpt-5.5", input: "say hello" }));
