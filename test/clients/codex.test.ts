@@ -194,7 +194,9 @@ clientSuite("codex exec", () => {
       const run = await codex("say hello");
       expect(run.exit).not.toBe(0);
       // With the date where the reset is not today.
-      expect(run.err).toMatch(/You’ve hit your usage limit\. Try again at ([A-Z][a-z]+ \d+\w+, \d{4} )?\d+:\d\d [AP]M\./);
+      expect(run.err).toMatch(
+        /You’ve hit your usage limit\. Try again at ([A-Z][a-z]+ \d+\w+, \d{4} )?\d+:\d\d [AP]M\./,
+      );
       expect(run.err).not.toMatch(/reconnecting/i);
       const seen = await world.upstream.responses();
       expect(seen.map((request) => request.status)).toEqual([429, 429, 429]);
