@@ -7,7 +7,6 @@ import { OPENCODE_PLUGIN_TEXT, OPENCODE_TUI_TEXT } from "../../src/cli/plugin-te
 import { listExchanges, nextAccount } from "./exchanges.ts";
 import { inWorld } from "./harness.ts";
 import { clientSuite, installClients } from "./install.ts";
-import { openScreen } from "./screen.ts";
 
 setDefaultTimeout(280_000);
 
@@ -26,25 +25,25 @@ clientSuite("opencode in a terminal", () => {
       world.write(".config/opencode/tui.json", JSON.stringify({ plugin: [`file://${tui}`] }));
       await world.ctl("model", "list");
       const first = await nextAccount(world);
-      const screen = openScreen(world, [opencode], OFFLINE);
+      const screen = world.sit([opencode], { env: OFFLINE });
       try {
         await screen.shows(new RegExp(`rotor ${first} \\d+% · 3/3`));
-        screen.type("say hello");
+        screen.press("say hello");
         await screen.shows(/┃ {2}say hello/);
-        screen.type("\r");
+        screen.press("\r");
         // The title says the same beside it; how long it took stands there when the turn has ended.
         await screen.shows(/▣ +Build · .* · [\d.]+m?s/);
         expect(screen.text()).toContain(`SIM ${first} says: say hello`);
         await world.upstream.exhaust(first);
-        screen.type("say more");
+        screen.press("say more");
         await screen.shows(/┃ {2}say more/);
-        screen.type("\r");
+        screen.press("\r");
         await screen.shows(new RegExp(`Moved from ${first} to \\w+`));
         // One account is held now, and the status says so once the answer is there.
         await screen.shows(/rotor \w+ \d+% · 2\/3/);
-        screen.type("/rotor-acc");
+        screen.press("/rotor-acc");
         await screen.shows(/\/rotor-accounts +Rotor: accounts/);
-        screen.type("\r");
+        screen.press("\r");
         await screen.shows(/Rotor: 2 of 3 accounts usable/);
         expect(screen.text()).toContain(`${first} · ${first} · 5h 100% used`);
       } finally {

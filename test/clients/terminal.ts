@@ -15,7 +15,7 @@ export interface Screen {
   press(keys: string): void;
   /** Exit code, 128 + n for a signal. */
   readonly ended: Promise<number>;
-  /** Ends the program if it still runs. */
+  /** Asks the program to end if it still runs, insists after a while. */
   close(): Promise<void>;
 }
 
@@ -24,10 +24,12 @@ export interface ScreenOptions {
   readonly cwd: string;
 }
 
-const COLUMNS = 120;
+/** Wide enough for OpenCode to show its side bar. */
+const COLUMNS = 140;
 const ROWS = 50;
-/** A turn of the real Codex takes two seconds here; this is for a machine that does ten other things. */
-const SHOW_LIMIT_MS = 60_000;
+/** A turn of a real client takes two seconds here; this is for a machine that does ten other things. */
+const SHOW_LIMIT_MS = 90_000;
+const CLOSE_GRACE_MS = 5_000;
 /** A program that takes Enter for a part of what was pasted gets it once more. */
 const ENTER_AGAIN_MS = 2_000;
 
@@ -82,8 +84,10 @@ export function openScreen(command: readonly string[], { env, cwd }: ScreenOptio
     },
     ended,
     async close() {
-      if (exit.code === null) child.kill("SIGKILL");
+      if (exit.code === null) child.kill("SIGTERM");
+      const timer = setTimeout(() => child.kill("SIGKILL"), CLOSE_GRACE_MS);
       await ended;
+      clearTimeout(timer);
       pty.close();
       terminal.dispose();
     },
