@@ -9,8 +9,8 @@ import { BackgroundWriter, canceledJson, queuedJson } from "./background-writer.
 import { exchangeHeader } from "./final-answer.ts";
 import { findMember, readFlag } from "./json-members.ts";
 import { type ScannedBody, textOf } from "./request-facts.ts";
+import { sdkEvents } from "./sdk-events.ts";
 import { type ReceivedTurn, sdkTurn } from "./turn.ts";
-import { createVendorEventFilter } from "./vendor-events.ts";
 import type { Visit } from "./visit.ts";
 
 export function wantsBackground({ bytes, members }: ScannedBody): boolean {
@@ -24,7 +24,8 @@ export function answerInBackground(visit: Visit, { body, scanned }: ReceivedTurn
     const words = "a background response is kept until it is fetched: leave store out, or set it to true";
     throw new AppError("invalid_request", words, { facts: { param: "store" } });
   }
-  const { exchange, wantsStream } = sdkTurn(visit, body, scanned, createVendorEventFilter);
+  const events = sdkEvents(nowMs);
+  const { exchange, wantsStream } = sdkTurn(visit, body, scanned, events);
   const order: BackgroundOrder = {
     keyId,
     requestBytes: body.bytes.byteLength,
@@ -36,7 +37,7 @@ export function answerInBackground(visit: Visit, { body, scanned }: ReceivedTurn
           ...exchange,
           id: work.exchangeId,
           signal: work.signal,
-          filter: createVendorEventFilter,
+          filter: () => events(exchange.model),
         }),
       );
     },

@@ -6,8 +6,8 @@ import type { ExchangeRequest } from "../pool/engine.ts";
 import { answerInBackground, wantsBackground } from "./background-route.ts";
 import { AS_IT_COMES, answerExchange, type Delivery } from "./exchange-answer.ts";
 import { type Told, toldOnce } from "./pooled-words.ts";
+import { sdkEvents } from "./sdk-events.ts";
 import { codexTurn, commonOf, modelsEtagFor, pooledEvents, type ReceivedTurn, receiveTurn, sdkTurn } from "./turn.ts";
-import { createVendorEventFilter } from "./vendor-events.ts";
 import type { Visit } from "./visit.ts";
 
 export async function answerResponses(visit: Visit): Promise<Response> {
@@ -46,6 +46,6 @@ function ofCodex(visit: Visit, { body, scanned }: ReceivedTurn, told: Told | nul
 }
 
 function ofSdk(visit: Visit, { body, scanned }: ReceivedTurn): Turn {
-  const { exchange, wantsStream } = sdkTurn(visit, body, scanned, createVendorEventFilter);
+  const { exchange, wantsStream } = sdkTurn(visit, body, scanned, sdkEvents(visit.nowMs));
   return { exchange, delivery: wantsStream ? AS_IT_COMES : FOLDED };
 }

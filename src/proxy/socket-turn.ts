@@ -6,14 +6,14 @@ import { AppError } from "../base/errors.ts";
 import { type HeaderList, headerValue, withoutHeaders } from "../base/header-list.ts";
 import type { ExchangeRequest } from "../pool/engine.ts";
 import type { SocketAsk } from "../pool/socket-ask.ts";
-import { findMember, isArray, isNull, readFlag, readText, scanMembers } from "./json-members.ts";
+import { findMember, isArray, isNull, readFlag, readText } from "./json-members.ts";
 import { type Edit, jsonBytes, spliceMembers } from "./json-splice.ts";
 import { viewObject } from "./json-view.ts";
 import type { Told } from "./pooled-words.ts";
 import { type ScannedBody, scanBody, textOf, turnFacts } from "./request-facts.ts";
+import { sdkEvents } from "./sdk-events.ts";
 import type { Items, SocketChain } from "./socket-chain.ts";
 import { codexTurn, commonOf, pooledEvents, sdkTurn, type TurnVisit } from "./turn.ts";
-import { createVendorEventFilter } from "./vendor-events.ts";
 
 export interface Asked {
   /** The request as it would be over HTTP, with its whole input. */
@@ -93,7 +93,7 @@ export function exchangeOf(visit: TurnVisit, { body, socket }: Asked, told: Told
       const words = "a background response is begun and fetched over HTTP (POST /v1/responses), not over a WebSocket";
       throw new AppError("unsupported_parameter", words, { facts: { param: "background" } });
     }
-    const { exchange } = sdkTurn(visit, { bytes, plain: bytes }, body, createVendorEventFilter);
+    const { exchange } = sdkTurn(visit, { bytes, plain: bytes }, body, sdkEvents(visit.nowMs));
     // Its items were brought into another form: what is sent is always the whole.
     return { ...exchange, socket: { ...socket, since: null }, statusForRefusals: false };
   }
@@ -157,15 +157,4 @@ function withTurnHeaders(headers: HeaderList, { bytes, members }: ScannedBody): 
     if (value !== null && HEADER_VALUE.test(value) && HEADER_NAME.test(name)) fresh.push([name, value]);
   }
   return fresh.length === 0 ? headers : [...withoutHeaders(headers, new Set(fresh.map(([name]) => name))), ...fresh];
-}
-
-/** The first member of most events is their type, and most are output that nothing else is asked of. */
-const PLAIN_TYPE = /^\{"type":"([a-z_.]+)"/;
-const TYPE_MAX_BYTES = 80;
-
-export function eventType(data: Buffer): string | null {
-  const plain = PLAIN_TYPE.exec(data.toString("latin1", 0, TYPE_MAX_BYTES));
-  if (plain !== null) return plain[1]!;
-  const scan = scanMembers(data);
-  return scan.ok ? readText(data, findMember(scan.members, "type")) : null;
 }

@@ -133,7 +133,12 @@ export interface SdkTurn {
 }
 
 /** `asked` is the Responses request: the client's own, or what was made of it. `filter` is for a client that streams. */
-export function sdkTurn(visit: TurnVisit, body: RequestBody, asked: ScannedBody, filter: () => ByteFilter): SdkTurn {
+export function sdkTurn(
+  visit: TurnVisit,
+  body: RequestBody,
+  asked: ScannedBody,
+  filter: (model: string | null) => ByteFilter,
+): SdkTurn {
   const { catalogue } = visit.engine;
   const { body: mapped, mapping } = mapModel(asked, catalogue);
   const { bytes, model, lite, wantsStream } = normaliseRequest(withDefaultEffort(mapped, catalogue), catalogue.isLite);
@@ -145,7 +150,7 @@ export function sdkTurn(visit: TurnVisit, body: RequestBody, asked: ScannedBody,
     plainBody: bytes,
     model,
     mapping,
-    filter: wantsStream ? filter : null,
+    filter: wantsStream ? () => filter(model) : null,
     unpack: true,
     statusForRefusals: true,
   };

@@ -81,9 +81,6 @@ export class VendorEventFilter implements ByteFilter {
   }
 }
 
-/** A fresh filter for one stream. */
-export const createVendorEventFilter = (): ByteFilter => new VendorEventFilter();
-
 const LF = 0x0a;
 const CR = 0x0d;
 const BLANK_LF = Buffer.from("\n\n");

@@ -248,6 +248,20 @@ describe("a request", () => {
     expect(typesIn(frames)).toEqual(COMPLETED.map((event) => (event as Frame).type));
     socket.close();
   });
+
+  test("of an SDK is told of its beginning, also where upstream says nothing of it; Codex is not", async () => {
+    withReply(() => opened(sse(COMPLETED.slice(1))));
+    const sdk = await open("/v1/responses");
+    const frames = await sdk.ask({ type: "response.create", model: "gpt-5.5", input: "hi" });
+    expect(typesIn(frames)).toEqual(COMPLETED.map((event) => (event as Frame).type));
+    expect(frames[0]).toMatchObject({ response: { object: "response", model: "gpt-5.5", status: "in_progress" } });
+    sdk.close();
+    const codex = await open("/backend-api/codex/responses");
+    expect(typesIn(await codex.ask({ type: "response.create", model: "gpt-5.5", input: [] }))).not.toContain(
+      "response.created",
+    );
+    codex.close();
+  });
 });
 
 describe("what the client is told", () => {

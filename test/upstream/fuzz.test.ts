@@ -9,7 +9,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { systemDice } from "../../src/base/id.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { ChatChunks } from "../../src/proxy/chat-chunks.ts";
-import { createVendorEventFilter } from "../../src/proxy/vendor-events.ts";
+import { sdkEvents } from "../../src/proxy/sdk-events.ts";
 import { createUpstream } from "../../src/upstream/codex-client.ts";
 import { mutate, noise } from "../daemon/support/fuzz-bytes.ts";
 import { type Chance, createChance, IS_DEEP, SEED, seeded } from "../daemon/support/seed.ts";
@@ -83,7 +83,7 @@ function cut(chance: Chance, bytes: Buffer): Buffer[] {
 }
 
 const FILTERS: readonly (() => ByteFilter)[] = [
-  createVendorEventFilter,
+  () => sdkEvents(systemClock.nowMs)(null),
   () => new ChatChunks(WANTS, systemClock.nowMs),
 ];
 
