@@ -104,6 +104,7 @@ const desk = await createBudgetDesk({
 const ask = {
   keyId: "K1",
   project: "p",
+  budgets: [],
   model: "m",
   effort: null,
   tier: null,
