@@ -24,6 +24,7 @@ import type { CatalogueDesk } from "./catalogue.ts";
 import type { Keeper } from "./keeper.ts";
 import type { KeyDesk } from "./key-desk.ts";
 import type { PriceDesk } from "./price-desk.ts";
+import type { ProfileDesk } from "./profile-desk.ts";
 import type { Rulebook } from "./rulebook.ts";
 
 export interface PeerView {
@@ -95,6 +96,7 @@ interface ClientDeskDeps {
   readonly keys: Pick<KeyDesk, "list" | "create" | "get" | "use">;
   readonly keeper: Pick<Keeper, "get">;
   readonly rulebook: Pick<Rulebook, "choose" | "require">;
+  readonly profiles: Pick<ProfileDesk, "modelsFor">;
   readonly catalogue: Pick<CatalogueDesk, "known">;
   readonly prices: Pick<PriceDesk, "costOf">;
   readonly audit: Pick<AuditNotes, "say">;
@@ -110,9 +112,11 @@ export function createClientDesk(deps: ClientDeskDeps): ClientDesk {
   const label = createLabels(keys);
   let events: readonly PeerEvent[] = [];
 
-  const inForce = ({ facts, keyId }: Pick<Peer, "facts" | "keyId">) =>
-    rulebook.choose({ keyId, profile: facts.profile, project: facts.project });
-  const viewOf = (peer: Peer): PeerView => ({ ...peer, profile: profileOf(() => inForce(peer)?.name ?? null) });
+  const askOf = ({ facts, keyId }: Peer) => ({ keyId, profile: facts.profile, project: facts.project });
+  const viewOf = (peer: Peer): PeerView => ({
+    ...peer,
+    profile: profileOf(() => rulebook.choose(askOf(peer))?.name ?? null),
+  });
   const sweep = () => {
     for (const [id, peer] of peers) if (clock.nowMs() >= peer.expiresAtMs) peers.delete(id);
   };
@@ -135,7 +139,7 @@ export function createClientDesk(deps: ClientDeskDeps): ClientDesk {
       peers.set(peer.id, peer);
       deps.audit.say({ action: "client.get_handshake", subjects: [{ id: peer.id, name: facts.client }], text: "" });
       if (known === null) log.info("client.joined", { client: facts.client, client_id: peer.id, pid: facts.pid });
-      const models = offered(deps.catalogue.known(), inForce(peer), facts.accountId);
+      const models = offered(deps.catalogue.known(), deps.profiles.modelsFor(askOf(peer)), facts.accountId);
       const { first, small } = startingModels(models, (model) => deps.prices.costOf(model, null, A_TITLE));
       return { peer: viewOf(peer), key: peer.key, models, firstModel: first, smallModel: small };
     },
@@ -234,12 +238,12 @@ function newPeer(
 
 function offered(
   models: readonly PoolModel[],
-  profile: ReturnType<Rulebook["choose"]>,
+  isAllowed: ReturnType<ProfileDesk["modelsFor"]>,
   only: AccountId | null,
 ): readonly PoolModel[] {
   return models.filter(
     ({ facts, accountIds }) =>
-      facts.listed && (profile === null || profile.isModel(facts.slug)) && (only === null || accountIds.includes(only)),
+      facts.listed && (isAllowed?.(facts.slug) ?? true) && (only === null || accountIds.includes(only)),
   );
 }
 

@@ -115,6 +115,7 @@ export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
   const asking = { reader, redeems, exchanges, catalogue, counters, holdsOn: selection.holdsOn };
   const desk = createAccountDesk({ ...intake, issuer: deps.issuer, leases, affinity, rulebook, log, asking });
   const background = createBackgroundDesk({ clock, dice, scheduler, settings, log });
+  const choice = createChoice({ ...spending, rulebook, keeper, settings, store, audit, clock, log, exchanges: book });
   await credentials.start();
   watch.start();
 
@@ -127,11 +128,11 @@ export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
     usage: createUsageDesk({ keeper, holdsOn: selection.holdsOn, settings, nowMs: () => clock.nowMs() }),
     exchanges,
     ...spending,
-    clients: createClientDesk({ ...spending, keeper, rulebook, catalogue, audit, clock, dice, log }),
+    clients: createClientDesk({ ...spending, ...choice, keeper, rulebook, catalogue, audit, clock, dice, log }),
     settings: settingDesk,
     catalogue,
     audit,
-    ...createChoice({ ...spending, rulebook, keeper, settings, store, audit, clock, log, exchanges: book }),
+    ...choice,
     background,
     counters() {
       const { refreshes, failures } = credentials.counters();

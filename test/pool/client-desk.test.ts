@@ -181,6 +181,11 @@ describe("what a key stands for", () => {
     const wish = { name: "mini", accounts: "", strategy: null, models: ["*mini"], rules: [], keyIds: [], budgets: [] };
     await room.engine.profiles.set(wish, false);
     expect(await names({ profile: "mini" })).toEqual([["gpt-5.4-mini"], "gpt-5.4-mini", "gpt-5.4-mini"]);
+    // What its client key may not ask for, it is not offered either.
+    const key = room.engine.keys.list().find(({ name }) => name === "opencode")!;
+    const terms = { models: ["gpt-5.5"], efforts: [], tiers: [], limits: [], expiresAtMs: null };
+    await room.engine.keys.setTerms(key.id, terms);
+    expect(await names({})).toEqual([["gpt-5.5"], "gpt-5.5", "gpt-5.5"]);
   });
 });
 

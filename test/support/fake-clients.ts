@@ -16,6 +16,7 @@ export function createFakeClients(of: () => Engine, nowMs: () => number): Client
       keeper: accounts,
       catalogue,
       rulebook: createRulebook({ stored: { rules: [], profiles: [] }, zone: () => 0, log }),
+      profiles: { modelsFor: () => null },
       prices: { costOf: () => null },
       audit: { say: () => {} },
       clock: { ...systemClock, nowMs },
