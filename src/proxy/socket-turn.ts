@@ -6,9 +6,10 @@ import { AppError } from "../base/errors.ts";
 import { type HeaderList, headerValue, withoutHeaders } from "../base/header-list.ts";
 import type { ExchangeRequest } from "../pool/engine.ts";
 import type { SocketAsk } from "../pool/socket-ask.ts";
-import { findMember, isArray, isNull, readFlag, readText } from "./json-members.ts";
+import { findMember, isArray, isNull, isText, readFlag, readText } from "./json-members.ts";
 import { type Edit, jsonBytes, spliceMembers } from "./json-splice.ts";
 import { viewObject } from "./json-view.ts";
+import { inputFromText } from "./normalise-input.ts";
 import type { Told } from "./pooled-words.ts";
 import { type ScannedBody, scanBody, textOf, turnFacts } from "./request-facts.ts";
 import { sdkEvents } from "./sdk-events.ts";
@@ -40,7 +41,7 @@ export function readAsk(frame: ScannedBody, chain: SocketChain): Asked {
   if (findMember(members, "stream") === null) edits.set("stream", TRUE);
   const own = itemsIn(frame);
   const previous = findMember(members, "previous_response_id");
-  let items = own ?? [];
+  let items = own;
   if (previous !== null) edits.set("previous_response_id", null);
   if (previous !== null && !isNull(bytes, previous)) {
     const responseId = readText(bytes, previous) ?? "";
@@ -65,16 +66,18 @@ function earlierItems(responseId: string, chain: SocketChain): Items {
   throw new AppError("previous_response_not_found", message, { facts: { param: "previous_response_id" } });
 }
 
-/** What stands between the brackets of `input`; null when it is no list. */
-function itemsIn({ bytes, members }: ScannedBody): Items | null {
+/** What stands between the brackets of `input`, where a text is one message; none when it is neither. */
+function itemsIn({ bytes, members }: ScannedBody): Items {
   const input = findMember(members, "input");
-  if (input === null || !isArray(bytes, input)) return null;
-  const inner = Buffer.from(
-    bytes.buffer,
-    bytes.byteOffset + input.valueStart + 1,
-    input.valueEnd - input.valueStart - 2,
-  );
+  if (input === null) return [];
+  if (isText(bytes, input)) return [withoutBrackets(inputFromText(bytes, input))];
+  if (!isArray(bytes, input)) return [];
+  const inner = withoutBrackets(bytes.subarray(input.valueStart, input.valueEnd));
   return isBlank(inner) ? [] : [inner];
+}
+
+function withoutBrackets(list: Uint8Array): Uint8Array {
+  return list.subarray(1, -1);
 }
 
 function isBlank(bytes: Uint8Array): boolean {

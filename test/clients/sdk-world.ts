@@ -1,5 +1,6 @@
 /**
  * Programs of `programs/` on Node and on Bun, in a world whose client is configured by exactly what `rotor connect shell` prints.
+ * A program that needs something of the upstream between two of its requests finds the simulator in SIM.
  */
 import { expect } from "bun:test";
 import { copyFileSync, symlinkSync } from "node:fs";
@@ -27,7 +28,7 @@ export async function withProgram(
     const stanza = await world.ctl("connect", "shell", "--print");
     const script = world.write("work/sdk.sh", `${stanza}exec "$@"\n`);
     await body(world, async (...args) => {
-      const run = await world.run(["sh", script, runtime, program, ...args]);
+      const run = await world.run(["sh", script, runtime, program, ...args], { env: { SIM: world.upstream.issuer } });
       expect(run.err).toBe("");
       expect(run.exit).toBe(0);
       return run.out

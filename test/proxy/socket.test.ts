@@ -161,6 +161,18 @@ describe("a request", () => {
     socket.close();
   });
 
+  test("whose input is a text is a message like any other: in its own turn, and in those that refer to it", async () => {
+    const socket = await open("/v1/responses");
+    const message = (text: string) => ({ role: "user", content: [{ type: "input_text", text }] });
+    withReply(() => answerOf("resp_1", "one"));
+    await socket.ask(create({ input: "first" }));
+    expect(sentBody().input).toEqual([message("first")]);
+    await socket.ask(create({ previous_response_id: "resp_1", input: "second" }));
+    const told = { type: "message", text: "one" };
+    expect(sentBody().input).toEqual([message("first"), told, message("second")]);
+    socket.close();
+  });
+
   test("of the real Codex, recorded: warm-up and turn are one body over HTTP", async () => {
     const socket = await open();
     withReply(() => opened(sse([{ type: "response.completed", response: { id: "resp_fake_1" } }])));
