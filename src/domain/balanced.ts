@@ -83,10 +83,16 @@ export function balancedValue(account: Account, model: string | null, nowMs: num
 const ROUNDING_MS = 1;
 
 /**
- * Until when, from `nowMs` on, the value of an account on which nothing is open stays below `value`, if none of its windows resets: time only
- * brings their ends nearer, and the tightest window must come up to that pace first.
+ * Until when, from `nowMs` on, the value of an account stays below `value`, if none of its windows resets and as much stays open on it: time
+ * only brings their ends nearer, and the tightest window must come up to that pace first.
  */
-export function reachesValueAtMs(account: Account, model: string | null, nowMs: number, value: number): number {
+export function reachesValueAtMs(
+  account: Account,
+  model: string | null,
+  nowMs: number,
+  openLeases: number,
+  value: number,
+): number {
   let tightest: Window | null = null;
   let pace = Number.POSITIVE_INFINITY;
   let short = 1;
@@ -103,7 +109,8 @@ export function reachesValueAtMs(account: Account, model: string | null, nowMs: 
   if (tightest === null) return account.windows.length === 0 ? Number.POSITIVE_INFINITY : nowMs;
   const { resetsAtMs, lengthMinutes } = tightest;
   if (resetsAtMs === null || lengthMinutes === null || resetsAtMs <= nowMs) return Number.POSITIVE_INFINITY;
-  const paceThen = Math.sqrt(value / (account.orders.weight * Math.sqrt(capacityOf(account.tier)) * short));
+  const size = Math.sqrt(capacityOf(account.tier));
+  const paceThen = Math.sqrt((value * (1 + openLeases / size)) / (account.orders.weight * size * short));
   const rest = leftOf(tightest, nowMs) / paceThen;
   if (!(rest >= SHORTEST_REST)) return Number.POSITIVE_INFINITY;
   return resetsAtMs - rest * lengthMinutes * 60_000 - ROUNDING_MS;

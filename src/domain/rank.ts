@@ -10,14 +10,6 @@ import type { RuleRef } from "./rule.ts";
 import { type Standing, type Standings, standingOf } from "./standing.ts";
 import { STRATEGIES } from "./strategy.ts";
 
-interface Candidate {
-  readonly standing: Standing;
-  /** The conversation lives there. */
-  readonly isHome: boolean;
-  /** What decides between equal scores. */
-  readonly tie: number;
-}
-
 /**
  * The plan for `ask`. `limit` bounds how many of the usable accounts are put in order: an exchange tries only a few,
  * and ordering a thousand for it would be work thrown away. The first `limit` are the same whatever the limit is, and so
@@ -31,11 +23,11 @@ export function rank(
 ): Plan {
   const pin = activePin(ask.pin, ask.nowMs);
   const byList = STRATEGIES[ask.strategy].ties === "list";
-  const best: Candidate[] = [];
-  const held: HeldAccount[] = [];
-  const passedOver: PassedOver[] = [];
-  const deferred: DeferredAccount[] = [];
-  const moved: RuleRef[] = [];
+  const best: Standing[] = [];
+  let held: HeldAccount[] | null = null;
+  let passedOver: PassedOver[] | null = null;
+  let deferred: DeferredAccount[] | null = null;
+  let moved: RuleRef[] | null = null;
   let usableCount = 0;
   let nextUsableAtMs: number | null = null;
   standings?.open(accounts, ask, pin);
@@ -44,47 +36,43 @@ export function rank(
     const standing = standings === null ? standingOf(account, ask, pin) : standings.at(place, account, ask, pin);
     const { backAtMs } = standing;
     if (backAtMs !== null && (nextUsableAtMs === null || backAtMs < nextUsableAtMs)) nextUsableAtMs = backAtMs;
-    if (standing.held !== null) held.push(standing.held);
-    else if (standing.passed !== null) passedOver.push(standing.passed);
+    if (standing.held !== null) (held ??= []).push(standing.held);
+    else if (standing.passed !== null) (passedOver ??= []).push(standing.passed);
     else {
       usableCount++;
-      if (standing.deferred !== null) deferred.push(standing.deferred);
+      if (standing.deferred !== null) (deferred ??= []).push(standing.deferred);
       // One rule speaks of many, mostly one after the other.
       const { ordering } = standing;
-      if (ordering !== null && ordering !== moved[moved.length - 1]) moved.push(ordering);
-      insert(best, standing, account.id === ask.affinity, byList ? place : account.use.lastLeaseOrder, limit);
+      if (ordering !== null && ordering !== moved?.[moved.length - 1]) (moved ??= []).push(ordering);
+      insert(best, standing, ask.affinity, byList, limit);
     }
   }
-  const first = best[0]?.standing.account.id ?? null;
+  const order: AccountId[] = [];
+  for (const { account } of best) order.push(account.id);
   return {
     atMs: ask.nowMs,
     strategy: ask.strategy,
     profile: ask.profile?.name ?? null,
-    rules: ask.rules === null ? NO_RULES : rulesThatActed(held, passedOver, moved),
-    order: best.map(({ standing }) => standing.account.id),
+    rules: ask.rules === null ? NONE : rulesThatActed(held ?? NONE, passedOver ?? NONE, moved ?? NONE),
+    order,
     usableCount,
-    held,
-    passedOver,
-    deferred,
+    held: held ?? NONE,
+    passedOver: passedOver ?? NONE,
+    deferred: deferred ?? NONE,
     nextUsableAtMs: usableCount > 0 ? null : nextUsableAtMs,
-    reason: reasonOf(best, ask, pin, first),
+    reason: reasonOf(best, ask, pin),
   };
 }
 
-function isAlike(a: Candidate, b: Candidate): boolean {
-  return (a.standing.deferred === null) === (b.standing.deferred === null);
-}
+/** Nearly every list of nearly every plan. */
+const NONE: readonly never[] = Object.freeze([]);
 
-const NO_RULES: readonly RuleRef[] = Object.freeze([]);
-
-function reasonOf(best: readonly Candidate[], ask: Ask, pin: Pin | null, first: AccountId | null): Plan["reason"] {
-  if (first === null) return "none";
+function reasonOf([a, b]: readonly Standing[], ask: Ask, pin: Pin | null): Plan["reason"] {
+  if (a === undefined) return "none";
   if (pin !== null) return "pin";
-  if (first === ask.affinity) return "affinity";
-  const [a, b] = best;
-  const isMoved =
-    a !== undefined && a.standing.preference < (b?.standing.preference ?? 0) && (b === undefined || isAlike(a, b));
-  return isMoved ? "rule" : "strategy";
+  if (a.account.id === ask.affinity) return "affinity";
+  const isAlike = b === undefined || (a.deferred === null) === (b.deferred === null);
+  return isAlike && a.preference < (b?.preference ?? 0) ? "rule" : "strategy";
 }
 
 function rulesThatActed(
@@ -99,38 +87,32 @@ function rulesThatActed(
   return [...acted].sort((a, b) => Number(a.profile !== null) - Number(b.profile !== null) || a.line - b.line);
 }
 
-/** Keeps `best` sorted and at most `limit` long. */
-function insert(best: Candidate[], standing: Standing, isHome: boolean, tie: number, limit: number): void {
-  // Most of a thousand end here, without an object made for them.
-  const last = best.length >= limit ? best[best.length - 1]! : null;
-  if (last !== null && !isHome) {
-    const isDeferred = standing.deferred !== null;
-    const isLastDeferred = last.standing.deferred !== null;
-    if (isDeferred && !isLastDeferred) return;
-    if (isDeferred === isLastDeferred) {
-      const { preference } = last.standing;
-      if (preference < standing.preference) return;
-      if (preference === standing.preference && last.standing.score < standing.score) return;
-    }
-  }
-  const candidate: Candidate = { standing, isHome, tie };
-  if (last !== null && comesBefore(last, candidate)) return;
+/** Keeps `best` sorted and at most `limit` long. Those of an earlier place in the list of accounts are in it already. */
+function insert(best: Standing[], one: Standing, home: AccountId | null, byList: boolean, limit: number): void {
+  // Most of a thousand end here.
+  if (best.length >= limit && comesBefore(best[best.length - 1]!, one, home, byList)) return;
   let low = 0;
   let high = best.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (comesBefore(best[middle]!, candidate)) low = middle + 1;
+    if (comesBefore(best[middle]!, one, home, byList)) low = middle + 1;
     else high = middle;
   }
-  best.splice(low, 0, candidate);
-  if (best.length > limit) best.pop();
+  if (best.length < limit) best.push(one);
+  for (let place = best.length - 1; place > low; place--) best[place] = best[place - 1]!;
+  best[low] = one;
 }
 
-function comesBefore(one: Candidate, other: Candidate): boolean {
-  if (one.isHome !== other.isHome) return one.isHome;
-  const [a, b] = [one.standing, other.standing];
+/** `a` has the earlier place in the list of accounts. */
+function comesBefore(a: Standing, b: Standing, home: AccountId | null, byList: boolean): boolean {
+  if (home !== null && a.account.id !== b.account.id) {
+    if (a.account.id === home) return true;
+    if (b.account.id === home) return false;
+  }
   if ((a.deferred === null) !== (b.deferred === null)) return a.deferred === null;
   if (a.preference !== b.preference) return a.preference < b.preference;
   if (a.score !== b.score) return a.score < b.score;
-  return one.tie !== other.tie ? one.tie < other.tie : a.account.id < b.account.id;
+  if (byList) return true;
+  const [before, after] = [a.account.use.lastLeaseOrder, b.account.use.lastLeaseOrder];
+  return before !== after ? before < after : a.account.id < b.account.id;
 }

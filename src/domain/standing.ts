@@ -104,15 +104,23 @@ function deferral(account: Account, window: Window, nowMs: number): DeferredAcco
   return { accountId: account.id, limit, lengthMinutes, leftPercent: 100 - usedPercentNow(window, nowMs) };
 }
 
-type Kept = Standing & { score: number };
+/** A standing with what it was made of, as far as that may change. */
+interface Kept extends Standing {
+  score: number;
+  /** How many leases were open on it. */
+  open: number;
+  /** What is neither held nor left out has a score, which may change without the rest. */
+  readonly isScored: boolean;
+  fromMs: number;
+  readonly untilMs: number;
+  scoreUntilMs: number;
+}
 
-/** Everybody's standing for one kind of ask. What one ask alone changes (its home, whom it tried, who is busy) is not kept. */
+/** Everybody's standing for one kind of ask. What one ask alone changes (its home, whom it tried, who is full) is not kept. */
 class View {
   readonly #kind: Kind;
-  readonly #standings: Kept[] = [];
-  #fromMs = new Float64Array(0);
-  #untilMs = new Float64Array(0);
-  #scoreUntilMs = new Float64Array(0);
+  readonly #standings: (Kept | undefined)[] = [];
+  #size = 0;
   #rulesFromMs = 0;
   #rulesUntilMs = 0;
 
@@ -134,52 +142,49 @@ class View {
 
   /** Before the first look of each ask. */
   open(size: number, { rules, nowMs }: Ask): void {
-    if (size !== this.#fromMs.length) this.#forget(size);
+    if (size !== this.#size) this.#forget(size);
     if (rules === null || (nowMs >= this.#rulesFromMs && nowMs < this.#rulesUntilMs)) return;
     this.#forget(size);
     this.#rulesFromMs = nowMs;
     this.#rulesUntilMs = sameRulesUntilMs(rules, nowMs);
   }
 
-  at(place: number, account: Account, ask: Ask, pin: Pin | null): Kept {
+  /** `open`: leases that are open on it, fewer than it may have. */
+  at(place: number, account: Account, ask: Ask, pin: Pin | null, open: number): Standing {
     const { nowMs } = ask;
     const kept = this.#standings[place];
-    if (kept?.account !== account || nowMs < this.#fromMs[place]! || nowMs >= this.#untilMs[place]!)
-      return this.#look(place, account, ask, pin);
-    if (nowMs >= this.#scoreUntilMs[place]! && kept.held === null && kept.passed === null) {
+    if (kept === undefined || kept.account !== account || nowMs < kept.fromMs || nowMs >= kept.untilMs)
+      return this.#look(place, account, ask, pin, open);
+    if (kept.isScored && (nowMs >= kept.scoreUntilMs || open !== kept.open)) {
       const { score, sameUntilMs } = STRATEGIES[ask.strategy];
       kept.score = score(account, ask);
-      this.#fromMs[place] = nowMs;
-      this.#scoreUntilMs[place] = sameUntilMs(account, ask, kept.score);
+      kept.open = open;
+      kept.fromMs = nowMs;
+      kept.scoreUntilMs = sameUntilMs(account, ask, kept.score);
     }
     return kept;
   }
 
-  /** As `at`, of one on whom something is open. */
-  busy(place: number, account: Account, ask: Ask, pin: Pin | null): Kept {
-    const kept = this.at(place, account, ask, pin);
-    kept.score = STRATEGIES[ask.strategy].score(account, ask);
-    this.#scoreUntilMs[place] = 0;
+  #look(place: number, account: Account, ask: Ask, pin: Pin | null, open: number): Standing {
+    // To whomever it is not the home it may be scarce.
+    const standing = standingOf(account, ask.affinity === account.id ? { ...ask, affinity: null } : ask, pin);
+    const isScored = standing.held === null && standing.passed === null;
+    const kept: Kept = {
+      ...standing,
+      open,
+      isScored,
+      fromMs: ask.nowMs,
+      untilMs: sameHoldsUntilMs(account, ask.nowMs),
+      scoreUntilMs: isScored ? STRATEGIES[ask.strategy].sameUntilMs(account, ask, standing.score) : 0,
+    };
+    this.#standings[place] = kept;
     return kept;
   }
 
-  #look(place: number, account: Account, ask: Ask, pin: Pin | null): Kept {
-    const standing = standingOf(account, ask, pin);
-    this.#standings[place] = standing;
-    this.#fromMs[place] = ask.nowMs;
-    this.#untilMs[place] = sameHoldsUntilMs(account, ask.nowMs);
-    this.#scoreUntilMs[place] =
-      standing.held === null && standing.passed === null
-        ? STRATEGIES[ask.strategy].sameUntilMs(account, ask, standing.score)
-        : 0;
-    return standing;
-  }
-
   #forget(size: number): void {
+    this.#size = size;
     this.#standings.length = 0;
-    this.#fromMs = new Float64Array(size);
-    this.#untilMs = new Float64Array(size);
-    this.#scoreUntilMs = new Float64Array(size);
+    for (let place = 0; place < size; place++) this.#standings.push(undefined);
   }
 }
 
@@ -196,6 +201,13 @@ interface Kind {
 /** Models and profiles in use at one time; more than these take turns, and cost what looking anew costs. */
 const VIEWS_KEPT = 8;
 
+/** What one ask says of an account; an account that is merely busy is like any other, with a score of its own. */
+const BUSY = 1;
+const HOME = 2;
+const TRIED = 4;
+const FULL = 8;
+const PACED = 16;
+
 /**
  * What one list of accounts keeps from ask to ask. The list is the same array for as long as the same accounts stand in it in the same
  * order; whoever changes is another object in the same place.
@@ -205,38 +217,44 @@ export class Standings {
   readonly #places = new Map<AccountId, number>();
   #list: readonly Account[] = [];
   #size = 0;
-  /** Places of those who are to be looked at for this ask alone. */
+  /** Places of those who are to be looked at for this ask alone, and what is open on them. */
   #marks = new Uint8Array(0);
+  #open = new Uint32Array(0);
   readonly #marked: number[] = [];
   #view: View | null = null;
 
   /** Before the first look of each ask. */
   open(accounts: readonly Account[], ask: Ask, pin: Pin | null): void {
     if (accounts !== this.#list || accounts.length !== this.#size) this.#learn(accounts);
-    for (const place of this.#marked) this.#marks[place] = 0;
+    for (const place of this.#marked) this.#marks[place] = this.#open[place] = 0;
     this.#marked.length = 0;
-    if (ask.affinity !== null) this.#mark(ask.affinity);
-    if (ask.tried.size > 0) for (const id of ask.tried) this.#mark(id);
-    if (ask.openLeases.size > 0) for (const id of ask.openLeases.keys()) this.#mark(id);
-    if (ask.pacing.spentUntilMs.size > 0) for (const id of ask.pacing.spentUntilMs.keys()) this.#mark(id);
+    if (ask.affinity !== null) this.#mark(ask.affinity, HOME);
+    if (ask.tried.size > 0) for (const id of ask.tried) this.#mark(id, TRIED);
+    if (ask.pacing.spentUntilMs.size > 0) for (const id of ask.pacing.spentUntilMs.keys()) this.#mark(id, PACED);
+    if (ask.openLeases.size > 0)
+      for (const [id, count] of ask.openLeases) {
+        const place = this.#mark(id, count < ask.maxLeases ? BUSY : FULL);
+        if (place !== undefined) this.#open[place] = count;
+      }
     this.#view = this.#viewFor(ask, pin);
     this.#view.open(accounts.length, ask);
   }
 
   at(place: number, account: Account, ask: Ask, pin: Pin | null): Standing {
-    return this.#marks[place] === 0
-      ? this.#view!.at(place, account, ask, pin)
-      : this.#special(place, account, ask, pin);
+    const mark = this.#marks[place]!;
+    return mark <= BUSY
+      ? this.#view!.at(place, account, ask, pin, this.#open[place]!)
+      : this.#special(place, account, ask, pin, mark);
   }
 
-  /** Whose home it is, who was tried and who is busy is mostly like everybody else all the same. */
-  #special(place: number, account: Account, ask: Ask, pin: Pin | null): Standing {
-    const { id } = account;
-    if (ask.tried.has(id) || (ask.openLeases.get(id) ?? 0) >= ask.maxLeases) return standingOf(account, ask, pin);
-    if (pacedUntilMs(account, ask.pacing, ask.nowMs) !== null) return standingOf(account, ask, pin);
-    const isHome = id === ask.affinity;
+  /** Whose home it is and who is paced is mostly like everybody else all the same. */
+  #special(place: number, account: Account, ask: Ask, pin: Pin | null, mark: number): Standing {
+    if ((mark & (TRIED | FULL)) !== 0) return standingOf(account, ask, pin);
+    if ((mark & PACED) !== 0 && pacedUntilMs(account, ask.pacing, ask.nowMs) !== null)
+      return standingOf(account, ask, pin);
+    const isHome = (mark & HOME) !== 0;
     if (isHome && account.orders.draining) return standingOf(account, ask, pin);
-    const kept = this.#view!.busy(place, account, ask, pin);
+    const kept = this.#view!.at(place, account, ask, pin, this.#open[place]!);
     return isHome && kept.deferred !== null ? { ...kept, deferred: null } : kept;
   }
 
@@ -244,16 +262,18 @@ export class Standings {
     this.#list = accounts;
     this.#size = accounts.length;
     this.#marks = new Uint8Array(accounts.length);
+    this.#open = new Uint32Array(accounts.length);
     this.#marked.length = 0;
     this.#places.clear();
     for (let place = 0; place < accounts.length; place++) this.#places.set(accounts[place]!.id, place);
   }
 
-  #mark(id: AccountId): void {
+  #mark(id: AccountId, mark: number): number | undefined {
     const place = this.#places.get(id);
-    if (place === undefined) return;
-    this.#marks[place] = 1;
+    if (place === undefined) return undefined;
+    this.#marks[place]! |= mark;
     this.#marked.push(place);
+    return place;
   }
 
   /** The last one used stands first. */

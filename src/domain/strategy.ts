@@ -37,7 +37,7 @@ export interface Strategy {
   /** Smaller is better. */
   readonly score: (account: Account, context: StrategyContext) => number;
   /**
-   * Until when the score stays what it is, while the account stays the same, none of its windows resets and nothing is open on it.
+   * Until when the score stays what it is, while the account stays the same, none of its windows resets and no more or fewer leases are open on it.
    * Earlier than that is no fault: the score is then asked for again.
    */
   readonly sameUntilMs: (account: Account, context: StrategyContext, score: number) => number;
@@ -89,8 +89,8 @@ export const STRATEGIES: Readonly<Record<StrategyName, Strategy>> = {
     score: (account, { model, nowMs, openLeases }) =>
       -Math.round(Math.log(balancedValue(account, model, nowMs, openLeases.get(account.id) ?? 0)) / ALIKE),
     // Time only adds to it; the next step up is half a step above the middle of this one.
-    sameUntilMs: (account, { model, nowMs }, score) =>
-      reachesValueAtMs(account, model, nowMs, Math.exp((0.5 - score) * ALIKE)),
+    sameUntilMs: (account, { model, nowMs, openLeases }, score) =>
+      reachesValueAtMs(account, model, nowMs, openLeases.get(account.id) ?? 0, Math.exp((0.5 - score) * ALIKE)),
     ties: "least-recent",
   },
   "round-robin": {
