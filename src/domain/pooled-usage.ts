@@ -1,18 +1,20 @@
 /**
  * What all accounts together have left, as one account would say it: for clients that show it and stop by themselves when it is used up.
- * Pure. Never 100 % and never "reached" while any account can serve.
+ * Pure, but for what is kept from answer to answer, and that is never the reason for another figure. Never 100 % and never "reached" while any account can serve.
  */
 import type { Account } from "./account.ts";
-import { capacityOf } from "./balanced.ts";
 import type { CreditsReading } from "./credits.ts";
-import type { Hold } from "./hold.ts";
-import { isExhausted, isShort, usedPercentNow, type Window } from "./window.ts";
+import { type HoldAsk, sameHoldsUntilMs } from "./hold.ts";
+import { activePin } from "./pin.ts";
+import { isSameShare, type Share, type ShareWindow, shareOf } from "./pooled-share.ts";
+import { sameRulesUntilMs } from "./rule-set.ts";
+import { isShort } from "./window.ts";
 
 export interface PooledWindow {
   /** 0–100. */
   readonly usedPercent: number;
   readonly lengthMinutes: number | null;
-  /** When it begins to get better. */
+  /** When it begins to get better; a whole second. */
   readonly resetsAtMs: number | null;
 }
 
@@ -36,68 +38,90 @@ export interface PooledUsage {
   readonly credits: CreditsReading;
 }
 
-export interface PooledAsk {
-  readonly nowMs: number;
-  /** For an ask without a model. */
-  readonly holdsOn: (account: Account) => readonly Hold[];
-  /** The only account that serves, by a pin; null = all may. */
-  readonly only: Account["id"] | null;
-}
-
 const MAIN = "codex";
 
 /** Rounded up by whoever shows it, more would read as 100. */
 const MOST_WHILE_SERVING_PERCENT = 99;
 
-/** One account as far as one limit is concerned. */
-interface Share {
-  readonly account: Account;
-  readonly capacity: number;
-  readonly windows: readonly Window[];
-  /** Its allowance keeps it from serving. */
-  readonly isSpent: boolean;
-  /** When that ends; null = not known, or it is not so. */
-  readonly backAtMs: number | null;
+/**
+ * Reckons them for one list of accounts, and keeps what cannot have changed: an answer that changes an account costs a look at that account, and
+ * a new sum only when its share is another one. The same object is the same figures.
+ */
+export class UsageMemory {
+  #accounts: Account[] = [];
+  #shares: (Share | null)[] = [];
+  #fromMs = new Float64Array(0);
+  #untilMs = new Float64Array(0);
+  #usage: PooledUsage | null = null;
+  #thresholds: HoldAsk["thresholds"] | null = null;
+  #rules: HoldAsk["rules"] = null;
+  #rulesFromMs = 0;
+  #rulesUntilMs = 0;
+  #pinnedId: Account["id"] | null = null;
+
+  /** `ask` names no model, and is nobody's in particular. */
+  usage(accounts: readonly Account[], ask: HoldAsk): PooledUsage {
+    const { nowMs } = ask;
+    if (accounts.length !== this.#fromMs.length || !this.#isOf(ask)) this.#begin(accounts.length, ask);
+    for (let place = 0; place < accounts.length; place++) {
+      const account = accounts[place]!;
+      const isKept =
+        account === this.#accounts[place] && nowMs >= this.#fromMs[place]! && nowMs < this.#untilMs[place]!;
+      if (!isKept) this.#look(place, account, ask);
+    }
+    return (this.#usage ??= sumOf(this.#shares));
+  }
+
+  /** All that holds are made of beside the account, and whom a pin leaves. Leases and the pace of requests are no allowance. */
+  #isOf({ thresholds, rules, pin, nowMs }: HoldAsk): boolean {
+    return (
+      thresholds === this.#thresholds &&
+      rules === this.#rules &&
+      (activePin(pin, nowMs)?.accountId ?? null) === this.#pinnedId &&
+      (rules === null || (nowMs >= this.#rulesFromMs && nowMs < this.#rulesUntilMs))
+    );
+  }
+
+  #begin(size: number, { thresholds, rules, pin, nowMs }: HoldAsk): void {
+    this.#accounts = [];
+    this.#shares = [];
+    this.#fromMs = new Float64Array(size);
+    this.#untilMs = new Float64Array(size);
+    this.#usage = null;
+    this.#thresholds = thresholds;
+    this.#rules = rules;
+    this.#rulesFromMs = nowMs;
+    this.#rulesUntilMs = rules === null ? 0 : sameRulesUntilMs(rules, nowMs);
+    this.#pinnedId = activePin(pin, nowMs)?.accountId ?? null;
+  }
+
+  #look(place: number, account: Account, ask: HoldAsk): void {
+    const share = shareOf(account, ask);
+    const before = this.#shares[place];
+    if (before === undefined || !isSameShare(before, share)) this.#usage = null;
+    this.#accounts[place] = account;
+    this.#shares[place] = share;
+    this.#fromMs[place] = ask.nowMs;
+    this.#untilMs[place] = sameHoldsUntilMs(account, ask.nowMs);
+  }
 }
 
-export function poolUsage(accounts: readonly Account[], ask: PooledAsk): PooledUsage {
-  const members: Share[] = [];
-  for (const account of accounts) {
-    if (ask.only !== null && ask.only !== account.id) continue;
-    const holds = ask.holdsOn(account);
-    if (holds.some(isOrder)) continue;
-    const spent = holds.filter(isSpentHold);
-    const windows = account.windows.filter(({ models }) => models === null);
-    const backAtMs = spent.some(({ untilMs }) => untilMs === null)
-      ? null
-      : spent.reduce<number | null>((last, { untilMs }) => Math.max(last ?? 0, untilMs ?? 0), null);
-    members.push({ account, capacity: capacityOf(account.tier), windows, isSpent: spent.length > 0, backAtMs });
-  }
+function sumOf(all: readonly (Share | null)[]): PooledUsage {
+  const shares = all.filter((share) => share !== null);
   return {
-    tier: largest(members)?.account.tier ?? "unknown",
-    main: limitOf(MAIN, null, members, ask.nowMs),
-    others: familyLimits(members, ask.nowMs),
-    credits: creditsOf(members),
+    tier: largest(shares)?.tier ?? "unknown",
+    main: limitOf(MAIN, null, shares),
+    others: familyLimits(shares),
+    credits: creditsOf(shares),
   };
 }
 
-/** It does not count: a person or its login keeps it away, and no clock brings it back. */
-function isOrder({ kind }: Hold): boolean {
-  return kind === "disabled" || kind === "needs_login" || kind === "paused" || kind === "draining";
-}
-
-/** A cooldown and a full house pass within a request's patience: they are no used-up allowance. */
-function isSpentHold({ kind }: Hold): boolean {
-  return kind === "window_exhausted" || kind === "reserved";
-}
-
-function familyLimits(members: readonly Share[], nowMs: number): PooledLimit[] {
+function familyLimits(members: readonly Share[]): PooledLimit[] {
   const families = new Map<string, { models: readonly string[]; shares: Share[] }>();
   for (const member of members) {
-    const own = member.account.windows.filter(({ models }) => models !== null);
-    for (const limit of new Set(own.map((window) => window.limit))) {
-      const windows = own.filter((window) => window.limit === limit);
-      const full = windows.filter((window) => isExhausted(window, nowMs));
+    for (const limit of new Set(member.modelWindows.map((window) => window.limit))) {
+      const windows = member.modelWindows.filter((window) => window.limit === limit);
+      const full = windows.filter(({ usedPercent }) => usedPercent >= 100);
       const ends = full.map(({ resetsAtMs }) => resetsAtMs ?? 0);
       const isSpent = member.isSpent || full.length > 0;
       const backAtMs = full.length > 0 ? Math.max(member.backAtMs ?? 0, ...ends) || null : member.backAtMs;
@@ -106,23 +130,18 @@ function familyLimits(members: readonly Share[], nowMs: number): PooledLimit[] {
       families.set(limit, family);
     }
   }
-  return [...families].map(([limit, { models, shares }]) => limitOf(limit, models, shares, nowMs));
+  return [...families].map(([limit, { models, shares }]) => limitOf(limit, models, shares));
 }
 
-function limitOf(
-  limit: string,
-  models: readonly string[] | null,
-  shares: readonly Share[],
-  nowMs: number,
-): PooledLimit {
+function limitOf(limit: string, models: readonly string[] | null, shares: readonly Share[]): PooledLimit {
   const isReached = shares.length > 0 && shares.every(({ isSpent }) => isSpent);
   const hasShort = shares.some(({ windows }) => windows.some(isShort));
   const kinds = hasShort ? [isShort, isLong] : [isLong];
-  const found = kinds.flatMap((isOfKind, i) => pooled(shares, isOfKind, i === 0, isReached, nowMs) ?? []);
+  const found = kinds.flatMap((isOfKind, i) => pooled(shares, isOfKind, i === 0, isReached) ?? []);
   return { limit, models, isReached, primary: found[0] ?? null, secondary: found[1] ?? null };
 }
 
-function isLong(window: Window): boolean {
+function isLong(window: Pick<ShareWindow, "lengthMinutes">): boolean {
   return !isShort(window);
 }
 
@@ -132,10 +151,9 @@ function isLong(window: Window): boolean {
  */
 function pooled(
   shares: readonly Share[],
-  isOfKind: (window: Window) => boolean,
+  isOfKind: (window: ShareWindow) => boolean,
   isFirst: boolean,
   isReached: boolean,
-  nowMs: number,
 ): PooledWindow | null {
   let used = 0;
   let capacity = 0;
@@ -145,11 +163,11 @@ function pooled(
     const windows = share.windows.filter(isOfKind);
     const isOut = isFirst && share.isSpent;
     if (windows.length === 0 && !isOut) continue;
-    const fullest = windows.reduce((most, window) => Math.max(most, usedPercentNow(window, nowMs)), 0);
+    const fullest = windows.reduce((most, { usedPercent }) => Math.max(most, usedPercent), 0);
     used += share.capacity * (isOut ? 100 : fullest);
     capacity += share.capacity;
     const ends = isOut ? [share.backAtMs] : windows.map((window) => window.resetsAtMs);
-    for (const endMs of ends) if (endMs !== null && endMs > nowMs) resetsAtMs = Math.min(resetsAtMs ?? endMs, endMs);
+    for (const endMs of ends) if (endMs !== null) resetsAtMs = Math.min(resetsAtMs ?? endMs, endMs);
     for (const { lengthMinutes } of windows)
       if (lengthMinutes !== null) lengths.set(lengthMinutes, (lengths.get(lengthMinutes) ?? 0) + share.capacity);
   }
@@ -175,7 +193,7 @@ function largest(members: readonly Share[]): Share | null {
 
 /** Balances are added where they are numbers. */
 function creditsOf(members: readonly Share[]): CreditsReading {
-  const all = members.flatMap(({ account }) => account.credits ?? []);
+  const all = members.flatMap(({ credits }) => credits ?? []);
   const balances = all.map(({ balance }) => Number(balance ?? Number.NaN)).filter(Number.isFinite);
   const sum = balances.reduce((total, balance) => total + balance, 0);
   return {

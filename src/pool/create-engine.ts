@@ -125,7 +125,7 @@ export async function createEngine(deps: EngineDeps): Promise<RunningEngine> {
     transfers: createTransferDesk({ ...exchangeDeps, safeguard, settings: settingDesk, files: watch }),
     logins,
     history,
-    usage: createUsageDesk({ keeper, holdsOn: selection.holdsOn, settings, nowMs: () => clock.nowMs() }),
+    usage: createUsageDesk({ keeper, leases, settings }),
     exchanges,
     ...spending,
     clients: createClientDesk({ ...spending, ...choice, keeper, rulebook, catalogue, audit, clock, dice, log }),

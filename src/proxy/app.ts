@@ -16,6 +16,7 @@ import { answerChat } from "./chat-route.ts";
 import { splitPathKey } from "./client-auth.ts";
 import { answerControl } from "./control-route.ts";
 import { answerCodexModels, answerModel, answerModels } from "./models-route.ts";
+import { PooledWords } from "./pooled-words.ts";
 import { answerResponses } from "./responses-route.ts";
 import { type ProxyDeps, receive, refuse, splitUrl } from "./visit.ts";
 
@@ -76,9 +77,10 @@ export function createProxyApp(options: ProxyAppDeps) {
   return app;
 }
 
-function proxyDeps(options: ProxyAppDeps): ProxyDeps {
-  const { bodyMaxBytes = BODY_MAX_BYTES } = options;
-  return { ...options, clock: withTimerLines(options.clock), bodyMaxBytes };
+export function proxyDeps(options: ProxyAppDeps): ProxyDeps {
+  const { bodyMaxBytes = BODY_MAX_BYTES, clock } = options;
+  const words = new PooledWords(() => options.engine()?.usage ?? null, clock.nowMs);
+  return { ...options, clock: withTimerLines(clock), bodyMaxBytes, words };
 }
 
 /** A turn without the app around it: what it would answer, or null for what is the app's. */

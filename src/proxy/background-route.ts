@@ -5,8 +5,8 @@
  */
 import { AppError } from "../base/errors.ts";
 import type { BackgroundOrder, BackgroundResponse } from "../pool/background-desk.ts";
+import { exchangeHeader } from "./answer-headers.ts";
 import { BackgroundWriter, canceledJson, queuedJson } from "./background-writer.ts";
-import { exchangeHeader } from "./final-answer.ts";
 import { findMember, readFlag } from "./json-members.ts";
 import { type ScannedBody, textOf } from "./request-facts.ts";
 import { sdkEvents } from "./sdk-events.ts";
@@ -79,7 +79,7 @@ function told(response: BackgroundResponse): Response {
     ["content-type", "application/json"],
     ["cache-control", "no-store"],
   ];
-  for (const [name, value] of exchangeHeader(response.exchangeId)) headers.push([name, value]);
+  headers.push([...exchangeHeader(response.exchangeId)]);
   return new Response(response.json as Uint8Array<ArrayBuffer>, { headers });
 }
 
@@ -89,7 +89,7 @@ function streamed(response: BackgroundResponse, after: number): Response {
     ["content-type", "text/event-stream; charset=utf-8"],
     ["cache-control", "no-cache"],
   ];
-  for (const [name, value] of exchangeHeader(response.exchangeId)) headers.push([name, value]);
+  headers.push([...exchangeHeader(response.exchangeId)]);
   let at = 0;
   const body = new ReadableStream<Uint8Array>(
     {

@@ -7,12 +7,11 @@ import { completionOf } from "./chat-completion.ts";
 import { isObject } from "./chat-facts.ts";
 import { translateChat } from "./chat-request.ts";
 import { answerExchange } from "./exchange-answer.ts";
-import { toldOnce } from "./pooled-words.ts";
 import { receiveTurn, sdkTurn } from "./turn.ts";
 import type { Visit } from "./visit.ts";
 
 export async function answerChat(visit: Visit): Promise<Response> {
-  const { request, surface, nowMs, engine } = visit;
+  const { request, surface, nowMs, engine, words } = visit;
   const { body, scanned } = await receiveTurn(visit);
   const { body: asked, wants } = translateChat(scanned);
   const { exchange, wantsStream } = sdkTurn(visit, body, asked, () => new ChatChunks(wants, nowMs));
@@ -27,7 +26,7 @@ export async function answerChat(visit: Visit): Promise<Response> {
     signal: request.signal,
     nowMs,
     delivery,
-    pooled: toldOnce(engine),
+    words,
     mapping: exchange.mapping,
   });
 }

@@ -7,7 +7,7 @@ import { headerValue } from "../base/header-list.ts";
 import { conversationKeyOf } from "../domain/affinity.ts";
 import { AS_IT_COMES, answerExchange } from "./exchange-answer.ts";
 import { forUpstream } from "./header-hygiene.ts";
-import { pooledUsageBody, toldOnce } from "./pooled-words.ts";
+import { pooledUsageBody } from "./pooled-words.ts";
 import { decodeBody, readBytes } from "./request-body.ts";
 import { scanBody, textOf, turnFacts } from "./request-facts.ts";
 import type { Visit } from "./visit.ts";
@@ -16,7 +16,7 @@ export async function answerControl(visit: Visit): Promise<Response> {
   const upstreamPath = upstreamPathOf(visit.path);
   if (upstreamPath === null) throw new AppError("route_not_found", "there is nothing at this path");
   if (upstreamPath === "/wham/accounts/check" && visit.request.method === "GET") return accountsCheck(visit);
-  const { request, engine, headers, surface, keyId, only, nowMs } = visit;
+  const { request, engine, headers, surface, keyId, only, nowMs, words } = visit;
   const own = engine.usage.isPooled() ? pooledAnswer(visit, `${request.method} ${upstreamPath}`) : null;
   if (own !== null) return own;
   const body = hasBody(request.method) ? await readBytes(request, visit.bodyMaxBytes, visit.clock) : null;
@@ -48,7 +48,7 @@ export async function answerControl(visit: Visit): Promise<Response> {
     delivery: AS_IT_COMES,
     signal: request.signal,
     nowMs,
-    pooled: toldOnce(engine),
+    words,
   });
 }
 

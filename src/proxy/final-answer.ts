@@ -7,6 +7,7 @@
 import type { AppError, ErrorCode } from "../base/errors.ts";
 import type { HeaderList } from "../base/header-list.ts";
 import type { Surface } from "../domain/exchange.ts";
+import { exchangeHeader } from "./answer-headers.ts";
 
 export interface AnswerContext {
   readonly surface: Surface;
@@ -145,7 +146,7 @@ function failedStream(error: AppError, code: string, message: string, context: A
     headers: [
       ["content-type", "text/event-stream; charset=utf-8"],
       ["cache-control", "no-cache"],
-      ...exchangeHeader(context.exchangeId),
+      ...exchangeHeaders(context.exchangeId),
     ],
     body: new TextEncoder().encode(`event: response.failed\ndata: ${data}\n\n`),
   };
@@ -167,14 +168,13 @@ function errorBody(error: AppError, message: string, more: Record<string, unknow
 function json(status: number, error: Record<string, unknown>, context: AnswerContext, more: HeaderList): FinalAnswer {
   return {
     status,
-    headers: [["content-type", "application/json"], ...more, ...exchangeHeader(context.exchangeId)],
+    headers: [["content-type", "application/json"], ...more, ...exchangeHeaders(context.exchangeId)],
     body: new TextEncoder().encode(JSON.stringify({ error })),
   };
 }
 
-/** The exchange by which `rotor exchange show` finds it. */
-export function exchangeHeader(exchangeId: string | null): HeaderList {
-  return exchangeId === null ? [] : [["x-rotor-exchange", exchangeId]];
+function exchangeHeaders(exchangeId: string | null): HeaderList {
+  return exchangeId === null ? [] : [exchangeHeader(exchangeId)];
 }
 
 function retryAfter(error: AppError, context: AnswerContext): readonly [string, string] {

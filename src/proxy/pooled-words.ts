@@ -3,39 +3,62 @@
  * Translates what `pool/pooled-usage.ts` says; what it does not speak of passes as it came.
  */
 import type { HeaderList } from "../base/header-list.ts";
-import type { Surface } from "../domain/exchange.ts";
 import type { PooledLimit, PooledUsage, PooledWindow } from "../domain/pooled-usage.ts";
-import type { Engine } from "../pool/engine.ts";
+import type { UsageDesk } from "../pool/pooled-usage.ts";
 
 /** What speaks of one account's allowance. `x-codex-active-limit` names a limit, not an account, and stays. */
 const LIMIT_HEADER =
   /^x-codex-(?:(?:.+-)?(?:primary|secondary)-(?:used-percent|window-minutes|reset-at|reset-after-seconds)|primary-over-secondary-limit-percent|credits-.+|.+-limit-name|plan-type|promo-message|rate-limit-reached-type|rate-limit-reset-credits-available)$/;
 
-/** The pool's usage for one answer: reckoned when it is asked for first, and once, since that looks at every account. */
-export type Told = () => PooledUsage | null;
-
-/** null where clients are to see the account that served them. */
-export function toldOnce({ usage }: Pick<Engine, "usage">): Told | null {
-  if (!usage.isPooled()) return null;
-  let pooled: PooledUsage | null | undefined;
-  return () => {
-    if (pooled === undefined) pooled = usage.told();
-    return pooled;
-  };
-}
-
 /**
- * The same header with the pool's figures in place of the account's; untouched when it has none. Nothing that speaks to an SDK shows them, so
- * that there the account's are left out and nothing is reckoned.
+ * What clients are told of the pool, as the bytes that say it. Always as it is now; made anew when a figure is another one, or with the next
+ * second, since some are counted in them.
  */
-export function withPooledLimits(headers: HeaderList, surface: Surface, told: Told | null, nowMs: number): HeaderList {
-  if (told === null || !headers.some(isLimitHeader)) return headers;
-  const others = headers.filter((header) => !isLimitHeader(header));
-  const pooled = surface === "sdk" ? null : told();
-  return pooled === null ? others : [...others, ...limitHeaders(pooled, nowMs)];
+export class PooledWords {
+  readonly #usage: () => UsageDesk | null;
+  readonly #nowMs: () => number;
+  #said: PooledUsage | null = null;
+  #second = 0;
+  #headers: HeaderList | null = null;
+  #event: Buffer | null = null;
+
+  constructor(usage: () => UsageDesk | null, nowMs: () => number) {
+    this.#usage = usage;
+    this.#nowMs = nowMs;
+  }
+
+  /** False where clients are to see the account that served them. */
+  isInForce(): boolean {
+    return this.#usage()?.isPooled() ?? false;
+  }
+
+  /** What stands for the limit headers of an account; null = leave them out. */
+  readonly headers = (): HeaderList | null => {
+    const said = this.#now();
+    return said === null ? null : (this.#headers ??= limitHeaders(said, this.#second * 1_000));
+  };
+
+  /** The JSON text that stands for the data of a `codex.rate_limits` event; null = leave it. */
+  readonly event = (): Buffer | null => {
+    const said = this.#now();
+    return said === null ? null : (this.#event ??= Buffer.from(pooledEvent(said, this.#second * 1_000)));
+  };
+
+  #now(): PooledUsage | null {
+    const usage = this.#usage()?.told() ?? null;
+    const second = Math.floor(this.#nowMs() / 1_000);
+    if (usage !== this.#said || second !== this.#second) {
+      this.#said = usage;
+      this.#second = second;
+      this.#headers = null;
+      this.#event = null;
+    }
+    return usage;
+  }
 }
 
-function isLimitHeader([name]: readonly [string, string]): boolean {
+/** Does this field say what one account has left? */
+export function isLimitHeader(name: string): boolean {
   return name.startsWith("x-codex-") && LIMIT_HEADER.test(name);
 }
 
@@ -65,7 +88,7 @@ function limitHeaders({ tier, main, others, credits }: PooledUsage, nowMs: numbe
 const REACHED = "rate_limit_reached";
 
 /** The whole event, as JSON text. */
-export function pooledEvent({ tier, main, others, credits }: PooledUsage, nowMs: number): string {
+function pooledEvent({ tier, main, others, credits }: PooledUsage, nowMs: number): string {
   const slots = (limit: PooledLimit) => ({
     primary: eventWindow(limit.primary, nowMs),
     secondary: eventWindow(limit.secondary, nowMs),
@@ -157,11 +180,12 @@ function tenths(percent: number): number {
   return Math.floor(percent * 10) / 10;
 }
 
-/** Rounded up: at the stated second it really is so. */
+/** Resets are whole seconds, so that what is counted here changes with the clock's second alone. */
 function unixSeconds(atMs: number): number {
   return Math.ceil(atMs / 1_000);
 }
 
+/** Rounded up: then it really is so. */
 function secondsUntil(atMs: number, nowMs: number): number {
-  return Math.max(0, Math.ceil((atMs - nowMs) / 1_000));
+  return Math.max(0, unixSeconds(atMs) - Math.floor(nowMs / 1_000));
 }

@@ -5,17 +5,15 @@
 import type { ExchangeRequest } from "../pool/engine.ts";
 import { answerInBackground, wantsBackground } from "./background-route.ts";
 import { AS_IT_COMES, answerExchange, type Delivery } from "./exchange-answer.ts";
-import { type Told, toldOnce } from "./pooled-words.ts";
 import { sdkEvents } from "./sdk-events.ts";
 import { codexTurn, commonOf, modelsEtagFor, pooledEvents, type ReceivedTurn, receiveTurn, sdkTurn } from "./turn.ts";
 import type { Visit } from "./visit.ts";
 
 export async function answerResponses(visit: Visit): Promise<Response> {
-  const { request, surface, nowMs, engine } = visit;
+  const { request, surface, nowMs, engine, words } = visit;
   const turn = await receiveTurn(visit);
   if (surface === "sdk" && wantsBackground(turn.scanned)) return answerInBackground(visit, turn);
-  const pooled = toldOnce(engine);
-  const { exchange, delivery } = surface === "codex" ? ofCodex(visit, turn, pooled) : ofSdk(visit, turn);
+  const { exchange, delivery } = surface === "codex" ? ofCodex(visit, turn) : ofSdk(visit, turn);
   const answer = await engine.exchanges.run(exchange);
   const { mapping } = exchange;
   const modelsEtag = modelsEtagFor(visit);
@@ -25,7 +23,7 @@ export async function answerResponses(visit: Visit): Promise<Response> {
     signal: request.signal,
     nowMs,
     delivery,
-    pooled,
+    words,
     mapping,
     modelsEtag,
   });
@@ -38,9 +36,9 @@ interface Turn {
 
 const FOLDED: Delivery = { fold: (response) => response, refusal: null };
 
-function ofCodex(visit: Visit, { body, scanned }: ReceivedTurn, told: Told | null): Turn {
+function ofCodex(visit: Visit, { body, scanned }: ReceivedTurn): Turn {
   const mapped = codexTurn(visit, body, scanned);
-  const filter = pooledEvents(visit, told);
+  const filter = pooledEvents(visit);
   const exchange: ExchangeRequest = { ...commonOf(visit, scanned), ...mapped, filter, unpack: false };
   return { exchange, delivery: AS_IT_COMES };
 }

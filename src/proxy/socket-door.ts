@@ -9,7 +9,7 @@ import { AppError, fromUnknown } from "../base/errors.ts";
 import { type HeaderList, withoutHeaders } from "../base/header-list.ts";
 import type { Surface } from "../domain/exchange.ts";
 import type { KeyPass } from "../pool/client-desk.ts";
-import { forbidden, type ProxyAppDeps, RESPONSES_PATHS } from "./app.ts";
+import { forbidden, type ProxyAppDeps, proxyDeps, RESPONSES_PATHS } from "./app.ts";
 import { authenticate, splitPathKey, withPass } from "./client-auth.ts";
 import { headerListOf } from "./header-hygiene.ts";
 import { ChainBudget } from "./socket-chain.ts";
@@ -29,7 +29,7 @@ export interface SocketDoor {
 const AUTHORIZATION: ReadonlySet<string> = new Set(["authorization"]);
 
 export function createSocketDoor(options: ProxyAppDeps): SocketDoor {
-  const deps: ProxyDeps = { ...options, bodyMaxBytes: options.bodyMaxBytes ?? BODY_MAX_BYTES };
+  const deps = proxyDeps(options);
   const budget = new ChainBudget(SOCKET_CHAINS_MAX_BYTES);
   const sessions = new Set<SocketSession>();
   return {

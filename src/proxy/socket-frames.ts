@@ -3,7 +3,7 @@
  * five minutes for nothing (wire §3.5, §4.3), and what an HTTP answer says in its head. Builds text; sends none.
  */
 import { type HeaderList, headerValue } from "../base/header-list.ts";
-import { exchangeHeader, type FinalAnswer } from "./final-answer.ts";
+import type { FinalAnswer } from "./final-answer.ts";
 import { statusOfFailure, streamErrorOf } from "./stream-error.ts";
 
 type Json = Record<string, unknown>;
@@ -16,11 +16,11 @@ export function frameOfAnswer({ status, headers, body }: FinalAnswer): string {
 }
 
 /** Upstream's refusal of the request itself, in its own words. */
-export function frameOfRefusal(status: number, headers: HeaderList, body: Uint8Array, exchangeId: string): string {
+export function frameOfRefusal(status: number, headers: HeaderList, body: Uint8Array): string {
   const text = new TextDecoder().decode(body);
   const said = parsed(text);
   const error = isObject(said?.error) ? said.error : { type: "invalid_request_error", ...detailOf(said, text) };
-  return errorFrame(status, [...headers, ...exchangeHeader(exchangeId)], error);
+  return errorFrame(status, headers, error);
 }
 
 function detailOf(said: Json | null, text: string): Json {
@@ -49,19 +49,17 @@ const METADATA: readonly string[] = [
   "x-models-etag",
   "x-reasoning-included",
   "x-rotor-model",
+  "x-rotor-exchange",
 ];
 
 /** What the head of the answer says, as the events that say it on a WebSocket. */
-export function openingFrames(headers: HeaderList, exchangeId: string): string[] {
+export function openingFrames(headers: HeaderList): string[] {
   const told: Record<string, string> = {};
   for (const name of METADATA) {
     const value = headerValue(headers, name);
     if (value !== null) told[name] = value;
   }
-  const metadata = {
-    type: "codex.response.metadata",
-    headers: { ...told, ...Object.fromEntries(exchangeHeader(exchangeId)) },
-  };
+  const metadata = { type: "codex.response.metadata", headers: told };
   const limits = limitsEvent(headers);
   return [...(limits === null ? [] : [limits]), metadata].map((event) => JSON.stringify(event));
 }

@@ -8,14 +8,12 @@ import { AppError, fromUnknown } from "../base/errors.ts";
 import type { HeaderList } from "../base/header-list.ts";
 import type { AccountId } from "../domain/account.ts";
 import type { Surface } from "../domain/exchange.ts";
-import type { Engine, ExchangeAnswer } from "../pool/engine.ts";
+import type { Engine } from "../pool/engine.ts";
+import { answerHeaders } from "./answer-headers.ts";
 import { eventType } from "./event-type.ts";
-import { withModels } from "./exchange-answer.ts";
 import { finalAnswer } from "./final-answer.ts";
-import { forClient } from "./header-hygiene.ts";
 import { findMember, scanMembers } from "./json-members.ts";
 import { viewObject } from "./json-view.ts";
-import { toldOnce, withPooledLimits } from "./pooled-words.ts";
 import { scanBody, textOf } from "./request-facts.ts";
 import { type ChainBudget, SocketChain } from "./socket-chain.ts";
 import { frameOfAnswer, frameOfRefusal, openingFrames, withStatus } from "./socket-frames.ts";
@@ -55,8 +53,6 @@ const TERMINAL: ReadonlySet<string> = new Set([
   "response.failed",
   "error",
 ]);
-
-type Opened = Extract<ExchangeAnswer, { kind: "opened" }>;
 
 export class SocketSession {
   readonly #deps: ProxyDeps;
@@ -167,21 +163,18 @@ export class SocketSession {
   }
 
   async #serve(engine: Engine, ask: Asked, signal: AbortSignal): Promise<void> {
-    const { clock, bodyMaxBytes } = this.#deps;
-    const visit = { ...this.#visit, engine, signal, bodyMaxBytes, nowMs: clock.nowMs };
+    const { clock, bodyMaxBytes, words } = this.#deps;
+    const visit = { ...this.#visit, engine, signal, bodyMaxBytes, words, nowMs: clock.nowMs };
     await engine.catalogue.prepare(ask.model);
-    const told = toldOnce(engine);
-    const exchange = exchangeOf(visit, ask, told);
+    const exchange = exchangeOf(visit, ask);
     const answer = await engine.exchanges.run(exchange);
     if (answer.kind === "refused") this.#refuse(answer.error, answer.exchangeId);
     else {
-      const limited = withPooledLimits(answer.headers, visit.surface, told, clock.nowMs());
-      const headers = withModels(limited, {
-        mapping: exchange.mapping,
-        modelsEtag: modelsEtagFor(visit),
-      });
-      if (answer.kind === "opened") await this.#deliver({ ...answer, headers }, ask);
-      else this.#send(frameOfRefusal(answer.status, forClient(headers), answer.body, answer.exchangeId));
+      const { surface } = visit;
+      const told = { surface, words, mapping: exchange.mapping, modelsEtag: modelsEtagFor(visit) };
+      const headers = answerHeaders(answer.headers, told, answer.exchangeId);
+      if (answer.kind === "opened") await this.#deliver(answer.body, headers, ask);
+      else this.#send(frameOfRefusal(answer.status, headers, answer.body));
     }
   }
 
@@ -194,9 +187,9 @@ export class SocketSession {
     if (error.code === "invalid_client_key") this.#close(1008, "the client key was revoked");
   }
 
-  async #deliver({ body, headers, exchangeId }: Opened, ask: Asked): Promise<void> {
+  async #deliver(body: ReadableStream<Uint8Array>, headers: HeaderList, ask: Asked): Promise<void> {
     const reader = body.getReader();
-    if (this.#visit.surface === "codex") for (const frame of openingFrames(headers, exchangeId)) this.#send(frame);
+    if (this.#visit.surface === "codex") for (const frame of openingFrames(headers)) this.#send(frame);
     const blocks = new SseBlocks();
     const items = [...ask.items];
     let isWhole = false;

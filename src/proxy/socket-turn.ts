@@ -10,7 +10,6 @@ import { findMember, isArray, isNull, isText, readFlag, readText } from "./json-
 import { type Edit, jsonBytes, spliceMembers } from "./json-splice.ts";
 import { viewObject } from "./json-view.ts";
 import { inputFromText } from "./normalise-input.ts";
-import type { Told } from "./pooled-words.ts";
 import { type ScannedBody, scanBody, textOf, turnFacts } from "./request-facts.ts";
 import { sdkEvents } from "./sdk-events.ts";
 import type { Items, SocketChain } from "./socket-chain.ts";
@@ -88,7 +87,7 @@ function arrayOf(items: Items): Uint8Array {
   return Buffer.concat([OPEN, ...items.flatMap((item, index) => (index === 0 ? [item] : [COMMA, item])), CLOSE]);
 }
 
-export function exchangeOf(visit: TurnVisit, { body, socket }: Asked, told: Told | null): ExchangeRequest {
+export function exchangeOf(visit: TurnVisit, { body, socket }: Asked): ExchangeRequest {
   if (visit.surface === "sdk") {
     const { bytes, members } = body;
     // Left out it would be answered at once, and nobody would ever find it again.
@@ -111,7 +110,7 @@ export function exchangeOf(visit: TurnVisit, { body, socket }: Asked, told: Told
     // What is new alone says what its client asked: a request whose model stands for another goes whole.
     socket: turn.mapping === null || socket === null ? socket : { ...socket, since: null },
     ...turn,
-    filter: pooledEvents(visit, told),
+    filter: pooledEvents(visit),
     // The events are read here, to be made frames of.
     unpack: true,
   };

@@ -13,7 +13,6 @@ import { mapModel, withDefaultEffort } from "./model-splice.ts";
 import { normaliseRequest } from "./normalise.ts";
 import { editForLite, LITE_HEADER } from "./normalise-lite.ts";
 import { PooledEventFilter } from "./pooled-event-filter.ts";
-import { pooledEvent, type Told } from "./pooled-words.ts";
 import { decodeBody, type RequestBody, readBytes } from "./request-body.ts";
 import { type ScannedBody, scanBody, textOf, turnFacts } from "./request-facts.ts";
 import type { Visit } from "./visit.ts";
@@ -83,13 +82,8 @@ export function modelsEtagFor(visit: Pick<TurnVisit, "engine" | "keyId" | "heade
 }
 
 /** For a client that gets upstream's events as they are. Asked when the event is there: what it says is as new as it can be. */
-export function pooledEvents({ nowMs }: TurnVisit, told: Told | null): ExchangeRequest["filter"] {
-  if (told === null) return null;
-  return () =>
-    new PooledEventFilter(() => {
-      const pooled = told();
-      return pooled === null ? null : pooledEvent(pooled, nowMs());
-    });
+export function pooledEvents({ words }: TurnVisit): ExchangeRequest["filter"] {
+  return words.isInForce() ? () => new PooledEventFilter(words.event) : null;
 }
 
 /**

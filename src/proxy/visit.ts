@@ -12,6 +12,7 @@ import type { Engine } from "../pool/engine.ts";
 import { authenticate, withPass } from "./client-auth.ts";
 import { finalAnswer } from "./final-answer.ts";
 import { headerListOf } from "./header-hygiene.ts";
+import type { PooledWords } from "./pooled-words.ts";
 import { surfaceOf } from "./surface.ts";
 
 export interface ProxyDeps {
@@ -23,6 +24,8 @@ export interface ProxyDeps {
   readonly log: Log;
   /** Of a request body, as received and decoded. */
   readonly bodyMaxBytes: number;
+  /** What clients are told of the pool's usage. */
+  readonly words: PooledWords;
 }
 
 export interface Visit {
@@ -40,6 +43,7 @@ export interface Visit {
   /** Aborted when the client hangs up. */
   readonly signal: AbortSignal;
   readonly bodyMaxBytes: number;
+  readonly words: PooledWords;
   readonly clock: Clock;
   readonly nowMs: () => number;
 }
@@ -61,7 +65,7 @@ export async function receive(
       throw new AppError("upgrade_required", "no WebSocket is served at this path; send the request over HTTP");
     }
     if (engine === null || pass === null) throw notReady(deps);
-    const { bodyMaxBytes } = deps;
+    const { bodyMaxBytes, words } = deps;
     return await handle({
       request,
       engine,
@@ -73,6 +77,7 @@ export async function receive(
       only: pass.only,
       signal: request.signal,
       bodyMaxBytes,
+      words,
       clock: deps.clock,
       nowMs: deps.clock.nowMs,
     });

@@ -2,16 +2,18 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Account, NO_ORDERS } from "../../src/domain/account.ts";
-import { holdsOn } from "../../src/domain/hold.ts";
-import { type PooledUsage, poolUsage } from "../../src/domain/pooled-usage.ts";
+import type { HoldAsk } from "../../src/domain/hold.ts";
+import { type PooledUsage, UsageMemory } from "../../src/domain/pooled-usage.ts";
 import { rank } from "../../src/domain/rank.ts";
 import { usedPercentNow } from "../../src/domain/window.ts";
 import { anAccount, anAsk, aWindow, selectionArb } from "../support/builders.ts";
 import { T0 } from "../support/manual-clock.ts";
+import { storyArb, tell } from "../support/pool-story.ts";
 
 const HOUR_MS = 3_600_000;
+const anew = (accounts: readonly Account[], ask: HoldAsk): PooledUsage => new UsageMemory().usage(accounts, ask);
 const pool = (accounts: readonly Account[], only: Account["id"] | null = null): PooledUsage =>
-  poolUsage(accounts, { nowMs: T0, holdsOn: (account) => holdsOn(account, anAsk()), only });
+  anew(accounts, anAsk({ pin: only === null ? null : { accountId: only, untilMs: null, sinceMs: T0 } }));
 const week = (usedPercent: number, resetsAtMs = T0 + 90 * HOUR_MS) =>
   aWindow({ slot: "secondary", lengthMinutes: 10_080, usedPercent, resetsAtMs });
 const plus = (n: number, short: number, long: number, change: Partial<Account> = {}) =>
@@ -24,7 +26,7 @@ describe("properties", () => {
     fc.assert(
       fc.property(selectionArb, ({ accounts, ask }) => {
         const plain = { ...ask, model: null, affinity: null, pin: null, tried: new Set<never>() };
-        const usage = poolUsage(accounts, { nowMs: T0, holdsOn: (account) => holdsOn(account, plain), only: null });
+        const usage = anew(accounts, plain);
         if (rank(accounts, plain, 1).usableCount === 0) return;
         expect(usage.main.isReached).toBe(false);
         for (const window of [usage.main.primary, usage.main.secondary])
@@ -71,6 +73,32 @@ describe("properties", () => {
         expect(main.secondary).toBeNull();
       }),
     );
+  });
+
+  test("what is kept from answer to answer is what is reckoned anew, whatever happened in between", () => {
+    fc.assert(
+      fc.property(storyArb, ({ accounts, steps }) => {
+        const memory = new UsageMemory();
+        for (const { list, ask } of tell(accounts, steps)) {
+          const plain = { ...ask, model: null, affinity: null, tried: new Set<never>() };
+          expect(memory.usage(list, plain)).toEqual(anew(list, plain));
+          expect(memory.usage(list, plain)).toBe(memory.usage(list, plain));
+        }
+      }),
+      { numRuns: 1_500 },
+    );
+  });
+
+  test("a lease, a cooldown, and the milliseconds of a reset change no figure: it is the same object", () => {
+    const memory = new UsageMemory();
+    const before = memory.usage([plus(1, 10, 20), plus(2, 30, 40)], anAsk());
+    const leased = plus(1, 10, 20, {
+      cooldown: { untilMs: T0 + 5_000, sinceMs: T0, reason: "rate_limited", failures: 1 },
+    });
+    const [short, long] = leased.windows;
+    const later = { ...short!, resetsAtMs: short!.resetsAtMs! - 300, observedAtMs: T0 + 700 };
+    const ask = anAsk({ nowMs: T0 + 700, openLeases: new Map([[leased.id, 1]]) });
+    expect(memory.usage([{ ...leased, windows: [later, long!] }, plus(2, 30, 40)], ask)).toBe(before);
   });
 });
 

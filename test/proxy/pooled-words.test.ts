@@ -1,9 +1,12 @@
 /** The pool's figures in upstream's words, read back by the very readers that read upstream. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import type { HeaderList } from "../../src/base/header-list.ts";
+import type { Surface } from "../../src/domain/exchange.ts";
 import type { PooledUsage } from "../../src/domain/pooled-usage.ts";
+import { answerHeaders, type ToldInHeaders } from "../../src/proxy/answer-headers.ts";
 import { PooledEventFilter } from "../../src/proxy/pooled-event-filter.ts";
-import { pooledEvent, pooledUsageBody, withPooledLimits } from "../../src/proxy/pooled-words.ts";
+import { PooledWords, pooledUsageBody } from "../../src/proxy/pooled-words.ts";
 import { readLimitHeaders } from "../../src/upstream/codex-headers.ts";
 import { readRateLimitEvent } from "../../src/upstream/rate-limit-event.ts";
 import { readUsageBody } from "../../src/upstream/usage-body.ts";
@@ -56,6 +59,17 @@ const FIGURES = (percents: readonly number[]) => [
   },
 ];
 
+/** What a client is told of `pool`; null = the setting shows it the account. */
+const wordsOf = (pool: PooledUsage | null, nowMs = T0) =>
+  new PooledWords(
+    () => ({ isPooled: () => pool !== null, told: () => pool }),
+    () => nowMs,
+  );
+const UNREACHABLE: ToldInHeaders["words"] = { isInForce: () => true, headers: expect.unreachable };
+const EXCHANGE = ["x-rotor-exchange", "E1"] as const;
+const tell = (headers: HeaderList, words: ToldInHeaders["words"], surface: Surface = "codex") =>
+  answerHeaders(headers, { surface, words }, "E1");
+
 describe("headers", () => {
   const others = [
     ["content-type", "text/event-stream"],
@@ -73,7 +87,7 @@ describe("headers", () => {
   ] as const;
 
   test("say what the pool has, once, and nothing of the account", () => {
-    const told = withPooledLimits([...others, ...oneAccounts], "codex", () => POOL, T0);
+    const told = tell([...others, ...oneAccounts], wordsOf(POOL));
     const seen = readLimitHeaders(told, T0);
     expect(seen).toMatchObject({ tier: "pro", credits: POOL.credits, windows: FIGURES([33.3, 50, 7]) });
     expect(told.filter(([name]) => name.includes("tibeta") || name.includes("reached"))).toEqual([]);
@@ -82,29 +96,56 @@ describe("headers", () => {
   });
 
   test("of an answer that speaks of no limit pass as they came", () => {
-    expect(withPooledLimits(others, "codex", expect.unreachable, T0)).toBe(others);
+    expect(tell(others, UNREACHABLE)).toEqual([...others, EXCHANGE]);
   });
 
   test("are left out for an SDK, for which nothing is reckoned, and pass where clients see the account", () => {
     const all = [...others, ...oneAccounts];
-    expect(withPooledLimits(all, "sdk", expect.unreachable, T0)).toEqual([...others]);
-    expect(withPooledLimits(all, "sdk", null, T0)).toBe(all);
-    expect(withPooledLimits(all, "codex", null, T0)).toBe(all);
+    expect(tell(all, UNREACHABLE, "sdk")).toEqual([...others, EXCHANGE]);
+    for (const surface of ["sdk", "codex"] as const)
+      expect(tell(all, wordsOf(null), surface)).toEqual([...all, EXCHANGE]);
   });
 
   test("say that it is reached when it is", () => {
     const reached = { ...POOL, main: { ...POOL.main, isReached: true } };
-    const told = withPooledLimits(oneAccounts, "codex", () => reached, T0);
+    const told = tell(oneAccounts, wordsOf(reached));
     expect(told).toContainEqual(["x-codex-rate-limit-reached-type", "rate_limit_reached"]);
   });
 });
 
 test("the event and the usage answer say the same", () => {
-  const event = readRateLimitEvent(JSON.parse(pooledEvent(POOL, T0)), T0);
+  const event = readRateLimitEvent(JSON.parse(wordsOf(POOL).event()!.toString()), T0);
   expect(event).toMatchObject({ tier: "pro", credits: POOL.credits, windows: FIGURES([33, 50, 7]) });
   const body = JSON.stringify(pooledUsageBody(POOL, "workspace-7", T0));
   expect(readUsageBody(body, T0)).toMatchObject({ tier: "pro", windows: FIGURES([33, 50, 7]), resetCredits: 0 });
   expect(JSON.parse(body)).toMatchObject({ account_id: "workspace-7", rate_limit: { allowed: true } });
+});
+
+test("words that are kept are what would be said anew, second by second and whatever the figures do", () => {
+  const figureArb = fc.constantFrom(POOL, { ...POOL }, { ...POOL, main: { ...POOL.main, isReached: true } }, null);
+  const stepArb = fc.record({ figures: figureArb, movesMs: fc.integer({ min: -3_000, max: 70_000 }) });
+  fc.assert(
+    fc.property(fc.array(stepArb, { maxLength: 40 }), (steps) => {
+      let [pool, nowMs]: [PooledUsage | null, number] = [null, T0];
+      const kept = new PooledWords(
+        () => ({ isPooled: () => true, told: () => pool }),
+        () => nowMs,
+      );
+      for (const { figures, movesMs } of steps) {
+        pool = figures;
+        nowMs += movesMs;
+        const anew = wordsOf(pool, nowMs);
+        expect(kept.headers()).toEqual(anew.headers());
+        expect(kept.event()).toEqual(anew.event());
+        const said = anew.event() === null ? null : JSON.parse(anew.event()!.toString());
+        if (pool?.main.primary) {
+          const { reset_at, reset_after_seconds } = said.rate_limits.primary;
+          expect(reset_at * 1_000).toBe(T0 + 60_000);
+          expect(reset_after_seconds).toBe(Math.max(0, Math.ceil((T0 + 60_000 - nowMs) / 1_000)));
+        }
+      }
+    }),
+  );
 });
 
 describe("the event in a stream", () => {
@@ -114,7 +155,7 @@ describe("the event in a stream", () => {
   const CREATED = sse("response.created", { response: { id: "resp_1" } });
   const DELTA = sse("response.output_text.delta", { delta: "codex.rate_limits" });
   const run = (text: string, cuts: readonly number[], event: string | null = '{"type":"pool"}') => {
-    const filter = new PooledEventFilter(() => event);
+    const filter = new PooledEventFilter(() => (event === null ? null : Buffer.from(event)));
     const bytes = Buffer.from(text);
     const out: Buffer[] = [];
     let at = 0;
@@ -161,7 +202,7 @@ describe("the event in a stream", () => {
   });
 
   test("does not grow: an event without an end is handed on", () => {
-    const filter = new PooledEventFilter(() => "{}");
+    const filter = new PooledEventFilter(() => Buffer.from("{}"));
     const head = 'data: {"type":"codex.rate_limits","x":"';
     let out = 0;
     out += filter.feed(Buffer.from(head)).length;
