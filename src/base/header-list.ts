@@ -20,12 +20,20 @@ export function withoutHeaders(headers: HeaderList, names: ReadonlySet<string>):
  * `names`.
  */
 export function withoutHopByHop(headers: HeaderList, names: ReadonlySet<string> = NO_NAMES): HeaderList {
+  const named = namedByConnection(headers);
+  const passed: HeaderList[number][] = [];
+  for (const field of headers) {
+    const name = field[0];
+    if (!HOP_BY_HOP.has(name) && !names.has(name) && (named === null || !named.has(name))) passed.push(field);
+  }
+  return passed;
+}
+
+/** null = none but those that are of one connection anyway. */
+function namedByConnection(headers: HeaderList): ReadonlySet<string> | null {
   const connection = headerValue(headers, "connection");
-  const named =
-    connection === null || connection === "keep-alive"
-      ? NO_NAMES
-      : new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
-  return headers.filter(([name]) => !HOP_BY_HOP.has(name) && !names.has(name) && !named.has(name));
+  if (connection === null || connection === "keep-alive") return null;
+  return new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
 }
 
 const NO_NAMES: ReadonlySet<string> = new Set();

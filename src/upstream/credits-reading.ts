@@ -1,15 +1,17 @@
 /**
  * Credits as upstream's headers, events and usage answer state them, made into a reading. Pure; one set of rules for all three.
  */
-import { type HeaderList, headerValue } from "../base/header-list.ts";
 import type { CreditsReading } from "../domain/credits.ts";
 import { asNumber, type Json, numberAt, objectAt } from "./json.ts";
 
 /** `x-codex-credits-has-credits: True` and its like (wire §3.7); null when they are not there. */
-export function creditsInHeaders(headers: HeaderList): CreditsReading | null {
-  const at = (name: string) => headerValue(headers, `x-codex-credits-${name}`);
-  const has = flagIn(at("has-credits"));
-  return has === null ? null : readingOf(has, flagIn(at("unlimited")), at("balance"));
+export function creditsStated(
+  hasCredits: string | null,
+  unlimited: string | null,
+  balance: string | null,
+): CreditsReading | null {
+  const has = flagIn(hasCredits);
+  return has === null ? null : readingOf(has, flagIn(unlimited), balance);
 }
 
 /** The member `credits` of an event or of the usage answer. */
@@ -18,8 +20,9 @@ export function creditsIn(body: Json): CreditsReading | null {
   return typeof has === "boolean" ? readingOf(has, unlimited === true, balance) : null;
 }
 
-export function resetCreditsInHeaders(headers: HeaderList): number | null {
-  return countOf(asNumber(headerValue(headers, "x-codex-rate-limit-reset-credits-available")));
+/** `x-codex-rate-limit-reset-credits-available`. */
+export function resetCreditsStated(available: string | null): number | null {
+  return countOf(asNumber(available));
 }
 
 export function resetCreditsIn(body: Json): number | null {

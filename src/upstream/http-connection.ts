@@ -7,7 +7,7 @@ import { AnswerQueue, type QueueSource } from "./answer-queue.ts";
 import { type BodyDecoder, createBodyDecoder } from "./body-decoder.ts";
 import type { Wire } from "./dial.ts";
 import { type HttpAnswer, HttpFault } from "./http-client.ts";
-import { HEAD_MAX_BYTES, parseHead, type ResponseHead } from "./response-head.ts";
+import { HEAD_MAX_BYTES, type HeadReader, type ResponseHead } from "./response-head.ts";
 
 /**
  * How a request on this connection ended, for whoever sent it. Exactly one of `answered` and `failed` is called, once; `answered` must not
@@ -40,6 +40,7 @@ const RESET = "ECONNRESET";
 export class HttpConnection implements QueueSource {
   readonly openedAtMs: number;
   readonly #wire: Wire;
+  readonly #heads: HeadReader;
   /** The connection is free for another request. */
   readonly #onFree: (connection: HttpConnection) => void;
   #turn: Turn | null = null;
@@ -48,9 +49,10 @@ export class HttpConnection implements QueueSource {
   #paused = false;
   #closed = false;
 
-  constructor(wire: Wire, openedAtMs: number, onFree: (connection: HttpConnection) => void) {
+  constructor(wire: Wire, heads: HeadReader, openedAtMs: number, onFree: (connection: HttpConnection) => void) {
     this.openedAtMs = openedAtMs;
     this.#wire = wire;
+    this.#heads = heads;
     this.#onFree = onFree;
   }
 
@@ -169,7 +171,7 @@ export class HttpConnection implements QueueSource {
       turn.head = received;
       return;
     }
-    const head = parseHead(received.toString("latin1", 0, end), turn.method);
+    const head = this.#heads.read(received, end, turn.method);
     const rest = received.subarray(end + HEAD_END.length);
     turn.head = null;
     if (head.status < 200) {

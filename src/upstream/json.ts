@@ -37,7 +37,23 @@ export function numberAt(value: Json, key: string): number | null {
 
 export function asNumber(value: unknown): number | null {
   if (typeof value === "number") return Number.isFinite(value) ? value : null;
-  if (typeof value !== "string" || !/^\s*-?\d+(?:\.\d+)?\s*$/.test(value)) return null;
+  if (typeof value !== "string") return null;
+  const digits = digitsOf(value);
+  if (digits !== null) return digits;
+  if (!/^\s*-?\d+(?:\.\d+)?\s*$/.test(value)) return null;
   const number = Number(value);
   return Number.isFinite(number) ? number : null;
+}
+
+/** Fifteen digits are exact. */
+function digitsOf(text: string): number | null {
+  const { length } = text;
+  if (length === 0 || length > 15) return null;
+  let number = 0;
+  for (let i = 0; i < length; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return null;
+    number = number * 10 + digit;
+  }
+  return number;
 }

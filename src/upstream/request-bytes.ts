@@ -33,14 +33,15 @@ const METHOD = /^[A-Z]{1,20}$/;
 /** What needs no second look: no fragment, no backslash, no dot segment, nothing that would have to be escaped. */
 const PLAIN_PATH = /^(?:\/(?!\.)[A-Za-z0-9!$%&'()*+,;=:@_~.-]*)+(?:\?[A-Za-z0-9!$%&'()*+,;=:@_~./?-]*)?$/;
 
-/** `bodyBytes` null = no body and no length. Throws an HttpFault. */
+/** `target` is `targetOf` the path; `bodyBytes` null = no body and no length. Throws an HttpFault. */
 export function requestHead(
   origin: Origin,
-  request: { readonly method: string; readonly path: string; readonly headers: HeaderList },
+  target: string,
+  request: { readonly method: string; readonly headers: HeaderList },
   bodyBytes: number | null,
 ): string {
   if (!METHOD.test(request.method)) throw new HttpFault("ERR_INVALID_METHOD");
-  let head = `${request.method} ${targetOf(origin, request.path)} HTTP/1.1\r\nhost: ${origin.authority}\r\n`;
+  let head = `${request.method} ${target} HTTP/1.1\r\nhost: ${origin.authority}\r\n`;
   for (const [name, value] of request.headers) {
     if (!NAME.test(name) || !VALUE.test(value)) throw new HttpFault("ERR_INVALID_HEADER");
     head += `${name}: ${value}\r\n`;
@@ -48,7 +49,8 @@ export function requestHead(
   return bodyBytes === null ? `${head}\r\n` : `${head}content-length: ${bodyBytes}\r\n\r\n`;
 }
 
-function targetOf(origin: Origin, path: string): string {
+/** What stands behind the method: a path and a query that can end no line. */
+export function targetOf(origin: Origin, path: string): string {
   const target = `${origin.basePath}/${path.replace(/^\/+/, "")}`;
   if (PLAIN_PATH.test(target)) return target;
   // Whatever is unusual is brought into the form that every HTTP client would send.

@@ -10,7 +10,8 @@ import type { Clock } from "../base/clock.ts";
 import { openWire } from "./dial.ts";
 import { type HttpAnswer, type HttpCall, type HttpClient, HttpFault, type HttpRequest } from "./http-client.ts";
 import { HttpConnection, type Receiver } from "./http-connection.ts";
-import { type Origin, originOf, requestHead } from "./request-bytes.ts";
+import { type Origin, originOf, requestHead, targetOf } from "./request-bytes.ts";
+import { HeadReader } from "./response-head.ts";
 
 /** Below what servers allow (nginx 75 s, Cloudflare 400 s), so that it is mostly we who close. */
 const IDLE_SECONDS = 55;
@@ -36,6 +37,9 @@ const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
 class SocketClient implements HttpClient {
   readonly #origin: Origin;
   readonly #options: SocketClientOptions;
+  /** One origin's answers look alike, whichever connection they come on. */
+  readonly #heads = new HeadReader();
+  #target: { readonly path: string; readonly target: string } | null = null;
   #idle: HttpConnection[] = [];
 
   constructor(options: SocketClientOptions) {
@@ -57,7 +61,13 @@ class SocketClient implements HttpClient {
 
   headOf(request: HttpRequest, body: BodyBytes | null): string {
     const bodyBytes = body === null ? (NO_BODY_OF_ITS_OWN.has(request.method) ? null : 0) : lengthOf(body);
-    return requestHead(this.#origin, request, bodyBytes);
+    return requestHead(this.#origin, this.#targetOf(request.path), request, bodyBytes);
+  }
+
+  /** Nearly all requests go to one path. */
+  #targetOf(path: string): string {
+    if (this.#target?.path !== path) this.#target = { path, target: targetOf(this.#origin, path) };
+    return this.#target.target;
   }
 
   kept(): HttpConnection | null {
@@ -80,7 +90,7 @@ class SocketClient implements HttpClient {
       { clock, ca, connectMs },
       {
         opened: (wire) => {
-          connection = new HttpConnection(wire, clock.monotonicMs(), (free) => this.#keep(free));
+          connection = new HttpConnection(wire, this.#heads, clock.monotonicMs(), this.#keep);
           opened(connection);
         },
         failed,
@@ -96,14 +106,14 @@ class SocketClient implements HttpClient {
     );
   }
 
-  #keep(connection: HttpConnection): void {
+  readonly #keep = (connection: HttpConnection): void => {
     if (this.#idle.length >= IDLE_MAX) {
       connection.close();
     } else {
       connection.idle(IDLE_SECONDS);
       this.#idle.push(connection);
     }
-  }
+  };
 }
 
 /** One request, on one connection or, when that was stale, on a second one. */

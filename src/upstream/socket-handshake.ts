@@ -8,7 +8,7 @@ import type { Dice } from "../base/id.ts";
 import { DEFLATE_OFFER } from "../base/ws-handshake.ts";
 import { openWire, type Peer, type Wire } from "./dial.ts";
 import { type HttpAnswer, HttpFault } from "./http-client.ts";
-import { type Origin, requestHead } from "./request-bytes.ts";
+import { type Origin, requestHead, targetOf } from "./request-bytes.ts";
 import { UpgradeReader } from "./upgrade-answer.ts";
 import type { UpstreamSocket } from "./upstream-socket.ts";
 
@@ -61,7 +61,7 @@ export function shakeHands(options: HandshakeOptions, onEnd: HandshakeEnd): () =
   const { origin, clock, dice, ca, request } = options;
   const key = Buffer.from(dice.bytes(16)).toString("base64");
   const headers = [...request.headers, ...upgradeHeaders(key)];
-  const head = requestHead(origin, { method: "GET", path: request.path, headers }, null);
+  const head = requestHead(origin, targetOf(origin, request.path), { method: "GET", headers }, null);
   const handshake = new Handshake(options, onEnd, key, head);
   openWire(origin, { clock, ca, connectMs: request.connectMs }, handshake);
   return () => handshake.giveUp();

@@ -21,11 +21,16 @@ export interface UpstreamClock {
 
 export function createUpstreamClock(clock: Clock): UpstreamClock {
   let reading: ClockReading | null = null;
+  let latest: string | null = null;
   return {
     note(headers) {
+      const date = headerValue(headers, "date");
+      // The same second once more tells nothing new.
+      if (date === null || date === latest) return;
       // An answer out of a cache tells when it was put there.
       if (headerValue(headers, "age") !== null) return;
-      const dateMs = parseInstant(headerValue(headers, "date") ?? "");
+      latest = date;
+      const dateMs = parseInstant(date);
       const seenAtMs = clock.nowMs();
       if (dateMs !== null) reading = { aheadMs: dateMs - seenAtMs, seenAtMs };
     },

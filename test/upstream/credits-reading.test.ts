@@ -1,12 +1,9 @@
 /** Credits out of headers and bodies: what is no statement is none. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import {
-  creditsIn,
-  creditsInHeaders,
-  resetCreditsIn,
-  resetCreditsInHeaders,
-} from "../../src/upstream/credits-reading.ts";
+import { readLimitHeaders } from "../../src/upstream/codex-headers.ts";
+import { creditsIn, resetCreditsIn } from "../../src/upstream/credits-reading.ts";
+import { T0 } from "../support/manual-clock.ts";
 
 describe("credits", () => {
   test("in headers, as upstream spells them (wire 3.7)", () => {
@@ -16,10 +13,11 @@ describe("credits", () => {
       ["x-codex-credits-balance", "12.50"],
       ["x-codex-rate-limit-reset-credits-available", "2"],
     ] as const;
-    expect(creditsInHeaders(headers)).toEqual({ hasCredits: true, unlimited: false, balance: "12.50" });
-    expect(resetCreditsInHeaders(headers)).toBe(2);
-    expect(creditsInHeaders([])).toBeNull();
-    expect(resetCreditsInHeaders([])).toBeNull();
+    expect(readLimitHeaders(headers, T0)).toMatchObject({
+      credits: { hasCredits: true, unlimited: false, balance: "12.50" },
+      resetCredits: 2,
+    });
+    expect(readLimitHeaders([["x-codex-plan-type", "plus"]], T0)).toMatchObject({ credits: null, resetCredits: null });
   });
 
   test("in bodies: numbers as texts, a balance that is none, nothing at all", () => {

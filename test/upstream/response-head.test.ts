@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { HttpFault } from "../../src/upstream/http-client.ts";
-import { parseHead } from "../../src/upstream/response-head.ts";
+import { HeadReader, parseHead, type ResponseHead } from "../../src/upstream/response-head.ts";
 
 const parse = (lines: string, method = "POST") => parseHead(lines.replaceAll("\n", "\r\n"), method);
 
@@ -101,4 +101,68 @@ test("anything at all is a head or a fault, and never two lengths", () => {
     }),
     { numRuns: 2_000 },
   );
+});
+
+test("a reader that remembers lines of other heads reads each as if it were its first", () => {
+  const line = fc.oneof(
+    fc.constantFrom(
+      "Content-Type: text/event-stream",
+      "content-type: text/event-streaM",
+      "x-a: 1",
+      "x-a: 2",
+      "content-length: 3",
+      "Content-Length: 4",
+      "transfer-encoding: chunked",
+      "transfer-encoding: gzip",
+      "connection: close",
+      "connection: keep-alive",
+      " folded: 1",
+      "x-a : 1",
+      "HTTP/1.1 200 OK",
+      "x-a: 1\r",
+      "x\n: 1",
+      "",
+    ),
+    fc.string({ unit: "binary-ascii", maxLength: 300 }),
+  );
+  const status = fc.constantFrom(
+    "HTTP/1.1 200 OK",
+    "HTTP/1.0 200 OK",
+    "HTTP/1.1 204 No Content",
+    "HTTP/1.1 101 x",
+    "ICY",
+  );
+  const head = fc.tuple(status, fc.array(line, { maxLength: 6 })).map(([first, rest]) => [first, ...rest].join("\r\n"));
+  const outcome = (read: () => ResponseHead) => {
+    try {
+      return read();
+    } catch (thrown) {
+      return thrown instanceof HttpFault ? thrown.message : thrown;
+    }
+  };
+  const reader = new HeadReader();
+  const again = (text: string) => {
+    // What lies behind the head belongs to the body, whatever it looks like.
+    const bytes = Buffer.from(`${text}\r\n\r\ncontent-length: 9\r\n`, "latin1");
+    return reader.read(bytes, text.length, "GET");
+  };
+  fc.assert(
+    fc.property(fc.array(head, { minLength: 1, maxLength: 8 }), (heads) => {
+      for (const text of [...heads, ...heads, ...heads]) {
+        expect(outcome(() => again(text))).toEqual(outcome(() => parseHead(text, "GET")));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("a line that comes again and again is the same object, and unlike ones are not", () => {
+  const reader = new HeadReader();
+  const read = (text: string) => {
+    const bytes = Buffer.from(text, "latin1");
+    return reader.read(bytes, bytes.length, "GET").headers;
+  };
+  const lines = (i: number) => `HTTP/1.1 200 OK\r\nX-Same: yes\r\nx-count: ${i}`;
+  for (let i = 0; i < 5_000; i++) expect(read(lines(i))[1]).toEqual(["x-count", String(i)]);
+  expect(read(lines(1))[0]).toBe(read(lines(2))[0]!);
 });
