@@ -1,6 +1,7 @@
 /**
  * Fuzzed requests and frames against the real daemon: nothing of it ends it, makes it hang, makes it grow or makes it answer with a fault of its
- * own. Half a million and more in the deep run, a sample every time; a failure names its seed.
+ * own. Two and a half million in the deep run (ROTOR_TEST_PART=3/8 runs the third of eight parts), a sample every time; a failure names its seed and
+ * its case.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { figuresOf } from "../soak/watch.ts";
@@ -8,12 +9,12 @@ import { createProxyClient } from "./support/client.ts";
 import type { Control } from "./support/control.ts";
 import type { DaemonProcess } from "./support/daemon-process.ts";
 import { type Address, sendFuzzedFrames, sendFuzzedRequest } from "./support/fuzz-wire.ts";
-import { type Chance, createChance, IS_DEEP, SEED, seeded } from "./support/seed.ts";
+import { type Chance, IS_DEEP, partOf, seeded, seededCase } from "./support/seed.ts";
 import { openStage, type Stage } from "./support/stage.ts";
 import { until } from "./support/until.ts";
 
-const REQUESTS = IS_DEEP ? 400_000 : 500;
-const FRAMES = IS_DEEP ? 300_000 : 800;
+const REQUESTS = IS_DEEP ? 1_000_000 : 8_000;
+const FRAMES = IS_DEEP ? 1_500_000 : 16_000;
 const AT_ONCE = 16;
 const LIMIT_MS = IS_DEEP ? 7_200_000 : 120_000;
 /** Of the whole, before memory is looked at for the first time: the heap finds its size. */
@@ -43,14 +44,16 @@ const memoryMb = () => (process.platform === "linux" ? figuresOf(daemon.pid).rss
 
 /** Runs `one` until so many are done, some at once, each with a chance of its own; looks at the memory before and after. */
 async function many(name: string, total: number, one: (chance: Chance) => Promise<number>): Promise<void> {
+  const part = partOf(total);
   let begun = 0;
   let done = 0;
   let warmMb: number | null = null;
   const worker = async () => {
-    while (done < total) {
-      const number = begun++;
-      done += await one(createChance(SEED ^ Bun.hash.crc32(`${name} ${number}`)));
-      if (warmMb === null && done > total * WARM_UP) warmMb = memoryMb();
+    while (done < part.count) {
+      const count = await seededCase(name, part.numberOf(begun++), one);
+      // Only now: `done += await …` would forget what the others have done meanwhile.
+      done += count;
+      if (warmMb === null && done > part.count * WARM_UP) warmMb = memoryMb();
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
@@ -70,7 +73,7 @@ function expectNoFault(status: number | null, text: string, sent: Buffer): void 
 }
 
 test(
-  `${REQUESTS} requests: each is answered or refused, none by a fault of our own`,
+  `${partOf(REQUESTS).count} requests: each is answered or refused, none by a fault of our own`,
   () =>
     seeded("fuzzed requests", () =>
       many("requests", REQUESTS, async (chance) => {
@@ -83,7 +86,7 @@ test(
 );
 
 test(
-  `${FRAMES} WebSocket frames: each connection answers a ping behind them, or is closed`,
+  `${partOf(FRAMES).count} WebSocket frames: each connection answers a ping behind them, or is closed`,
   () => seeded("fuzzed frames", () => many("frames", FRAMES, (chance) => sendFuzzedFrames(address, chance))),
   LIMIT_MS,
 );

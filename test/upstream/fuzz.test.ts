@@ -1,6 +1,7 @@
 /**
  * Answers that no upstream of good sense gives, through one attempt: whatever comes, the attempt ends, says how, and leaves nothing behind. What is
- * whole comes out byte for byte, however it is cut. Three hundred thousand in the deep run, a sample every time; a failure names its seed.
+ * whole comes out byte for byte, however it is cut. Half a million in the deep run (ROTOR_TEST_PART=3/8 runs the third of eight parts), a sample
+ * every time; a failure names its seed and its case.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
@@ -12,14 +13,14 @@ import { ChatChunks } from "../../src/proxy/chat-chunks.ts";
 import { sdkEvents } from "../../src/proxy/sdk-events.ts";
 import { createUpstream } from "../../src/upstream/codex-client.ts";
 import { mutate, noise } from "../daemon/support/fuzz-bytes.ts";
-import { type Chance, createChance, IS_DEEP, SEED, seeded } from "../daemon/support/seed.ts";
+import { type Chance, IS_DEEP, partOf, seeded, seededCase } from "../daemon/support/seed.ts";
 import { within } from "../daemon/support/until.ts";
 import { WANTS } from "../support/chat-stream.ts";
 import { FAILURE_EVENTS } from "../vectors/failure-events.ts";
 import { completed, created, delta, inProgress, sse } from "../vectors/streams.ts";
 import { request } from "./harness.ts";
 
-const ANSWERS = IS_DEEP ? 300_000 : 600;
+const ANSWERS = IS_DEEP ? 500_000 : 3_000;
 const AT_ONCE = 8;
 const LIMIT_MS = IS_DEEP ? 3_600_000 : 120_000;
 /** The streams of a few events that are under way, and what the runtime keeps for itself. */
@@ -123,16 +124,14 @@ afterAll(() => {
   server.close();
 });
 
-async function attempt(upstream: ReturnType<typeof createUpstream>, number: number): Promise<void> {
-  const chance = createChance(SEED ^ Bun.hash.crc32(`answer ${number}`));
+async function attempt(upstream: ReturnType<typeof createUpstream>, number: number, chance: Chance): Promise<void> {
   const fuzzed = anyAnswer(chance);
   const path = `/${number}`;
   answers.set(path, fuzzed);
   const filter = chance.fraction() < 0.5 ? null : chance.pick(FILTERS);
   const timeouts = { connectMs: 10_000, firstByteMs: 10_000, silenceMs: 10_000 };
   const more = { filter, unpack: chance.fraction() < 0.5, statusForRefusals: chance.fraction() < 0.5, timeouts };
-  const shown = () =>
-    `answer ${number}: ${JSON.stringify(Buffer.concat(fuzzed.pieces).toString("latin1").slice(0, 1_500))}`;
+  const shown = () => `an answer: ${JSON.stringify(Buffer.concat(fuzzed.pieces).toString("latin1").slice(0, 1_500))}`;
   const result = await within(upstream.attempt(request({ ...more, path })), shown());
   if (result.kind === "opened") {
     const parts: Uint8Array[] = [];
@@ -155,16 +154,18 @@ async function attempt(upstream: ReturnType<typeof createUpstream>, number: numb
 }
 
 test(
-  `${ANSWERS} answers: each attempt ends and says how; what is whole is passed on byte for byte`,
+  `${partOf(ANSWERS).count} answers: each attempt ends and says how; what is whole is passed on byte for byte`,
   () =>
     seeded("fuzzed answers", async () => {
       const upstream = createUpstream({ baseUrl: url, clock: systemClock, dice: systemDice, log: silentLog });
-      let number = 0;
+      const part = partOf(ANSWERS);
+      let begun = 0;
       let warmMb = 0;
       const worker = async () => {
-        while (number < ANSWERS) {
-          if (number === Math.floor(ANSWERS / 3)) warmMb = process.memoryUsage.rss() / 2 ** 20;
-          await attempt(upstream, number++);
+        while (begun < part.count) {
+          if (begun === Math.floor(part.count / 3)) warmMb = process.memoryUsage.rss() / 2 ** 20;
+          const number = part.numberOf(begun++);
+          await seededCase("answer", number, (chance) => attempt(upstream, number, chance));
         }
       };
       await Promise.all(Array.from({ length: AT_ONCE }, worker));

@@ -140,10 +140,10 @@ export function anyBody(chance: Chance): Buffer {
   }
 }
 
+/** Where what is in a request counts. */
+const DOORS: readonly string[] = ["/v1/responses", "/v1/chat/completions", "/backend-api/codex/responses"];
 const PATHS: readonly string[] = [
-  "/v1/responses",
-  "/v1/chat/completions",
-  "/backend-api/codex/responses",
+  ...DOORS,
   "/v1/models",
   "/v1/models/gpt-5.5",
   "/backend-api/codex/models",
@@ -167,7 +167,7 @@ export interface FuzzedRequest {
 export function anyRequest(chance: Chance, host: string, key: string): FuzzedRequest {
   const path =
     chance.fraction() < 0.8
-      ? chance.pick(PATHS)
+      ? chance.pick(chance.fraction() < 0.5 ? DOORS : PATHS)
       : `${chance.pick(PATHS)}${encodeURI(chance.pick(SHARP))}?${encodeURI(chance.pick(SHARP))}`;
   const method = chance.fraction() < 0.8 ? "POST" : chance.pick(METHODS);
   const isBare = method === "GET" || method === "HEAD";

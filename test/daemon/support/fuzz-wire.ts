@@ -95,10 +95,21 @@ export async function sendFuzzedRequest(address: Address, chance: Chance): Promi
     const status = /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1];
     if (mustBeAnswered && status === undefined)
       throw new Error(`closed without an answer: ${JSON.stringify(bytes.toString("latin1"))}`);
+    if (mustBeAnswered && chance.fraction() < KEPT_ALIVE) await expectAnswerBehind(address, line, bytes);
     return { status: status === undefined ? null : Number(status), text, sent: bytes };
   } finally {
     line.end();
   }
+}
+
+/** How many ask for something more on their connection. */
+const KEPT_ALIVE = 0.2;
+
+/** A second request on a connection is answered like the first, unless the first has ended it. */
+async function expectAnswerBehind(address: Address, line: Line, before: Buffer): Promise<void> {
+  line.write(Buffer.from(`GET /health HTTP/1.1\r\nhost: ${address.hostname}:${address.port}\r\n\r\n`));
+  const isHealth = (heard: Buffer) => heard.includes('"status":"alive"');
+  await within(line.until(isHealth), `an answer behind ${JSON.stringify(before.toString("latin1").slice(0, 2_000))}`);
 }
 
 const PATHS: readonly string[] = ["/v1/responses", "/backend-api/codex/responses"];

@@ -10,6 +10,17 @@ export const SEED = Number(process.env.ROTOR_TEST_SEED ?? DEFAULT_SEED);
 /** The deep run takes larger samples. */
 export const IS_DEEP = process.env.ROTOR_TEST_DEPTH === "deep";
 
+/** `ROTOR_TEST_PART=3/8`: the third of eight parts of a deep run, each of other cases than the others. */
+const PART = /^([1-9]\d*)\/([1-9]\d*)$/.exec(process.env.ROTOR_TEST_PART ?? "1/1");
+if (PART === null || Number(PART[1]) > Number(PART[2])) throw new Error("ROTOR_TEST_PART is the like of 3/8");
+const [PART_NUMBER, PARTS] = [Number(PART[1]), Number(PART[2])];
+
+/** How many of `total` cases fall into this part, and the number that the nth of them has in the whole. */
+export function partOf(total: number): { readonly count: number; numberOf(nth: number): number } {
+  const count = Math.floor(total / PARTS) + (PART_NUMBER <= total % PARTS ? 1 : 0);
+  return { count, numberOf: (nth) => nth * PARTS + PART_NUMBER - 1 };
+}
+
 export interface Chance {
   /** Uniform in [0, 1). */
   fraction(): number;
@@ -37,5 +48,14 @@ export async function seeded(name: string, run: (chance: Chance) => Promise<void
     await run(createChance(SEED ^ Bun.hash.crc32(name)));
   } catch (cause) {
     throw new Error(`${name}: ROTOR_TEST_SEED=${SEED} shows it again: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** One case of many, with a chance of its own; when it fails, the error says which it was. */
+export async function seededCase<T>(name: string, number: number, run: (chance: Chance) => Promise<T>): Promise<T> {
+  try {
+    return await run(createChance(SEED ^ Bun.hash.crc32(`${name} ${number}`)));
+  } catch (cause) {
+    throw new Error(`${name} ${number}: ${(cause as Error).message}`, { cause });
   }
 }
