@@ -79,12 +79,16 @@ export class AnswerQueue implements ByteReader {
     this.#goOn();
   }
 
+  take(): Uint8Array | null {
+    if (this.#chunks.length === 0) return null;
+    const value = this.#joined();
+    this.#wake();
+    return value;
+  }
+
   read(): ByteRead {
-    if (this.#chunks.length > 0) {
-      const value = this.#take();
-      this.#wake();
-      return Promise.resolve({ done: false, value });
-    }
+    const value = this.take();
+    if (value !== null) return Promise.resolve({ done: false, value });
     if (this.#ended) return Promise.resolve(END);
     if (this.#error !== null) return Promise.reject(this.#error);
     return new Promise((resolve, reject) => {
@@ -115,11 +119,8 @@ export class AnswerQueue implements ByteReader {
     this.#held = false;
     const to = this.#flow;
     if (to === null) return;
-    if (this.#chunks.length > 0) {
-      const chunk = this.#take();
-      this.#wake();
-      this.#pour(to, chunk, this.#ended);
-    }
+    const chunk = this.take();
+    if (chunk !== null) this.#pour(to, chunk, this.#ended);
     if (this.#held) return;
     if (this.#ended) to.ended();
     else if (this.#error !== null) to.broken();
@@ -132,7 +133,7 @@ export class AnswerQueue implements ByteReader {
   }
 
   /** All that waits, as one piece: the next reader's call costs the same for a byte as for all of them. */
-  #take(): Uint8Array {
+  #joined(): Uint8Array {
     const chunks = this.#chunks;
     this.#chunks = [];
     this.#bytes = 0;

@@ -10,9 +10,13 @@ import type { AttemptRequest } from "./upstream.ts";
 /** `ended`: the stream said all it had to say but its connection lingers. `given_up`: we know enough and want no more of it. */
 export type Stop = "client" | "first_byte" | "silence" | "ended" | "given_up";
 
-export class AttemptGuard {
-  /** Called once, when the attempt is stopped; for what no pending read would notice. */
-  onStop: (() => void) | null = null;
+export interface StopListener {
+  stopped(): void;
+}
+
+export class AttemptGuard implements EventListenerObject {
+  /** Told once, when the attempt is stopped. */
+  whenStopped: StopListener | null = null;
   /** What is done whenever nothing has come for so long; null = nothing. */
   #bridge: { readonly everyMs: number; readonly over: () => void } | null = null;
   readonly #clock: Clock;
@@ -31,7 +35,7 @@ export class AttemptGuard {
     this.#timeouts = request.timeouts;
     this.#firstByte = clock.after(request.timeouts.firstByteMs, () => this.stop("first_byte"));
     if (this.#client.aborted) this.stop("client");
-    else this.#client.addEventListener("abort", this.#onClient);
+    else this.#client.addEventListener("abort", this);
   }
 
   /** What is closed when the attempt is stopped. */
@@ -85,7 +89,7 @@ export class AttemptGuard {
     this.#stopped = why;
     this.close();
     this.#call?.abort();
-    this.onStop?.();
+    this.whenStopped?.stopped();
   }
 
   /** The attempt is over: timers and listeners go, so that nothing of it outlives it. */
@@ -95,7 +99,7 @@ export class AttemptGuard {
     this.answered();
     this.#silence?.cancel();
     this.#silence = null;
-    this.#client.removeEventListener("abort", this.#onClient);
+    this.#client.removeEventListener("abort", this);
   }
 
   /** What being stopped means for the attempt; null when it was not stopped by client or clock. */
@@ -116,7 +120,10 @@ export class AttemptGuard {
     }
   }
 
-  readonly #onClient = (): void => this.stop("client");
+  /** The client's signal. */
+  handleEvent(): void {
+    this.stop("client");
+  }
 
   /** Looks again when the limit could have been reached at the earliest, instead of setting a timer for every chunk. */
   #watch(delayMs: number): void {

@@ -3,6 +3,8 @@ export interface ByteReader {
   /** One read at a time. */
   read(): ByteRead;
   cancel(): Promise<void>;
+  /** What has come and was not read yet, at once; null when that is nothing. Not while a read is under way. Absent where nothing waits. */
+  take?(): Uint8Array | null;
   /** All that there is has been read: the next read would say no more than that. Absent where it cannot be known. */
   readonly finished?: boolean;
   /**

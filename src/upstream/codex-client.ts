@@ -13,18 +13,25 @@ import type { ByteReader } from "./byte-reader.ts";
 import { readLimitHeaders } from "./codex-headers.ts";
 import { judgeAnswer } from "./codex-outcome.ts";
 import { createFetchClient } from "./fetch-client.ts";
-import type { HttpAnswer, HttpClient, HttpClientName } from "./http-client.ts";
+import type { HttpAnswer, HttpCall, HttpClient, HttpClientName } from "./http-client.ts";
 import { refusalAnswer } from "./refusal-answer.ts";
 import { answerHeaders, DEFAULT_SELF, headersFor, type SelfDescription } from "./request-headers.ts";
 import { createSocketClient } from "./socket-client.ts";
 import { SocketPool } from "./socket-pool.ts";
 import { SocketTransport } from "./socket-transport.ts";
 import { laidOver, type StreamFacts } from "./stream-facts.ts";
-import { openStream } from "./stream-opening.ts";
+import { type Opening, openStream } from "./stream-opening.ts";
 import { tapBody } from "./stream-tap.ts";
 import { outcomeOfThrown } from "./transport-failure.ts";
 import { unpackAnswer } from "./unpack-answer.ts";
-import type { AttemptRequest, FailedAttempt, OpenedAttempt, Upstream, UpstreamAnswer } from "./upstream.ts";
+import type {
+  AttemptRequest,
+  AttemptSocket,
+  FailedAttempt,
+  OpenedAttempt,
+  Upstream,
+  UpstreamAnswer,
+} from "./upstream.ts";
 import { warmUpAnswer } from "./warm-up.ts";
 
 export interface UpstreamOptions {
@@ -81,20 +88,25 @@ class CodexClient {
     const guard = new AttemptGuard(this.#clock, request);
     let received: HttpAnswer;
     try {
-      received = await this.#send(request, guard);
+      const headers = headersFor(request.headers, request.accessToken, request.workspaceId, this.#self);
+      const other = request.socket === null ? null : await this.#withoutHttp(request, request.socket, headers, guard);
+      received = other ?? (await this.#byHttp(request, headers, guard).answer);
+      if (other === null) this.#onAnswer?.(received.headers);
     } catch (thrown) {
       guard.close();
       return failed(guard.outcome() ?? outcomeOfThrown(thrown));
     }
-    const told = { ...received, headers: answerHeaders(received.headers) };
+    const { status, reader } = received;
+    const told = { status, headers: answerHeaders(received.headers), reader };
     const answer = request.unpack ? unpackAnswer(told) : told;
     const { headers } = answer;
     if (!isSuccess(answer.status)) return await this.#refused(request, guard, answer);
     if (request.stream && !isPacked(headers)) {
-      // Awaited: a promise that an async function returns as it is takes three turns of the queue instead of one.
-      return await (isEventStream(headers)
+      const opening = isEventStream(headers)
         ? this.#stream(request, guard, answer)
-        : this.#strange(request, guard, answer));
+        : this.#strange(request, guard, answer);
+      // Awaited: a promise that an async function returns as it is takes three turns of the queue instead of one.
+      return opening instanceof Promise ? await opening : opening;
     }
     guard.answered();
     const { body, end } = tapBody({ reader: answer.reader, guard });
@@ -102,54 +114,37 @@ class CodexClient {
     return { kind: "opened", status: answer.status, headers, body, observation, end };
   }
 
-  async #send(request: AttemptRequest, guard: AttemptGuard): Promise<HttpAnswer> {
-    const { socket } = request;
-    const headers = headersFor(request.headers, request.accessToken, request.workspaceId, this.#self);
-    if (socket !== null && socket.body !== null && this.#sockets !== null) {
+  /** null when HTTP is to carry it. */
+  async #withoutHttp(
+    request: AttemptRequest,
+    socket: AttemptSocket,
+    headers: HeaderList,
+    guard: AttemptGuard,
+  ): Promise<HttpAnswer | null> {
+    if (socket.body !== null && this.#sockets !== null) {
       const answer = await this.#sockets.answer(request, { ...socket, body: socket.body }, headers, guard);
       if (answer !== null) return answer;
     }
-    return socket?.warmUp === true
-      ? warmUpAnswer(this.#dice, this.#clock.nowMs())
-      : await this.#sendByHttp(request, headers, guard);
+    return socket.warmUp ? warmUpAnswer(this.#dice, this.#clock.nowMs()) : null;
   }
 
-  async #sendByHttp(request: AttemptRequest, headers: HeaderList, guard: AttemptGuard): Promise<HttpAnswer> {
+  #byHttp(request: AttemptRequest, headers: HeaderList, guard: AttemptGuard): HttpCall {
     const { method, path, body, timeouts } = request;
     const call = this.#http.send({ method, path, headers, body, connectMs: timeouts.connectMs });
     guard.watch(call);
-    const answer = await call.answer;
-    this.#onAnswer?.(answer.headers);
-    return answer;
+    return call;
   }
 
-  async #stream(
-    request: AttemptRequest,
-    guard: AttemptGuard,
-    { status, headers, reader }: HttpAnswer,
-  ): Promise<Attempted> {
-    const seen = readLimitHeaders(headers, this.#clock.nowMs());
-    if (reader === null) {
+  /** At once when what has come decides it already. */
+  #stream(request: AttemptRequest, guard: AttemptGuard, answer: HttpAnswer): Attempted | Promise<Attempted> {
+    const seen = readLimitHeaders(answer.headers, this.#clock.nowMs());
+    if (answer.reader === null) {
       guard.close();
       return failed(EMPTY, seen);
     }
-    const opening = await openStream(reader, guard, this.#clock, request);
-    if (opening.kind === "opened") {
-      const { body, end } = opening.tap;
-      return {
-        kind: "opened",
-        status,
-        headers: namedAsEvents(headers),
-        body,
-        observation: withFacts(seen, opening.facts),
-        end,
-      };
-    }
-    guard.close();
-    const { outcome, facts } = opening;
-    const isRefused = outcome.kind === "request_rejected" && facts.refusal !== null;
-    const refusal = isRefused ? refusalAnswer(outcome.status, headers, facts.refusal!) : null;
-    return failed(outcome, withFacts(seen, facts), refusal);
+    const opening = openStream(answer.reader, guard, this.#clock, request);
+    if (!(opening instanceof Promise)) return attempted(opening, guard, answer, seen);
+    return opening.then((decided) => attempted(decided, guard, answer, seen));
   }
 
   async #refused(
@@ -200,6 +195,24 @@ function failed(
   answer: UpstreamAnswer | null = null,
 ): FailedAttempt {
   return { kind: "failed", outcome, observation, answer };
+}
+
+function attempted(
+  opening: Opening,
+  guard: AttemptGuard,
+  { status, headers }: HttpAnswer,
+  seen: Observation,
+): Attempted {
+  const observation = withFacts(seen, opening.facts);
+  if (opening.kind === "opened") {
+    const { body, end } = opening.tap;
+    return { kind: "opened", status, headers: namedAsEvents(headers), body, observation, end };
+  }
+  guard.close();
+  const { outcome, facts } = opening;
+  const isRefused = outcome.kind === "request_rejected" && facts.refusal !== null;
+  const refusal = isRefused ? refusalAnswer(outcome.status, headers, facts.refusal!) : null;
+  return failed(outcome, observation, refusal);
 }
 
 function withFacts(seen: Observation, facts: StreamFacts): Observation {

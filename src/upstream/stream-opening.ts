@@ -9,7 +9,8 @@ import type { Outcome } from "../domain/outcome.ts";
 import type { AttemptGuard } from "./attempt-guard.ts";
 import type { ByteRead, ByteReader } from "./byte-reader.ts";
 import { HoldBack } from "./hold-back.ts";
-import { createSseScanner } from "./sse-scanner.ts";
+import type { EventType } from "./sse-events.ts";
+import { createSseScanner, type SseScanner } from "./sse-scanner.ts";
 import { StreamFacts } from "./stream-facts.ts";
 import { type Tap, tapBody } from "./stream-tap.ts";
 import { codeOf } from "./transport-failure.ts";
@@ -19,67 +20,122 @@ export type Opening =
   | { readonly kind: "opened"; readonly tap: Tap; readonly facts: StreamFacts }
   | { readonly kind: "failed"; readonly outcome: Outcome; readonly facts: StreamFacts };
 
-export async function openStream(
+type Wants = Partial<Pick<AttemptRequest, "filter" | "statusForRefusals" | "bridge">>;
+
+/** At once when what has come decides it already. */
+export function openStream(
   reader: ByteReader,
   guard: AttemptGuard,
   clock: Clock,
-  {
-    filter: createFilter,
-    statusForRefusals = false,
-    bridge = null,
-  }: Partial<Pick<AttemptRequest, "filter" | "statusForRefusals" | "bridge">> = {},
-): Promise<Opening> {
-  const facts = new StreamFacts();
-  const holdBack = new HoldBack(statusForRefusals);
-  const scanner = createSseScanner((type, data) => {
-    if (type !== null) facts.note(type, data, clock.nowMs());
-    if (holdBack.verdict !== "hold") return;
-    guard.answered();
-    holdBack.noteEvent(type, facts.failure);
-  });
-  const held: Uint8Array[] = [];
-  const late = new Lateness(clock);
-  let pending: ByteRead | null = null;
-  let ended = false;
-  try {
-    while (holdBack.verdict === "hold" && !ended) {
-      pending ??= reader.read();
-      guard.beginWait();
-      const got = await late.race(pending);
-      guard.endWait();
-      if (got === "late") {
-        holdBack.noteLate();
-        break;
-      }
-      pending = null;
-      ended = got.done || got.value === undefined;
-      if (ended) scanner.finish();
-      else {
-        held.push(got.value!);
-        scanner.feed(got.value!);
-        holdBack.noteBytes(got.value!.length, scanner.openType());
-        if (holdBack.created && holdBack.verdict === "hold") late.start();
-      }
+  wants: Wants = {},
+): Opening | Promise<Opening> {
+  return new StreamOpening(reader, guard, clock, wants).decide();
+}
+
+class StreamOpening {
+  readonly #reader: ByteReader;
+  readonly #guard: AttemptGuard;
+  readonly #clock: Clock;
+  readonly #wants: Wants;
+  readonly #facts = new StreamFacts();
+  readonly #holdBack: HoldBack;
+  readonly #scanner: SseScanner;
+  readonly #held: Uint8Array[] = [];
+  #pending: ByteRead | null = null;
+  #ended = false;
+
+  constructor(reader: ByteReader, guard: AttemptGuard, clock: Clock, wants: Wants) {
+    this.#reader = reader;
+    this.#guard = guard;
+    this.#clock = clock;
+    this.#wants = wants;
+    this.#holdBack = new HoldBack(wants.statusForRefusals ?? false);
+    this.#scanner = createSseScanner(this.#note);
+  }
+
+  decide(): Opening | Promise<Opening> {
+    for (;;) {
+      if (!this.#isOpen()) return this.#decided();
+      const chunk = this.#reader.take?.() ?? null;
+      if (chunk === null) break;
+      this.#look(chunk);
     }
-  } catch (thrown) {
-    return { kind: "failed", outcome: guard.outcome() ?? broken(codeOf(thrown)), facts };
-  } finally {
-    late.stop();
+    if (this.#reader.finished !== true) return this.#decideLater();
+    this.#noteEnd();
+    return this.#decided();
   }
-  if (holdBack.verdict === "commit") {
-    // A late commit has not seen an event since; time-outs go on as for any open stream.
-    guard.answered();
-    const filter = createFilter?.() ?? null;
-    return {
-      kind: "opened",
-      facts,
-      tap: tapBody({ reader, guard, held, pending, ended, filter, bridge, watch: { scanner, facts } }),
-    };
+
+  async #decideLater(): Promise<Opening> {
+    const late = new Lateness(this.#clock);
+    try {
+      while (this.#isOpen()) {
+        if (this.#holdBack.created) late.start();
+        this.#pending ??= this.#reader.read();
+        this.#guard.beginWait();
+        const got = await late.race(this.#pending);
+        this.#guard.endWait();
+        if (got === "late") {
+          this.#holdBack.noteLate();
+          break;
+        }
+        this.#pending = null;
+        if (got.done || got.value === undefined) this.#noteEnd();
+        else this.#look(got.value);
+      }
+    } catch (thrown) {
+      return { kind: "failed", outcome: this.#guard.outcome() ?? broken(codeOf(thrown)), facts: this.#facts };
+    } finally {
+      late.stop();
+    }
+    return this.#decided();
   }
-  // What is still under way is of no use to anybody.
-  if (!ended) guard.stop("given_up");
-  reader.cancel().catch(() => {});
-  return { kind: "failed", outcome: facts.failure ?? ENDED_UNBORN, facts };
+
+  #isOpen(): boolean {
+    return this.#holdBack.verdict === "hold" && !this.#ended;
+  }
+
+  #look(chunk: Uint8Array): void {
+    this.#held.push(chunk);
+    this.#scanner.feed(chunk);
+    this.#holdBack.noteBytes(chunk.length, this.#scanner.openType());
+  }
+
+  #noteEnd(): void {
+    this.#ended = true;
+    this.#scanner.finish();
+  }
+
+  readonly #note = (type: EventType | null, data: Uint8Array | null): void => {
+    if (type !== null) this.#facts.note(type, data, this.#clock.nowMs());
+    if (this.#holdBack.verdict !== "hold") return;
+    this.#guard.answered();
+    this.#holdBack.noteEvent(type, this.#facts.failure);
+  };
+
+  #decided(): Opening {
+    const facts = this.#facts;
+    const reader = this.#reader;
+    const guard = this.#guard;
+    if (this.#holdBack.verdict === "commit") {
+      // A late commit has not seen an event since; time-outs go on as for any open stream.
+      guard.answered();
+      const tap = tapBody({
+        reader,
+        guard,
+        held: this.#held,
+        pending: this.#pending,
+        ended: this.#ended,
+        filter: this.#wants.filter?.() ?? null,
+        bridge: this.#wants.bridge ?? null,
+        watch: { scanner: this.#scanner, facts },
+      });
+      return { kind: "opened", facts, tap };
+    }
+    // What is still under way is of no use to anybody.
+    if (!this.#ended) guard.stop("given_up");
+    reader.cancel().catch(() => {});
+    return { kind: "failed", outcome: facts.failure ?? ENDED_UNBORN, facts };
+  }
 }
 
 const ENDED_UNBORN: Outcome = {

@@ -8,7 +8,7 @@
 import { SILENCE_BRIDGE_MS } from "../base/bounds.ts";
 import type { ByteFilter } from "../base/byte-filter.ts";
 import { NOTHING_OBSERVED, type Outcome } from "../domain/outcome.ts";
-import type { AttemptGuard } from "./attempt-guard.ts";
+import type { AttemptGuard, StopListener } from "./attempt-guard.ts";
 import type { ByteFlow, ByteRead, ByteReader } from "./byte-reader.ts";
 import type { SseScanner } from "./sse-scanner.ts";
 import type { StreamFacts } from "./stream-facts.ts";
@@ -63,7 +63,7 @@ interface DirectSource {
   cancel(): void;
 }
 
-class BodyTap implements ByteFlow {
+class BodyTap implements ByteFlow, StopListener {
   readonly end: Promise<AttemptEnd>;
   readonly #settle: (end: AttemptEnd) => void;
   readonly #reader: ByteReader | null;
@@ -73,6 +73,8 @@ class BodyTap implements ByteFlow {
   readonly #bridge: Uint8Array | null;
   #out: { readonly sink: Sink; readonly resolve: () => void; readonly reject: () => void } | null = null;
   #held: Uint8Array[];
+  /** For a reader that hands nothing over. */
+  #reading: { readonly got: (got: Awaited<ByteRead>) => void; readonly failed: () => void } | null = null;
   #pending: ByteRead | null;
   #ended: boolean;
   #settled = false;
@@ -93,10 +95,16 @@ class BodyTap implements ByteFlow {
     this.#held = options.held ?? [];
     this.#pending = options.pending ?? null;
     this.#ended = options.ended === true || options.reader === null;
-    this.#guard.onStop = () => this.#conclude(this.#guard.outcome() ?? CUT);
-    this.#noteComplete();
-    // Nobody has to read a body that is not there.
-    if (this.#ended && this.#held.length === 0) this.#conclude(this.#atEnd());
+    this.#guard.whenStopped = this;
+    if (this.#pending === null && this.#reader?.finished === true) this.#atLast();
+    // Nobody has to read a body that is not there, and what is whole does not depend on who reads it.
+    if (this.#ended && (this.#held.length === 0 || this.#watch?.facts.complete === true)) this.#conclude(this.#atEnd());
+    else this.#noteComplete();
+  }
+
+  /** For what no pending read would notice. */
+  stopped(): void {
+    this.#conclude(this.#guard.outcome() ?? CUT);
   }
 
   /** Resolves when everything has gone out, and rejects without a reason when the answer was broken off. */
@@ -107,26 +115,31 @@ class BodyTap implements ByteFlow {
     this.#held = [];
     let full: Promise<unknown> | null = null;
     for (const chunk of held) full = this.#write(chunk) ?? full;
-    if (this.#bridge !== null && !this.#endExpected) this.#guard.bridge(SILENCE_BRIDGE_MS, this.#onSilence);
+    if (this.#bridge !== null && !this.#endExpected && !this.#settled) {
+      this.#guard.bridge(SILENCE_BRIDGE_MS, () => this.#onSilence());
+    }
     this.#next(full);
     return promise;
   }
 
   /** Upstream thinks: a client that counts the seconds since the last event is told that it is still there. */
-  readonly #onSilence = (): void => {
+  #onSilence(): void {
     if (this.#cancelled || this.#closed || this.#settled || !this.#watch!.scanner.isBetween()) return;
     const { sink } = this.#out!;
     sink.write(this.#bridge!);
     sink.flush();
-  };
+  }
 
   /** Reads on, when the client has taken what it was given. */
   #next(full: Promise<unknown> | null): void {
     if (this.#pending === null && this.#reader?.finished === true) this.#atLast();
     // The end sends what is there: on its own, the last piece would cost a packet more.
     if (!this.#ended) this.#out!.sink.flush();
-    if (full !== null) full.then(this.#onReady, this.#onReady);
-    else this.#onReady();
+    if (full === null) this.#onReady();
+    else {
+      const ready = () => this.#onReady();
+      full.then(ready, ready);
+    }
   }
 
   #atLast(): void {
@@ -135,7 +148,7 @@ class BodyTap implements ByteFlow {
     this.#watch?.scanner.finish();
   }
 
-  readonly #onReady = (): void => {
+  #onReady(): void {
     if (this.#cancelled) return;
     if (this.#ended || this.#settled) {
       this.#close();
@@ -150,8 +163,9 @@ class BodyTap implements ByteFlow {
     const read = this.#pending ?? reader.read();
     this.#pending = null;
     // Two callbacks for the whole stream rather than an async function's frame for every chunk: this is the path of each event.
-    read.then(this.#onRead, this.#onBroken);
-  };
+    this.#reading ??= { got: (got) => this.#onRead(got), failed: () => this.broken() };
+    read.then(this.#reading.got, this.#reading.failed);
+  }
 
   /** What goes out; a promise when the client is behind. */
   #write(chunk: Uint8Array): Promise<unknown> | null {
@@ -161,7 +175,7 @@ class BodyTap implements ByteFlow {
     return typeof written === "number" ? null : written;
   }
 
-  readonly #onRead = ({ done, value }: Awaited<ByteRead>): void => {
+  #onRead({ done, value }: Awaited<ByteRead>): void {
     this.#guard.endWait();
     if (this.#cancelled) return;
     if (done || value === undefined) {
@@ -169,21 +183,21 @@ class BodyTap implements ByteFlow {
       this.#close();
       return;
     }
-    this.#look(value);
+    this.#look(value, false);
     this.#next(this.#write(value));
-  };
+  }
 
-  #look(chunk: Uint8Array): void {
+  #look(chunk: Uint8Array, isLast: boolean): void {
     if (this.#watch === null) return;
     this.#watch.scanner.feed(chunk);
-    if (this.#watch.facts.complete) this.#noteComplete();
+    if (this.#watch.facts.complete && !isLast) this.#noteComplete();
   }
 
   // The same for a reader that hands its bytes over.
 
   bytes(chunk: Uint8Array, isLast: boolean): Promise<unknown> | null {
     if (this.#cancelled || this.#settled) return null;
-    this.#look(chunk);
+    this.#look(chunk, isLast);
     const full = this.#write(chunk);
     if (!isLast) this.#out!.sink.flush();
     if (full === null) {
@@ -191,7 +205,8 @@ class BodyTap implements ByteFlow {
       return null;
     }
     this.#guard.endWait();
-    return full.then(this.#onRoom, this.#onRoom);
+    const room = () => this.#guard.beginWait();
+    return full.then(room, room);
   }
 
   ended(): void {
@@ -200,17 +215,11 @@ class BodyTap implements ByteFlow {
     this.#close();
   }
 
-  broken(): void {
-    this.#onBroken();
-  }
-
-  readonly #onRoom = (): void => this.#guard.beginWait();
-
   /** Stopped by client or clock, or upstream broke off: which of them is known to the guard. */
-  readonly #onBroken = (): void => {
+  broken(): void {
     this.#conclude(this.#guard.outcome() ?? CUT);
     if (!this.#cancelled) this.#close();
-  };
+  }
 
   cancel(): void {
     this.#cancelled = true;
