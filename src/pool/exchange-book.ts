@@ -24,11 +24,11 @@ export interface ExchangeBook {
 }
 
 /**
- * One write per this many milliseconds, or per batch. 128 rows hold up the loop that serves streams for a good millisecond; half as many
- * would cost a tenth more each, because every write touches the ends of the same indexes again.
+ * A write a second, or for so many. What is written at once is packed together, which makes most of the difference up to here; twice as many
+ * would hold up the loop that serves streams for longer than a millisecond.
  */
-const FLUSH_AFTER_MS = 250;
-const FLUSH_AT_COUNT = 128;
+const FLUSH_AFTER_MS = 1_000;
+const FLUSH_AT_COUNT = 256;
 
 export function createExchangeBook(deps: {
   store: Store;

@@ -34,9 +34,9 @@ export interface Ledger extends LedgerDesk {
   flush(): Promise<void>;
 }
 
-/** A write a second, or for so many rows: as with exchanges, a larger batch would hold up the streams. */
+/** A write a second, or for so many turns: as with exchanges, a larger batch would hold up the streams. */
 const FLUSH_AFTER_MS = 1_000;
-const FLUSH_AT_COUNT = 128;
+const FLUSH_AT_COUNT = 256;
 /** A write of so many takes some milliseconds. */
 const ADOPT_AT_ONCE = 512;
 
@@ -49,7 +49,7 @@ interface LastTurn {
 }
 
 export function createLedger(deps: {
-  store: Pick<Store, "appendLedger" | "queryUsage">;
+  store: Pick<Store, "appendLedger" | "adoptTurns" | "queryUsage">;
   prices: Pick<PriceDesk, "costOf">;
   settings: () => Settings;
   clock: Clock;
@@ -62,24 +62,26 @@ export function createLedger(deps: {
   let waiting: LedgerRow[] = [];
   let writing: Promise<void> = Promise.resolve();
 
-  const flush = (): Promise<void> => {
-    if (waiting.length === 0) return writing;
-    const batch = waiting;
-    waiting = [];
+  const write = (how: "appendLedger" | "adoptTurns", batch: readonly LedgerRow[]): Promise<void> => {
     const { ledger_days_kept, usage_days_kept } = deps.settings();
     const nowMs = clock.nowMs();
     const kept = { rowsSinceMs: nowMs - ledger_days_kept * DAY_MS, sumsSinceMs: nowMs - usage_days_kept * DAY_MS };
     writing = writing
-      .then(() => store.appendLedger(batch, kept))
+      .then(() => store[how](batch, kept))
       .catch((error) => log.error("ledger.save_failed", { count: batch.length, error }));
     return writing;
+  };
+  const flush = (): Promise<void> => {
+    if (waiting.length === 0) return writing;
+    const batch = waiting;
+    waiting = [];
+    return write("appendLedger", batch);
   };
 
   return {
     async adopt(rows) {
       for (let from = 0; from < rows.length; from += ADOPT_AT_ONCE) {
-        waiting.push(...rows.slice(from, from + ADOPT_AT_ONCE));
-        await flush();
+        await write("adoptTurns", rows.slice(from, from + ADOPT_AT_ONCE));
         // The streams have their turn.
         if (from + ADOPT_AT_ONCE < rows.length) await clock.sleep(0);
       }

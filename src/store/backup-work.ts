@@ -21,6 +21,7 @@ import { mergeStores, type RestorePlan, resealAll } from "./backup-merge.ts";
 import { replaceWrappedKey } from "./data-key-table.ts";
 import { type Connection, openAside, openBeside, syncFolder } from "./database.ts";
 import { fingerprintOf, KEY_BYTES } from "./key-guard.ts";
+import { allTurns } from "./ledger-table.ts";
 import { migrate, schemaVersion } from "./migrations.ts";
 import { salvageStore } from "./salvage.ts";
 import { createSeal, type OpenKey } from "./seal.ts";
@@ -183,7 +184,7 @@ function sealIdOf(db: Connection): number | null {
 }
 
 function finishDraft(db: Connection) {
-  db.transaction(() => deriveSums(db));
+  db.transaction(() => deriveSums(db, allTurns(db)));
   refuseBroken(db);
   return countsOf(db);
 }

@@ -1,144 +1,153 @@
 /**
- * Recent exchanges in SQL: columns for what lists filter by, one document for the record (exchange-record.ts). Ids are ULIDs, so their order is
- * the order of time. Held to a number of rows; removing the oldest costs what is removed, not what is kept.
+ * Recent exchanges in SQL. A row holds all that were written at once, packed (packed.ts), and beside them what tells whether a filter can find
+ * something in it: one row and one short index for a few hundred exchanges, where a row and four indexes for each used to be most of what an
+ * exchange cost. Ids are ULIDs, so their order is the order of time; who asks for some of them unpacks the newest rows first.
  *
- * Every exchange is written and some day removed again, and each index is paid for both times: the account of an exchange is a column, and
- * only one that had to move on has rows in `exchange_tried`, for the accounts that could not serve it.
+ * Held to a number of exchanges by whole rows: what was written at once goes at once, when as many as are wanted remain without it.
  */
+import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import type { Exchange, ExchangeId } from "../domain/exchange.ts";
 import type { Connection, SqlRow, SqlValue } from "./database.ts";
-import { EXCHANGE_COLUMNS, packExchange, unpackExchange } from "./exchange-record.ts";
-import { numberOf, textOf, wholeMs, wholeMsOrNull } from "./row.ts";
+import { type Pack, pack, packsAround, readPack, unpack } from "./packed.ts";
+import { numberOf, textOf } from "./row.ts";
 import type { ExchangeQuery } from "./store.ts";
 
 /** When the bound was lowered far, the rest goes with the next batches: one call must not hold up the streams. */
-const REMOVED_AT_ONCE = 2_000;
+const ROWS_REMOVED_AT_ONCE = 256;
+/** A filter that finds little unpacks much: after so long the streams have their turn. */
+const REST_AFTER_MS = 5;
 
 export interface ExchangeTable {
   append(batch: readonly Exchange[], keep: number): void;
-  list(query: ExchangeQuery): Exchange[];
+  list(query: ExchangeQuery): Promise<Exchange[]>;
   get(id: ExchangeId): Exchange | null;
 }
 
-export function createExchangeTable(db: Connection, log: Log): ExchangeTable {
-  // Counted once, then kept in step: counting a million rows with every batch would cost more than writing it.
+export function createExchangeTable(db: Connection, clock: Clock, log: Log): ExchangeTable {
+  // Counted once, then kept in step.
   let kept: number | null = null;
-  const countAll = () => numberOf(db.first("SELECT count(*) AS rows FROM exchange")!, "rows");
+  const countAll = () => numberOf(db.first("SELECT ifnull(sum(count), 0) AS count FROM exchange_batch")!, "count");
   return {
     append(batch, keep) {
       const before = kept ?? countAll();
       // Unknown until the transaction has ended well.
       kept = null;
       kept = db.transaction(() => {
-        let rows = before;
-        for (const exchange of batch) if (upsert(db, exchange)) rows++;
-        const excess = Math.min(rows - keep, Math.max(REMOVED_AT_ONCE, 2 * batch.length));
-        if (excess <= 0) return rows;
-        db.run("DELETE FROM exchange WHERE id IN (SELECT id FROM exchange ORDER BY id LIMIT ?)", excess);
-        return rows - excess;
+        for (const part of pack(batch)) insert(db, part);
+        return removeOldest(db, before + batch.length, keep);
       });
     },
-    list: (query) => readExchanges(db, query, log),
+    async list(query) {
+      const found: Exchange[] = [];
+      let sinceMs = clock.monotonicMs();
+      for (const some of exchangesNewestFirst(db, query, log)) {
+        found.push(...some);
+        if (found.length >= query.limit) break;
+        if (clock.monotonicMs() - sinceMs < REST_AFTER_MS) continue;
+        await clock.sleep(0);
+        sinceMs = clock.monotonicMs();
+      }
+      return found.slice(0, query.limit);
+    },
     get(id) {
-      const row = db.first(`SELECT ${EXCHANGE_COLUMNS} FROM exchange WHERE id = ?`, id);
-      return row === null ? null : readRecord(row, log);
+      for (const key of packsAround(db, "exchange_batch", [id])) {
+        const exchange = unpacked(readPack(db, "exchange_batch", key), key.lastId, log).find((one) => one.id === id);
+        if (exchange !== undefined) return exchange;
+      }
+      return null;
     },
   };
 }
 
-/** Newest first. */
-export function readExchanges(db: Connection, query: ExchangeQuery, log: Log): Exchange[] {
-  return list(db, query).flatMap((row) => readRecord(row, log) ?? []);
-}
-
-/** true when the row is new. */
-function upsert(db: Connection, exchange: Exchange): boolean {
-  const accountId = exchange.servedBy ?? exchange.attempts.at(-1)?.accountId ?? null;
-  const columns: SqlValue[] = [
-    wholeMs(exchange.startedAtMs),
-    wholeMsOrNull(exchange.endedAtMs),
-    exchange.keyId,
-    accountId,
-    exchange.status,
-    exchange.errorCode,
-    packExchange(exchange),
-    exchange.id,
-  ];
-  // An exchange is written once, at its end: the insert nearly always succeeds.
-  const isNew =
-    db.run(
-      `INSERT INTO exchange (started_at_ms, ended_at_ms, key_id, account_id, status, error_code, record, id)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-      ...columns,
-    ) > 0;
-  if (!isNew) {
-    db.run(
-      `UPDATE exchange SET started_at_ms = ?, ended_at_ms = ?, key_id = ?, account_id = ?, status = ?, error_code = ?,
-       record = ? WHERE id = ?`,
-      ...columns,
-    );
-    db.run("DELETE FROM exchange_tried WHERE exchange_id = ?", exchange.id);
+function insert(db: Connection, { records, firstId, lastId, packed }: Pack<Exchange>): void {
+  const names = new Set<string>();
+  let failed = 0;
+  for (const exchange of records) {
+    if (isFailed(exchange)) failed++;
+    if (exchange.keyId !== null) names.add(exchange.keyId);
+    if (exchange.servedBy !== null) names.add(exchange.servedBy);
+    for (const { accountId } of exchange.attempts) names.add(accountId);
   }
-  for (const tried of exchange.attempts) {
-    if (tried.accountId === accountId) continue;
-    db.run(
-      "INSERT OR IGNORE INTO exchange_tried (account_id, exchange_id) VALUES (?, ?)",
-      tried.accountId,
-      exchange.id,
-    );
+  db.run(
+    // The same once more, as when what was there is restored, takes its own place.
+    `INSERT OR REPLACE INTO exchange_batch (last_id, first_id, count, failed, names, packed) VALUES (?, ?, ?, ?, ?, ?)`,
+    lastId,
+    firstId,
+    records.length,
+    failed,
+    `\n${[...names].join("\n")}\n`,
+    packed,
+  );
+}
+
+/** How many are left. */
+function removeOldest(db: Connection, count: number, keep: number): number {
+  let left = count;
+  for (let removed = 0; removed < ROWS_REMOVED_AT_ONCE && left > keep; removed++) {
+    const oldest = db.first("SELECT last_id, first_id, count FROM exchange_batch ORDER BY last_id, first_id LIMIT 1");
+    if (oldest === null || left - numberOf(oldest, "count") < keep) break;
+    const [lastId, firstId] = [textOf(oldest, "last_id"), textOf(oldest, "first_id")];
+    db.run("DELETE FROM exchange_batch WHERE last_id = ? AND first_id = ?", lastId, firstId);
+    left -= numberOf(oldest, "count");
   }
-  return isNew;
+  return left;
 }
 
-/** Where a list is read from: an index holds each in the order of `id`. */
-interface Source {
-  readonly from: string;
-  readonly id: string;
-  readonly account: string;
+type Filter = Omit<ExchangeQuery, "limit">;
+
+/** All that the filter finds, newest first, as far as they are asked for: some of them with every row that is unpacked. */
+export function* exchangesNewestFirst(db: Connection, filter: Filter, log: Log): Generator<readonly Exchange[]> {
+  /** Found, but older ones may still lie between them. */
+  const waiting = new Map<ExchangeId, Exchange>();
+  for (let row = nextRow(db, filter, null); ; row = nextRow(db, filter, row)) {
+    const reachesTo = row === null ? "" : textOf(row, "last_id");
+    const sure = [...waiting.values()].filter(({ id }) => id > reachesTo).sort((a, b) => (a.id < b.id ? 1 : -1));
+    for (const { id } of sure) waiting.delete(id);
+    yield sure;
+    if (row === null) return;
+    for (const exchange of unpacked(row.packed, reachesTo, log))
+      if (matches(exchange, filter)) waiting.set(exchange.id, exchange);
+  }
 }
 
-const EXCHANGES: Source = { from: "exchange", id: "id", account: "account_id" };
-const TRIED: Source = {
-  // CROSS JOIN fixes the order: by account first, newest first; the planner's own choice sorts the whole history of a key.
-  from: "exchange_tried AS tried CROSS JOIN exchange ON id = exchange_id",
-  id: "exchange_id",
-  account: "tried.account_id",
-};
-
-function list(db: Connection, query: ExchangeQuery): SqlRow[] {
-  const own = listFrom(db, EXCHANGES, query);
-  if (query.accountId === undefined) return own;
-  // Two short lists: one statement for both would sort the account's whole history.
-  const tried = listFrom(db, TRIED, query);
-  if (tried.length === 0) return own;
-  return [...own, ...tried].sort((a, b) => (textOf(a, "id") < textOf(b, "id") ? 1 : -1)).slice(0, query.limit);
-}
-
-function listFrom(db: Connection, { from, id, account }: Source, query: ExchangeQuery): SqlRow[] {
+/** The row that reaches the furthest behind `after`, of those that something may be found in. */
+function nextRow(db: Connection, { before, accountId, keyId, failed }: Filter, after: SqlRow | null): SqlRow | null {
   const conditions: string[] = [];
   const values: SqlValue[] = [];
   const require = (condition: string, ...bound: SqlValue[]) => {
     conditions.push(condition);
     values.push(...bound);
   };
-  if (query.accountId !== undefined) require(`${account} = ?`, query.accountId);
-  if (query.before !== undefined) require(`${id} < ?`, query.before);
-  if (query.keyId !== undefined) require("key_id = ?", query.keyId);
-  // Word for word the condition of the partial index exchange_failed, or SQLite would not use it.
-  if (query.failed === true) require("(error_code IS NOT NULL OR status >= 400)");
+  if (after !== null) require("(last_id, first_id) < (?, ?)", textOf(after, "last_id"), textOf(after, "first_id"));
+  if (before !== undefined) require("first_id < ?", before);
+  if (accountId !== undefined) require("instr(names, ?) > 0", `\n${accountId}\n`);
+  if (keyId !== undefined) require("instr(names, ?) > 0", `\n${keyId}\n`);
+  if (failed === true) require("failed > 0");
   const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
-  return db.all(`SELECT ${EXCHANGE_COLUMNS} FROM ${from} ${where} ORDER BY ${id} DESC LIMIT ?`, ...values, query.limit);
+  const order = "ORDER BY last_id DESC, first_id DESC LIMIT 1";
+  return db.first(`SELECT last_id, first_id, packed FROM exchange_batch ${where} ${order}`, ...values);
 }
 
-/** A record that cannot be read back is passed over: history must not stand in the way of serving. */
-function readRecord(row: SqlRow, log: Log): Exchange | null {
+function matches(exchange: Exchange, { before, accountId, keyId, failed }: Filter): boolean {
+  if (before !== undefined && exchange.id >= before) return false;
+  if (keyId !== undefined && exchange.keyId !== keyId) return false;
+  if (failed === true && !isFailed(exchange)) return false;
+  if (accountId === undefined || exchange.servedBy === accountId) return true;
+  return exchange.attempts.some((attempt) => attempt.accountId === accountId);
+}
+
+function isFailed({ errorCode, status }: Exchange): boolean {
+  return errorCode !== null || (status ?? 0) >= 400;
+}
+
+/** What cannot be read back is passed over: history must not stand in the way of serving. */
+function unpacked(packed: unknown, lastId: string, log: Log): Exchange[] {
+  if (packed === null) return [];
   try {
-    const exchange = unpackExchange(row);
-    if (exchange !== null) return exchange;
-  } catch {
-    // Not JSON; told below with the records that are JSON of another thing.
+    return unpack<Exchange>(packed);
+  } catch (error) {
+    log.warn("exchange.batch_dropped", { last_id: lastId, error });
+    return [];
   }
-  log.warn("exchange.record_dropped", { exchange_id: row.id });
-  return null;
 }

@@ -129,28 +129,12 @@ CREATE TABLE price (
   set_at_ms INTEGER NOT NULL
 ) STRICT;
 
-CREATE TABLE ledger (
-  id TEXT PRIMARY KEY,
-  at_ms INTEGER NOT NULL,
-  account_id TEXT NOT NULL,
-  model TEXT NOT NULL,
-  key_id TEXT NOT NULL,
-  project TEXT NOT NULL,
-  conversation TEXT NOT NULL,
-  surface TEXT NOT NULL,
-  effort TEXT NOT NULL,
-  tier TEXT NOT NULL, budgets TEXT NOT NULL,
-  status INTEGER,
-  error_code TEXT,
-  served INTEGER NOT NULL,
-  input_tokens INTEGER NOT NULL,
-  cached_input_tokens INTEGER NOT NULL,
-  output_tokens INTEGER NOT NULL,
-  reasoning_tokens INTEGER NOT NULL,
-  cost_micro_usd INTEGER,
-  latency_ms INTEGER NOT NULL,
-  first_byte_ms INTEGER
-) STRICT, WITHOUT ROWID;
+CREATE TABLE ledger_batch (
+  last_id TEXT NOT NULL,
+  first_id TEXT NOT NULL,
+  packed BLOB NOT NULL,
+  PRIMARY KEY (last_id, first_id)
+) STRICT;
 
 CREATE TABLE usage_hour (
   hour_ms INTEGER NOT NULL,
@@ -171,14 +155,14 @@ ${SUMS}
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE usage_conversation (
-  day_ms INTEGER NOT NULL,
+  hour_ms INTEGER NOT NULL,
   conversation TEXT NOT NULL,
   account_id TEXT NOT NULL,
   model TEXT NOT NULL,
   key_id TEXT NOT NULL,
   project TEXT NOT NULL,
 ${SUMS}
-  PRIMARY KEY (day_ms, conversation, account_id, model, key_id, project)
+  PRIMARY KEY (hour_ms, conversation, account_id, model, key_id, project)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE watched_file (
@@ -216,26 +200,15 @@ CREATE TABLE model_list (
   fetched_at_ms INTEGER NOT NULL
 ) STRICT;
 
-CREATE TABLE exchange (
-  id TEXT PRIMARY KEY,
-  started_at_ms INTEGER NOT NULL,
-  ended_at_ms INTEGER,
-  key_id TEXT,
-  account_id TEXT,
-  status INTEGER,
-  error_code TEXT,
-  record TEXT NOT NULL
+CREATE TABLE exchange_batch (
+  last_id TEXT NOT NULL,
+  first_id TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  failed INTEGER NOT NULL,
+  names TEXT NOT NULL,
+  packed BLOB NOT NULL,
+  PRIMARY KEY (last_id, first_id)
 ) STRICT;
-CREATE INDEX exchange_by_key ON exchange (key_id, id);
-CREATE INDEX exchange_by_account ON exchange (account_id, id);
-CREATE INDEX exchange_failed ON exchange (id) WHERE error_code IS NOT NULL OR status >= 400;
-
-CREATE TABLE exchange_tried (
-  account_id TEXT NOT NULL,
-  exchange_id TEXT NOT NULL REFERENCES exchange (id) ON DELETE CASCADE,
-  PRIMARY KEY (account_id, exchange_id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX exchange_tried_by_exchange ON exchange_tried (exchange_id);
 
 CREATE TABLE audit (
   id TEXT PRIMARY KEY,

@@ -14,7 +14,7 @@ import {
 import type { ZoneOffset } from "../domain/schedule.ts";
 import type { Aside } from "./aside.ts";
 import { type Connection, openBeside, type StoreDatabase } from "./database.ts";
-import { readExchanges } from "./exchange-table.ts";
+import { exchangesNewestFirst } from "./exchange-table.ts";
 import type { Store } from "./store.ts";
 import { readSamples } from "./window-history-table.ts";
 
@@ -42,10 +42,10 @@ function readPast(db: Connection, { sinceMs }: PreviewAsk, log: Log): PreviewPas
   const backMs = sinceMs - HISTORY_BACK_MS;
   const samples = (["hour", "fine"] as const).flatMap((step) => readSamples(db, { step, sinceMs: backMs }));
   const exchanges: Exchange[] = [];
-  // One more than is wanted tells whether there are more.
-  for (const exchange of readExchanges(db, { limit: EXCHANGES_MAX + 1 }, log)) {
-    if (exchange.startedAtMs < sinceMs) break;
-    exchanges.push(exchange);
+  for (const some of exchangesNewestFirst(db, {}, log)) {
+    exchanges.push(...some.filter(({ startedAtMs }) => startedAtMs >= sinceMs));
+    // One more than is wanted tells whether there are more.
+    if (exchanges.length > EXCHANGES_MAX || some.some(({ startedAtMs }) => startedAtMs < sinceMs)) break;
   }
   const isCut = exchanges.length > EXCHANGES_MAX;
   return { exchanges: isCut ? exchanges.slice(0, EXCHANGES_MAX) : exchanges, isCut, samples };

@@ -3,7 +3,7 @@ import type { Log } from "../base/log.ts";
 import type { Aside } from "./aside.ts";
 import { deleteBudget, deletePrice, readBudgets, readPrices, writeBudget, writePrice } from "./budget-table.ts";
 import type { Connection, StoreDatabase } from "./database.ts";
-import { appendLedger, knownTurns, readSpent } from "./ledger-table.ts";
+import { adoptTurns, appendLedger, knownTurns, readSpent } from "./ledger-table.ts";
 import type { Store } from "./store.ts";
 import { readUsage } from "./usage-report.ts";
 
@@ -23,6 +23,9 @@ export function createSpendTables({ path, durable, relaxed }: StoreDatabase, asi
     },
     async appendLedger(batch, kept) {
       appendLedger(relaxed, batch, kept);
+    },
+    async adoptTurns(batch, kept) {
+      adoptTurns(relaxed, batch, kept);
     },
     knownTurns: async (ids) => knownTurns(relaxed, ids),
     spentSince: async (sinceMs) => readSpent(relaxed, sinceMs),

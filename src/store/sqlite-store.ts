@@ -73,7 +73,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Seal
     const room: Room = {
       db,
       log,
-      exchanges: createExchangeTable(db.relaxed, log),
+      exchanges: createExchangeTable(db.relaxed, options.clock, log),
       seal: openSealKeeper(db, options),
     };
     await room.seal.ready().catch((cause: unknown) => {

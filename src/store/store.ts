@@ -248,8 +248,10 @@ export interface Store {
   /** No such price is no error. Durable. */
   removePrice(model: string): Promise<void>;
 
-  /** Adds rows and sums them up by the hour, both or neither; a row that is there already counts no second time. Written behind. */
+  /** Adds turns that have just ended, each once, and sums them up by the hour, both or neither. Written behind. */
   appendLedger(batch: readonly LedgerRow[], kept: LedgerKept): Promise<void>;
+  /** As `appendLedger`, of turns that were counted elsewhere; one that is here already, by its id, counts no second time. */
+  adoptTurns(batch: readonly LedgerRow[], kept: LedgerKept): Promise<void>;
   /** Which of these turns are in the ledger. */
   knownTurns(ids: readonly ExchangeId[]): Promise<ReadonlySet<ExchangeId>>;
   /** What counts against limits since the beginning of an hour. */
@@ -257,7 +259,10 @@ export interface Store {
   /** Sums of the ledger. May take its time, but not that of a stream. */
   queryUsage(query: UsageQuery): Promise<UsageReport>;
 
-  /** Upserts by id, written behind; drops the oldest beyond `keep` (a large excess over several calls). */
+  /**
+   * Adds exchanges that are over, each once; written behind. Drops the oldest beyond `keep`, a large excess over several calls. What was added
+   * in one call may stay together until as many as are to be kept are there without it.
+   */
   appendExchanges(batch: readonly Exchange[], keep: number): Promise<void>;
   listExchanges(query: ExchangeQuery): Promise<readonly Exchange[]>;
   getExchange(id: ExchangeId): Promise<Exchange | null>;

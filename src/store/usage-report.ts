@@ -2,7 +2,6 @@
  * Sums for reports, on whatever connection they are asked of: a worker has its own, so that no stream waits for a sum (contracts §18).
  * Reads, never writes.
  */
-import { ulidAt } from "../base/id.ts";
 import {
   NO_USAGE,
   type UsageBucket,
@@ -14,7 +13,7 @@ import {
 import { DAY_MS, HOUR_MS } from "../domain/limit.ts";
 import { type Connection, openBeside, type SqlRow, type SqlValue } from "./database.ts";
 import { numberOf, wholeMs } from "./row.ts";
-import { ALL_SIDES, SUM_COLUMNS, SUMS_ADDED, SUMS_OF_ROW } from "./usage-sums.ts";
+import { ALL_SIDES, SUMS_ADDED } from "./usage-sums.ts";
 
 /** The sums of a store that somebody else has open. */
 export function reportBeside(path: string, query: UsageQuery): UsageReport {
@@ -26,7 +25,8 @@ export function reportBeside(path: string, query: UsageQuery): UsageReport {
   }
 }
 
-const COLUMNS: Readonly<Record<Exclude<UsageGroup, "conversation" | "hour" | "day">, string>> = {
+const COLUMNS: Readonly<Record<Exclude<UsageGroup, "hour" | "day">, string>> = {
+  conversation: "conversation",
   account: "account_id",
   model: "model",
   key: "key_id",
@@ -50,10 +50,7 @@ export function readUsage(db: Connection, query: UsageQuery): UsageReport {
     value === undefined ? [] : [[column, value]],
   );
   const { groupBy } = query;
-  const { sql, values } =
-    groupBy === "conversation"
-      ? fromConversations(filters, sinceMs, untilMs)
-      : (fromSide(groupBy, filters, sinceMs, untilMs) ?? fromHours(groupBy, filters, sinceMs, untilMs));
+  const { sql, values } = fromSide(groupBy, filters, sinceMs, untilMs) ?? fromHours(groupBy, filters, sinceMs, untilMs);
   const isTime = groupBy === "hour" || groupBy === "day";
   const found = db.all(
     // The last row is the sum of all: thousands of buckets that nobody is shown need not become objects.
@@ -89,12 +86,8 @@ function totalsOf(row: SqlRow): UsageTotals {
 }
 
 /** When one side of the matter is enough: a few rows for each hour. null when two are asked about. */
-function fromSide(
-  groupBy: Exclude<UsageGroup, "conversation">,
-  filters: readonly Filter[],
-  sinceMs: number,
-  untilMs: number,
-): Source | null {
+function fromSide(groupBy: UsageGroup, filters: readonly Filter[], sinceMs: number, untilMs: number): Source | null {
+  if (groupBy === "conversation") return null;
   const isTime = groupBy === "hour" || groupBy === "day";
   const column = isTime ? null : COLUMNS[groupBy];
   const [first, second] = filters;
@@ -109,47 +102,13 @@ function fromSide(
   };
 }
 
-function fromHours(
-  groupBy: Exclude<UsageGroup, "conversation">,
-  filters: readonly Filter[],
-  sinceMs: number,
-  untilMs: number,
-): Source {
+function fromHours(groupBy: UsageGroup, filters: readonly Filter[], sinceMs: number, untilMs: number): Source {
+  const table = groupBy === "conversation" ? "usage_conversation" : "usage_hour";
   const bucket = groupBy === "hour" || groupBy === "day" ? TIMES[groupBy] : COLUMNS[groupBy];
   return {
-    sql: `SELECT ${bucket} AS bucket, ${SUMS_ADDED} FROM usage_hour
+    sql: `SELECT ${bucket} AS bucket, ${SUMS_ADDED} FROM ${table}
       WHERE hour_ms >= ? AND hour_ms < ? ${conditionsOf(filters)} GROUP BY 1`,
     values: [sinceMs, untilMs, ...valuesOf(filters)],
-  };
-}
-
-/** Whole days from their sums, and what begins and ends within one from its rows. */
-function fromConversations(filters: readonly Filter[], sinceMs: number, untilMs: number): Source {
-  const firstDayMs = Math.ceil(sinceMs / DAY_MS) * DAY_MS;
-  const lastDayMs = Math.floor(untilMs / DAY_MS) * DAY_MS;
-  const isWithinDays = firstDayMs >= lastDayMs;
-  const parts = isWithinDays
-    ? [rowsBetween(filters, sinceMs, untilMs)]
-    : [
-        rowsBetween(filters, sinceMs, firstDayMs),
-        {
-          sql: `SELECT conversation AS bucket, ${SUM_COLUMNS} FROM usage_conversation
-            WHERE day_ms >= ? AND day_ms < ? ${conditionsOf(filters)}`,
-          values: [firstDayMs, lastDayMs, ...valuesOf(filters)],
-        },
-        rowsBetween(filters, lastDayMs, untilMs),
-      ];
-  return {
-    sql: `SELECT bucket, ${SUMS_ADDED} FROM (${parts.map(({ sql }) => sql).join(" UNION ALL ")}) GROUP BY 1`,
-    values: parts.flatMap(({ values }) => values),
-  };
-}
-
-function rowsBetween(filters: readonly Filter[], sinceMs: number, untilMs: number): Source {
-  return {
-    sql: `SELECT conversation AS bucket, ${SUMS_OF_ROW} FROM ledger
-      WHERE id >= ? AND id < ? AND conversation <> '' ${conditionsOf(filters)}`,
-    values: [ulidAt(sinceMs), ulidAt(untilMs), ...valuesOf(filters)],
   };
 }
 

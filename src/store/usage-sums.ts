@@ -1,12 +1,12 @@
 /**
  * Sums of the ledger, kept so that a report over a million turns reads some thousand rows: by the hour and everything that turns are told
- * apart by, by the hour and one of these alone, and by the day for conversations. They grow in the transaction that writes the rows, and
+ * apart by, by the hour and one of these alone, and by the hour for conversations. They grow in the transaction that writes the rows, and
  * what is derived of others can be made anew. Never read by anybody who chooses an account.
  */
 import type { LedgerRow } from "../domain/ledger.ts";
 import { DAY_MS, HOUR_MS } from "../domain/limit.ts";
 import type { Connection, SqlValue } from "./database.ts";
-import { numberOf, textOf, wholeMs } from "./row.ts";
+import { wholeMs } from "./row.ts";
 import type { LedgerKept } from "./store.ts";
 
 /** Columns of every table of sums, in the order in which {@link grow} has them. */
@@ -31,13 +31,6 @@ export const ALL_SIDES = "all";
 /** A turn may count to several budgets of its profile, and mostly to none. */
 export const BUDGET_SIDE = "budget";
 
-/** The sums of a row of the ledger, in SQL; as {@link grow} has them. */
-export const SUMS_OF_ROW = `1 AS requests, served, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
-  ifnull(cost_micro_usd, 0) AS cost_micro_usd,
-  cost_micro_usd IS NULL AND input_tokens + output_tokens > 0 AS unpriced,
-  iif(served, latency_ms, 0) AS latency_ms, iif(served, ifnull(first_byte_ms, 0), 0) AS first_byte_ms,
-  served AND first_byte_ms IS NOT NULL AS first_bytes`;
-
 /** Sums of sums. */
 export const SUMS_ADDED = SUMS.map((column) => `sum(${column}) AS ${column}`).join(", ");
 export const SUM_COLUMNS = SUMS.join(", ");
@@ -51,7 +44,7 @@ function adding(table: string, keys: readonly string[]): string {
 
 const ADD_TO_HOUR = adding("usage_hour", ["hour_ms", ...SIDES]);
 const ADD_TO_SIDE = adding("usage_side", ["side", "hour_ms", "value"]);
-const ADD_TO_CONVERSATION = adding("usage_conversation", ["day_ms", "conversation", ...SIDES]);
+const ADD_TO_CONVERSATION = adding("usage_conversation", ["hour_ms", "conversation", ...SIDES]);
 
 interface Group {
   /** Values of the columns that it is kept by. */
@@ -76,16 +69,20 @@ export class SumBatch {
     grow(group.sums, row);
     for (const budget of row.budgets) grow(this.#budgetAt(hourMs, budget).sums, row);
     if (conversation === null) return;
-    const dayMs = atMs - (atMs % DAY_MS);
-    const day = `${dayMs}\n${conversation}\n${sides}`;
-    let talk = this.#conversations.get(day);
-    if (talk === undefined) this.#conversations.set(day, (talk = groupOf([dayMs, conversation, ...sidesOf(row)])));
+    const named = `${conversation}\n${hour}`;
+    let talk = this.#conversations.get(named);
+    if (talk === undefined) this.#conversations.set(named, (talk = groupOf([hourMs, conversation, ...sidesOf(row)])));
     grow(talk.sums, row);
   }
 
   write(db: Connection): void {
     for (const { key, sums } of this.#hours.values()) db.run(ADD_TO_HOUR, ...key, ...sums);
     for (const { key, sums } of this.#bySide()) db.run(ADD_TO_SIDE, ...key, ...sums);
+    this.writeFromTurns(db);
+  }
+
+  /** Only what nothing but the turns themselves can tell. */
+  writeFromTurns(db: Connection): void {
     for (const { key, sums } of this.#budgets.values()) db.run(ADD_TO_SIDE, ...key, ...sums);
     for (const { key, sums } of this.#conversations.values()) db.run(ADD_TO_CONVERSATION, ...key, ...sums);
   }
@@ -149,37 +146,20 @@ export function removeOldSums(db: Connection, kept: LedgerKept): void {
   db.run("DELETE FROM usage_hour WHERE hour_ms < ?", hourMs);
   for (const side of [ALL_SIDES, BUDGET_SIDE, ...SIDES])
     db.run("DELETE FROM usage_side WHERE side = ? AND hour_ms < ?", side, hourMs);
-  db.run("DELETE FROM usage_conversation WHERE day_ms < ?", keptRowsSinceMs(kept));
+  db.run("DELETE FROM usage_conversation WHERE hour_ms < ?", keptRowsSinceMs(kept));
 }
 
-/** Makes what is derived anew: of the sums by the hour, and of the rows. For a store that was put together of others. */
-export function deriveSums(db: Connection): void {
+/** Makes what is derived anew: of the sums by the hour, and of the turns. For a store that was put together of others. */
+export function deriveSums(db: Connection, turns: Iterable<readonly LedgerRow[]>): void {
   db.run("DELETE FROM usage_side");
   db.run("DELETE FROM usage_conversation");
   const insert = `INSERT INTO usage_side (side, hour_ms, value, ${SUM_COLUMNS})`;
   db.run(`${insert} SELECT '${ALL_SIDES}', hour_ms, '', ${SUMS_ADDED} FROM usage_hour GROUP BY hour_ms`);
   for (const side of SIDES)
     db.run(`${insert} SELECT '${side}', hour_ms, ${side}, ${SUMS_ADDED} FROM usage_hour GROUP BY hour_ms, ${side}`);
-  deriveBudgets(db);
-  const keys = `day_ms, conversation, ${SIDES.join(", ")}`;
-  db.run(`INSERT INTO usage_conversation (${keys}, ${SUM_COLUMNS})
-    SELECT ${keys}, ${SUMS_ADDED} FROM
-      (SELECT at_ms - at_ms % ${DAY_MS} AS day_ms, conversation, ${SIDES.join(", ")}, ${SUMS_OF_ROW}
-       FROM ledger WHERE conversation <> '')
-    GROUP BY ${keys}`);
-}
-
-/** As far as there are rows: one names all that it counts to. */
-function deriveBudgets(db: Connection): void {
-  const sums = db.all(`SELECT budgets, at_ms - at_ms % ${HOUR_MS} AS hour_ms, ${SUMS_ADDED} FROM
-    (SELECT budgets, at_ms, ${SUMS_OF_ROW} FROM ledger WHERE budgets <> '') GROUP BY budgets, hour_ms`);
-  for (const row of sums)
-    for (const budget of textOf(row, "budgets").split(" "))
-      db.run(
-        ADD_TO_SIDE,
-        BUDGET_SIDE,
-        numberOf(row, "hour_ms"),
-        budget,
-        ...SUMS.map((column) => numberOf(row, column)),
-      );
+  for (const some of turns) {
+    const sums = new SumBatch();
+    for (const turn of some) sums.add(turn);
+    sums.writeFromTurns(db);
+  }
 }

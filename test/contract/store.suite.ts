@@ -9,7 +9,6 @@ import type { Store } from "../../src/store/store.ts";
 import {
   accountLike,
   credentialsLike,
-  exchangeId,
   exchangeLike,
   keyLike,
   nextGeneration,
@@ -18,6 +17,7 @@ import {
 import { audit } from "./audit.suite.ts";
 import { batches } from "./batch.suite.ts";
 import { choice } from "./choice.suite.ts";
+import { exchanges } from "./exchanges.suite.ts";
 import { ledger } from "./ledger.suite.ts";
 import { models } from "./models.suite.ts";
 import { orders } from "./orders.suite.ts";
@@ -401,73 +401,6 @@ function settings(store: Current): void {
       ]),
     );
     expect((await store().loadPool()).settings).toEqual({ wait_seconds: 46, idle_stop_minutes: 0 });
-  });
-}
-
-function exchanges(store: Current): void {
-  const ids = async (query: Parameters<Store["listExchanges"]>[0]) =>
-    (await store().listExchanges(query)).map((exchange) => exchange.id);
-
-  test("an exchange comes back whole; the second time it replaces the first", async () => {
-    const open = exchangeLike(1, { endedAtMs: null, status: null });
-    await store().appendExchanges([open], 100);
-    expect(await store().getExchange(open.id)).toEqual(open);
-    await store().appendExchanges([exchangeLike(1)], 100);
-    expect(await store().listExchanges({ limit: 10 })).toEqual([exchangeLike(1)]);
-    expect(await store().getExchange(exchangeId(2))).toBeNull();
-  });
-
-  test("lists are newest first, limited, and page on by id", async () => {
-    await store().appendExchanges(
-      [2, 4, 1, 3].map((n) => exchangeLike(n)),
-      100,
-    );
-    expect(await ids({ limit: 3 })).toEqual([4, 3, 2].map(exchangeId));
-    expect(await ids({ limit: 3, before: exchangeId(2) })).toEqual([exchangeId(1)]);
-    expect(await ids({ limit: 3, before: exchangeId(1) })).toEqual([]);
-  });
-
-  test("filters by account that served or was tried, by key, by failure, and by all of them", async () => {
-    const [a, b] = ["A", "B"] as [AccountId, AccountId];
-    await store().appendExchanges(
-      [
-        exchangeLike(1, { servedBy: a, attempts: [], keyId: "k1" }),
-        exchangeLike(2, { servedBy: b, tried: [a, b], keyId: "k2", status: 429 }),
-        exchangeLike(3, { servedBy: null, tried: [b], keyId: "k2", status: null, errorCode: "pool_exhausted" }),
-        exchangeLike(4, { servedBy: null, tried: [], keyId: null, status: 399 }),
-      ],
-      100,
-    );
-    expect(await ids({ limit: 9, accountId: a })).toEqual([2, 1].map(exchangeId));
-    expect(await ids({ limit: 1, accountId: b })).toEqual([exchangeId(3)]);
-    expect(await ids({ limit: 9, accountId: b, before: exchangeId(3) })).toEqual([exchangeId(2)]);
-    expect(await ids({ limit: 9, keyId: "k2" })).toEqual([3, 2].map(exchangeId));
-    expect(await ids({ limit: 9, failed: true })).toEqual([3, 2].map(exchangeId));
-    expect(await ids({ limit: 9, failed: false })).toHaveLength(4);
-    expect(await ids({ limit: 9, failed: true, keyId: "k2", accountId: a })).toEqual([exchangeId(2)]);
-  });
-
-  test("the oldest beyond `keep` are dropped, whatever the order of arrival", async () => {
-    await store().appendExchanges(
-      [5, 1, 3].map((n) => exchangeLike(n)),
-      3,
-    );
-    await store().appendExchanges([exchangeLike(5), exchangeLike(4)], 3);
-    expect(await ids({ limit: 9 })).toEqual([5, 4, 3].map(exchangeId));
-    await store().appendExchanges([exchangeLike(2)], 3);
-    expect(await ids({ limit: 9 })).toEqual([5, 4, 3].map(exchangeId));
-    await store().appendExchanges([exchangeLike(6)], 1);
-    expect(await ids({ limit: 9 })).toEqual([exchangeId(6)]);
-    expect(await ids({ limit: 9, accountId: exchangeLike(3).servedBy! })).toEqual([exchangeId(6)]);
-    await store().appendExchanges([], 0);
-    expect(await ids({ limit: 9 })).toEqual([]);
-  });
-
-  test("history outlives its account", async () => {
-    const [account] = await add(store(), 1);
-    await store().appendExchanges([exchangeLike(1, { servedBy: account!.id })], 100);
-    await store().removeAccount(account!.id);
-    expect(await ids({ limit: 9, accountId: account!.id })).toEqual([exchangeId(1)]);
   });
 }
 

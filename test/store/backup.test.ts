@@ -241,7 +241,7 @@ test("when only history is broken, every login and key is read from the store it
   const { name } = await room.backup();
   await refresh(1);
   const db = openAside(room.database);
-  const [{ rootpage } = { rootpage: 0 }] = db.all("SELECT rootpage FROM sqlite_schema WHERE name = 'exchange'");
+  const [{ rootpage } = { rootpage: 0 }] = db.all("SELECT rootpage FROM sqlite_schema WHERE name = 'exchange_batch'");
   db.close();
   const bytes = readFileSync(room.database);
   bytes.fill(0xa5, (Number(rootpage) - 1) * 4096, Number(rootpage) * 4096);

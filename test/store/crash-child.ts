@@ -40,5 +40,6 @@ for (let round = 0; ; round++) {
     say(`committed ${n} ${generation + 1}`);
     await store.saveObservations([accountLike(n, { tier: `tier-${generation}` })]);
     await store.appendExchanges([exchangeLike(generation * 10 + n)], 50);
+    say(`exchanged ${n} ${generation}`);
   }
 }

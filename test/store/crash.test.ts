@@ -12,7 +12,7 @@ import { systemDice } from "../../src/base/id.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { acquireLock } from "../../src/store/lock.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
-import { accountLike } from "../support/store-samples.ts";
+import { accountLike, exchangeId } from "../support/store-samples.ts";
 import { ACCOUNTS, credentialsOf, intentOf, storePaths } from "./crash-facts.ts";
 
 const { env } = readHost();
@@ -26,6 +26,8 @@ interface Acknowledged {
   readonly committed: Map<number, number>;
   /** Highest generation whose intent was said to be written. */
   readonly began: Map<number, number>;
+  /** Highest generation whose exchange was said to be written. */
+  readonly exchanged: Map<number, number>;
 }
 
 /** Starts a writer, kills it after `lines` lines and takes in everything that it had said until then. */
@@ -52,7 +54,7 @@ async function killedAfter(lines: number, folder: string, acknowledged: Acknowle
   // The last piece may be half a line: not said.
   for (const line of text.split("\n").slice(0, -1)) {
     const [verb, account, generation] = line.split(" ");
-    const said = verb === "committed" ? acknowledged.committed : verb === "began" ? acknowledged.began : null;
+    const said = verb === "committed" || verb === "began" || verb === "exchanged" ? acknowledged[verb] : null;
     said?.set(Number(account), Math.max(Number(generation), said.get(Number(account)) ?? 0));
   }
 }
@@ -81,6 +83,8 @@ async function judge(folder: string, acknowledged: Acknowledged): Promise<void> 
       const intent = intents.find((one) => one.accountId === accountLike(n).id) ?? null;
       if (began === generation) expect(intent).toEqual(intentOf(n, generation));
       if (intent !== null) expect(intent).toEqual(intentOf(n, generation));
+      const exchanged = acknowledged.exchanged.get(n);
+      if (exchanged !== undefined) expect(await store.getExchange(exchangeId(exchanged * 10 + n))).not.toBeNull();
     }
   } finally {
     await store.close();
@@ -102,14 +106,14 @@ function seeded(seed: number): () => number {
 test(`${CRASHES} kills lose nothing that was acknowledged (seed ${SEED})`, async () => {
   const random = seeded(SEED);
   let folder = "";
-  let acknowledged: Acknowledged = { committed: new Map(), began: new Map() };
+  let acknowledged: Acknowledged = { committed: new Map(), began: new Map(), exchanged: new Map() };
   let refreshes = 0;
   try {
     for (let kill = 0; kill < CRASHES; kill++) {
       if (kill % KILLS_PER_FOLDER === 0) {
         if (folder !== "") rmSync(folder, { recursive: true, force: true });
         folder = mkdtempSync(join(tmpdir(), "rotor-crash-"));
-        acknowledged = { committed: new Map(), began: new Map() };
+        acknowledged = { committed: new Map(), began: new Map(), exchanged: new Map() };
       }
       // One in four dies while it opens the store, the others somewhere in their work.
       const lines = random() < 0.25 ? 1 + Math.floor(random() * 2) : 5 + Math.floor(random() * 150);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { openDatabase } from "../../src/store/database.ts";
-import { appendLedger } from "../../src/store/ledger-table.ts";
+import { allTurns, appendLedger } from "../../src/store/ledger-table.ts";
 import { migrate } from "../../src/store/migrations.ts";
 import { DERIVED_TABLES } from "../../src/store/tables.ts";
 import { deriveSums } from "../../src/store/usage-sums.ts";
@@ -24,7 +24,7 @@ test("made anew, they are what they were", () => {
         expect(
           grown.every((table) => table.length > 0 || rows.every(({ conversation }) => conversation === null)),
         ).toBe(true);
-        deriveSums(db);
+        deriveSums(db, allTurns(db));
         expect(whole()).toEqual(grown);
       }),
       { numRuns: 30 },

@@ -4,7 +4,7 @@ import type { Budget } from "../../src/domain/budget.ts";
 import { addUsage, type LedgerRow, totalsOf, type UsageQuery, type UsageTotals } from "../../src/domain/ledger.ts";
 import { DAY_MS, HOUR_MS } from "../../src/domain/limit.ts";
 import type { SavedPrice } from "../../src/domain/price.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { LedgerKept, Store } from "../../src/store/store.ts";
 import { reportOf } from "./usage-report.ts";
 
 export interface SpendState {
@@ -42,24 +42,30 @@ export function spendPart(state: SpendState, open: () => void) {
 
 export function ledgerPart(state: SpendState, open: () => void) {
   const hourOf = (row: LedgerRow) => row.atMs - (row.atMs % HOUR_MS);
+  const append = (batch: readonly LedgerRow[], { rowsSinceMs, sumsSinceMs }: LedgerKept) => {
+    open();
+    for (const row of structuredClone(batch)) {
+      state.ledger.set(row.id, row);
+      const key = [hourOf(row), row.accountId, row.model, row.keyId, row.project].join("\n");
+      const sum = state.hours.get(key);
+      const totals = sum === undefined ? totalsOf(row) : addUsage(sum.totals, totalsOf(row));
+      state.hours.set(key, { row, hourMs: hourOf(row), totals });
+    }
+    const firstDayMs = Math.floor(rowsSinceMs / DAY_MS) * DAY_MS;
+    for (const [id, row] of state.ledger) if (row.atMs < firstDayMs) state.ledger.delete(id);
+    for (const [key, { hourMs }] of state.hours) if (hourMs < sumsSinceMs - HOUR_MS) state.hours.delete(key);
+  };
   return {
     async knownTurns(ids) {
       open();
       return new Set(ids.filter((id) => state.ledger.has(id)));
     },
-    async appendLedger(batch, { rowsSinceMs, sumsSinceMs }) {
-      open();
-      for (const row of structuredClone(batch)) {
-        if (state.ledger.has(row.id)) continue;
-        state.ledger.set(row.id, row);
-        const key = [hourOf(row), row.accountId, row.model, row.keyId, row.project].join("\n");
-        const sum = state.hours.get(key);
-        const totals = sum === undefined ? totalsOf(row) : addUsage(sum.totals, totalsOf(row));
-        state.hours.set(key, { row, hourMs: hourOf(row), totals });
-      }
-      const firstDayMs = Math.floor(rowsSinceMs / DAY_MS) * DAY_MS;
-      for (const [id, row] of state.ledger) if (row.atMs < firstDayMs) state.ledger.delete(id);
-      for (const [key, { hourMs }] of state.hours) if (hourMs < sumsSinceMs - HOUR_MS) state.hours.delete(key);
+    async appendLedger(batch, kept) {
+      append(batch, kept);
+    },
+    async adoptTurns(batch, kept) {
+      const fresh = new Map(batch.filter(({ id }) => !state.ledger.has(id)).map((row) => [row.id, row]));
+      append([...fresh.values()], kept);
     },
     async spentSince(sinceMs) {
       open();
