@@ -33,7 +33,7 @@ export const BUDGET_SIDE = "budget";
 
 /** Sums of sums. */
 export const SUMS_ADDED = SUMS.map((column) => `sum(${column}) AS ${column}`).join(", ");
-export const SUM_COLUMNS = SUMS.join(", ");
+const SUM_COLUMNS = SUMS.join(", ");
 
 function adding(table: string, keys: readonly string[]): string {
   const columns = [...keys, ...SUMS];

@@ -40,20 +40,27 @@ export function spendPart(state: SpendState, open: () => void) {
   } satisfies Partial<Store>;
 }
 
+function hourOf(row: LedgerRow): number {
+  return row.atMs - (row.atMs % HOUR_MS);
+}
+
+function addTurns(state: SpendState, batch: readonly LedgerRow[], { rowsSinceMs, sumsSinceMs }: LedgerKept): void {
+  for (const row of structuredClone(batch)) {
+    state.ledger.set(row.id, row);
+    const key = [hourOf(row), row.accountId, row.model, row.keyId, row.project].join("\n");
+    const sum = state.hours.get(key);
+    const totals = sum === undefined ? totalsOf(row) : addUsage(sum.totals, totalsOf(row));
+    state.hours.set(key, { row, hourMs: hourOf(row), totals });
+  }
+  const firstDayMs = Math.floor(rowsSinceMs / DAY_MS) * DAY_MS;
+  for (const [id, row] of state.ledger) if (row.atMs < firstDayMs) state.ledger.delete(id);
+  for (const [key, { hourMs }] of state.hours) if (hourMs < sumsSinceMs - HOUR_MS) state.hours.delete(key);
+}
+
 export function ledgerPart(state: SpendState, open: () => void) {
-  const hourOf = (row: LedgerRow) => row.atMs - (row.atMs % HOUR_MS);
-  const append = (batch: readonly LedgerRow[], { rowsSinceMs, sumsSinceMs }: LedgerKept) => {
+  const append = (batch: readonly LedgerRow[], kept: LedgerKept) => {
     open();
-    for (const row of structuredClone(batch)) {
-      state.ledger.set(row.id, row);
-      const key = [hourOf(row), row.accountId, row.model, row.keyId, row.project].join("\n");
-      const sum = state.hours.get(key);
-      const totals = sum === undefined ? totalsOf(row) : addUsage(sum.totals, totalsOf(row));
-      state.hours.set(key, { row, hourMs: hourOf(row), totals });
-    }
-    const firstDayMs = Math.floor(rowsSinceMs / DAY_MS) * DAY_MS;
-    for (const [id, row] of state.ledger) if (row.atMs < firstDayMs) state.ledger.delete(id);
-    for (const [key, { hourMs }] of state.hours) if (hourMs < sumsSinceMs - HOUR_MS) state.hours.delete(key);
+    addTurns(state, batch, kept);
   };
   return {
     async knownTurns(ids) {
