@@ -20,13 +20,15 @@ const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /** ULID (github.com/ulid/spec): 48-bit milliseconds, then 80 random bits, 26 characters of Crockford base32. */
 export function createUlid(nowMs: number, dice: Dice): string {
-  const codes = new Array<number>(26);
-  for (let rest = Math.max(0, Math.floor(nowMs)), i = 9; i >= 0; i--, rest = Math.floor(rest / 32)) {
-    codes[i] = CROCKFORD.charCodeAt(rest % 32);
-  }
+  const codes = Buffer.alloc(26);
+  const atMs = Math.max(0, Math.floor(nowMs));
+  // In two halves of 25 bits, each of which is a number that bits can be taken of.
+  for (let rest = Math.floor(atMs / 2 ** 25), i = 4; i >= 0; i--, rest >>= 5)
+    codes[i] = CROCKFORD.charCodeAt(rest & 31);
+  for (let rest = atMs % 2 ** 25, i = 9; i >= 5; i--, rest >>= 5) codes[i] = CROCKFORD.charCodeAt(rest & 31);
   const random = dice.bytes(16);
   for (let i = 0; i < 16; i++) codes[10 + i] = CROCKFORD.charCodeAt(random[i]! & 31);
-  return String.fromCharCode(...codes);
+  return codes.toString("latin1");
 }
 
 /** The smallest ULID of an instant: what is older sorts before it. */

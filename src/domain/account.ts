@@ -149,8 +149,12 @@ export function nextDayMs(nowMs: number): number {
 /** The day table with one more exchange at `nowMs`. */
 export function countExchange(days: UseFacts["exchangesByDay"], nowMs: number): UseFacts["exchangesByDay"] {
   const today = Math.floor(nowMs / DAY_MS);
-  const [first, ...rest] = days;
-  if (first?.[0] === today) return [[today, first[1] + 1], ...rest];
+  const first = days[0];
+  if (first?.[0] === today) {
+    const counted = days.slice();
+    counted[0] = [today, first[1] + 1];
+    return counted;
+  }
   return [[today, 1] as const, ...days.filter(([day]) => day < today)].slice(0, DAYS_KEPT);
 }
 

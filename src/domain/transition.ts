@@ -176,18 +176,23 @@ function attemptEnded(before: Account, event: AttemptEnded, ladders: Ladders): T
 function healthy(account: Account, event: AttemptEnded): Transition {
   const served = event.outcome.kind === "served";
   const cleared = account.cooldown !== null && account.cooldown.sinceMs <= event.startedAtMs;
-  const stale = (window: Window) =>
-    served &&
-    window.observedAtMs < event.startedAtMs &&
-    isExhausted(window, event.atMs) &&
-    countsModel(window, event.model);
-  const windows = account.windows.some(stale) ? account.windows.filter((window) => !stale(window)) : account.windows;
+  const windows = served ? withoutStale(account.windows, event) : account.windows;
   const use = served ? { ...account.use, lastServedAtMs: event.atMs } : account.use;
   if (!cleared && windows === account.windows && use === account.use) return { account, effects: [] };
   return {
     account: { ...account, use, windows, cooldown: cleared ? null : account.cooldown },
     effects: cleared || windows !== account.windows ? [LATER, ANNOUNCE, log("account.hold_cleared")] : NOTED,
   };
+}
+
+/** Without those that were used up when the request was sent: it was served all the same. */
+function withoutStale(windows: readonly Window[], event: AttemptEnded): readonly Window[] {
+  for (const window of windows) if (isStale(window, event)) return windows.filter((one) => !isStale(one, event));
+  return windows;
+}
+
+function isStale(window: Window, { startedAtMs, atMs, model }: AttemptEnded): boolean {
+  return window.observedAtMs < startedAtMs && isExhausted(window, atMs) && countsModel(window, model);
 }
 
 /** Upstream said when it resets: the window whose reset that is (to the minute) is used up; an unknown one is noted as such. */

@@ -63,9 +63,9 @@ export function mergeWindows(
 ): readonly Window[] {
   if (readings.length === 0) return known;
   // Two windows, seldom four: looking through them is cheaper than an index of them, and every answer comes by here.
-  const merged = [...known];
+  const merged = known.slice();
   for (const reading of readings) {
-    const place = merged.findIndex((window) => window.limit === reading.limit && window.slot === reading.slot);
+    const place = placeOf(reading, merged);
     const before = merged[place];
     if (before !== undefined && before.observedAtMs > observedAtMs) continue;
     const { limit, slot, lengthMinutes, usedPercent, resetsAtMs } = reading;
@@ -75,4 +75,11 @@ export function mergeWindows(
     else merged[place] = window;
   }
   return merged;
+}
+
+/** Where the window of the same limit and slot stands in `list`; -1 = nowhere. */
+export function placeOf(one: Pick<Window, "limit" | "slot">, list: readonly Pick<Window, "limit" | "slot">[]): number {
+  for (let place = 0; place < list.length; place++)
+    if (list[place]!.limit === one.limit && list[place]!.slot === one.slot) return place;
+  return -1;
 }

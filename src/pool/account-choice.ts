@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { AppError } from "../base/errors.ts";
 import type { AccountId } from "../domain/account.ts";
 import type { Ask } from "../domain/ask.ts";
+import type { ExchangeId } from "../domain/exchange.ts";
 import type { Hold } from "../domain/hold.ts";
 import { NO_PACING, paceOf } from "../domain/pace.ts";
 import type { Plan } from "../domain/plan.ts";
@@ -21,7 +22,7 @@ import type { Keeper } from "./keeper.ts";
 import type { Lease } from "./lease.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
 import type { ReadyProfile, Rulebook } from "./rulebook.ts";
-import type { Look } from "./wait-line.ts";
+import type { Look, Waiter } from "./wait-line.ts";
 
 export interface ChoiceDeps {
   readonly keeper: Keeper;
@@ -34,15 +35,28 @@ export interface ChoiceDeps {
 
 const NOBODY: ReadonlySet<AccountId> = new Set();
 
-export class AccountChoice {
+/** What an exchange stands in line for. */
+type Wish =
+  /** Whoever may serve. */
+  | "anybody"
+  /** As that, but only who is usable now, since waiting would not mend the trouble. */
+  | "anybody_now"
+  /** One of those that it has asked. */
+  | "asked";
+
+/** It stands in line itself: most exchanges need not wait, and nothing is made for them that only one in line needs. */
+export class AccountChoice implements Waiter {
   readonly #deps: ChoiceDeps;
   readonly #request: ExchangeRequest;
   readonly #record: ExchangeRecord;
-  readonly #tried = new Set<AccountId>();
+  #tried: Set<AccountId> | null = null;
   /** Everybody that this exchange asked, whatever came of it. */
-  readonly #asked = new Set<AccountId>();
+  #asked: Set<AccountId> | null = null;
+  #wish: Wish = "anybody";
   /** Since it first had to wait; its patience is counted from then. */
   #waitsSinceMs: number | null = null;
+  /** Since it stands in line this time. */
+  #standsSinceMs: number | null = null;
   #profile: ReadyProfile | null = null;
   #likenessText: string | null = null;
 
@@ -67,8 +81,8 @@ export class AccountChoice {
 
   /** It had its chance; another one is next. */
   exclude(accountId: AccountId): void {
-    this.#tried.add(accountId);
-    this.#asked.add(accountId);
+    this.#tried = (this.#tried ?? new Set()).add(accountId);
+    this.#asked = (this.#asked ?? new Set()).add(accountId);
   }
 
   /**
@@ -84,76 +98,97 @@ export class AccountChoice {
   }
 
   /** null when there is nobody to be had. `mayWait` false: only who is usable now, since waiting would not mend the trouble. */
-  next(mayWait: boolean): Promise<Lease | null> {
-    return this.#stand(mayWait, () => {
-      const pausedUntilMs = this.#deps.keeper.pauseUntilMs();
-      const plan = this.#plan();
-      const home = this.home();
-      const homeEndMs = mayWait ? homePaceEndMs(plan, home) : null;
-      if (homeEndMs !== null && this.#hasPatienceUntil(homeEndMs)) return { kind: "wait", untilMs: homeEndMs };
-      const first = plan.order[0];
-      if (first !== undefined && pausedUntilMs === null) return this.#go(first, home);
-      if (first === undefined && !mayWait) return LEAVE;
-      return waiting(this.#worthWaiting(plan, pausedUntilMs));
-    });
+  next(mayWait: boolean): Lease | null | Promise<Lease | null> {
+    return this.#stand(mayWait ? "anybody" : "anybody_now");
   }
 
   /**
    * One of those asked already, after a wait if that is short; null when it is not, or when somebody else is usable: then the client is
    * better served by sending the request again than by waiting.
    */
-  again(): Promise<Lease | null> {
-    return this.#stand(false, () => {
-      const plan = this.#plan();
-      const usable = plan.order.find((accountId) => this.#asked.has(accountId));
-      if (usable !== undefined) return this.#go(usable, this.home());
-      return plan.order.length > 0 ? LEAVE : waiting(this.#worthWaiting(plan, null));
-    });
+  again(): Lease | null | Promise<Lease | null> {
+    return this.#stand("asked");
+  }
+
+  /** Stands in line until a look finds somebody or gives up. */
+  #stand(wish: Wish): Lease | null | Promise<Lease | null> {
+    this.#wish = wish;
+    const found = this.#deps.leases.line.enter(this);
+    return found instanceof Promise ? this.#waited(found) : found;
+  }
+
+  async #waited(found: Promise<Lease | null>): Promise<Lease | null> {
+    const lease = await found;
+    if (this.#standsSinceMs !== null) this.#record.waited(this.#deps.clock.nowMs() - this.#standsSinceMs);
+    this.#standsSinceMs = null;
+    return lease;
+  }
+
+  get id(): ExchangeId {
+    return this.#record.id;
+  }
+
+  get signal(): AbortSignal {
+    return this.#request.signal;
+  }
+
+  sinceMs(): number {
+    return this.#waitsSinceMs ?? this.#deps.clock.nowMs();
+  }
+
+  givesUpAtMs(): number {
+    return this.sinceMs() + this.#deps.settings().wait_seconds * 1_000;
+  }
+
+  /** What decides who can serve it, beside the pool; equal for two that would find the same accounts. */
+  likeness(): string | null {
+    if (this.#wish !== "anybody" || this.#isLikeNobody()) return null;
+    const { model, only = null } = this.#request;
+    this.#likenessText ??= JSON.stringify([model, only, this.#profile?.name ?? null]);
+    return this.#likenessText;
+  }
+
+  look(): Look {
+    // Whoever was tried may have come back while this one waited.
+    if (this.#standsSinceMs !== null) this.#tried = null;
+    const home = this.home();
+    const plan = this.#plan(home);
+    return this.#wish === "asked" ? this.#lookAgain(plan, home) : this.#lookForAnybody(plan, home);
+  }
+
+  moved(): void {
+    this.#standsSinceMs ??= this.#deps.clock.nowMs();
+    this.#record.waits();
+  }
+
+  #lookForAnybody(plan: Plan, home: AccountId | null): Look {
+    const mayWait = this.#wish === "anybody";
+    const pausedUntilMs = this.#deps.keeper.pauseUntilMs();
+    const homeEndMs = mayWait ? homePaceEndMs(plan, home) : null;
+    if (homeEndMs !== null && this.#hasPatienceUntil(homeEndMs)) return { kind: "wait", untilMs: homeEndMs };
+    const first = plan.order[0];
+    if (first !== undefined && pausedUntilMs === null) return this.#go(first, home);
+    if (first === undefined && !mayWait) return LEAVE;
+    return waiting(this.#worthWaiting(plan, pausedUntilMs));
+  }
+
+  #lookAgain(plan: Plan, home: AccountId | null): Look {
+    const usable = plan.order.find((accountId) => this.#asked?.has(accountId) ?? false);
+    if (usable !== undefined) return this.#go(usable, home);
+    return plan.order.length > 0 ? LEAVE : waiting(this.#worthWaiting(plan, null));
   }
 
   #go(accountId: AccountId, home: AccountId | null): Look {
     return { kind: "go", lease: this.#deps.leases.take(accountId, accountId !== home) };
   }
 
-  /** Stands in line until `look` finds somebody or gives up. */
-  async #stand(isLikeOthers: boolean, look: () => Look): Promise<Lease | null> {
-    const { leases, clock } = this.#deps;
-    let fromMs: number | null = null;
-    const lease = await leases.line.enter({
-      id: this.#record.id,
-      signal: this.#request.signal,
-      sinceMs: () => this.#waitsSinceMs ?? clock.nowMs(),
-      givesUpAtMs: () => this.#givesUpAtMs(),
-      likeness: () => (isLikeOthers && !this.#isLikeNobody() ? this.#likeness() : null),
-      look: () => {
-        // Whoever was tried may have come back while this one waited.
-        if (fromMs !== null) this.#tried.clear();
-        return look();
-      },
-      expectedAtMs: (ahead) => this.#expectedAtMs(ahead),
-      moved: () => {
-        fromMs ??= clock.nowMs();
-        this.#record.waits();
-      },
-    });
-    if (fromMs !== null) this.#record.waited(clock.nowMs() - fromMs);
-    return lease;
-  }
-
-  #expectedAtMs(ahead: number): number | null {
+  expectedAtMs(ahead: number): number | null {
     const { leases, keeper } = this.#deps;
     const home = this.home();
     const ask = this.#ask(home, NOBODY);
     const plan = leases.plan(ask, EXCHANGE_MAX_ATTEMPTS);
     const atMs = homePaceEndMs(plan, home) ?? placeAtMs(leases.berths(plan, ask), ahead);
     return atMs === null ? null : Math.max(atMs, keeper.pauseUntilMs() ?? 0);
-  }
-
-  /** What decides who can serve it, beside the pool; equal for two that would find the same accounts. */
-  #likeness(): string {
-    const { model, only = null } = this.#request;
-    this.#likenessText ??= JSON.stringify([model, only, this.#profile?.name ?? null]);
-    return this.#likenessText;
   }
 
   /** One that is drained keeps the conversations that are on it, and one that is paced is waited for by them. */
@@ -168,8 +203,9 @@ export class AccountChoice {
   home(): AccountId | null {
     const { affinity, settings, clock } = this.#deps;
     const { conversation } = this.#request;
+    if (conversation === null) return null;
     const now = settings();
-    if (!now.affinity || conversation === null) return null;
+    if (!now.affinity) return null;
     return affinity.home(conversation, clock.nowMs(), now.affinity_minutes * 60_000);
   }
 
@@ -181,7 +217,7 @@ export class AccountChoice {
 
   /** What the accounts' holds say about why there is nobody. */
   refusal(): Refusal {
-    const ask = this.#ask(null, this.#tried);
+    const ask = this.#ask(null, this.#tried ?? NOBODY);
     const refusal = refusalOf(this.#deps.leases.plan(ask, EXCHANGE_MAX_ATTEMPTS), ask);
     // No operator's pin: taking that off would not help.
     const isAsked = refusal.kind === "pinned_account_held" && this.#request.only !== undefined;
@@ -194,29 +230,24 @@ export class AccountChoice {
     return only === undefined ? ask : { ...ask, pin: { accountId: only, sinceMs: ask.nowMs, untilMs: null } };
   }
 
-  #plan(): Plan {
+  #plan(home: AccountId | null): Plan {
     const { leases } = this.#deps;
-    const ask = this.#ask(this.home(), this.#tried);
+    const ask = this.#ask(home, this.#tried ?? NOBODY);
     const plan = leases.plan(ask, EXCHANGE_MAX_ATTEMPTS);
     this.#record.planned(plan);
     return plan;
   }
 
-  #givesUpAtMs(): number {
-    const { clock, settings } = this.#deps;
-    return (this.#waitsSinceMs ?? clock.nowMs()) + settings().wait_seconds * 1_000;
-  }
-
   #hasPatienceUntil(endMs: number): boolean {
     this.#waitsSinceMs ??= this.#deps.clock.nowMs();
-    return endMs <= this.#givesUpAtMs();
+    return endMs <= this.givesUpAtMs();
   }
 
   /** Until when to wait: an end within the patience that is left, or any change at all when everybody is merely busy. */
   #worthWaiting(plan: Plan, pausedUntilMs: number | null): number | null {
     const nowMs = this.#deps.clock.nowMs();
     this.#waitsSinceMs ??= nowMs;
-    const givesUpAtMs = this.#givesUpAtMs();
+    const givesUpAtMs = this.givesUpAtMs();
     if (nowMs >= givesUpAtMs) return null;
     if (pausedUntilMs !== null && plan.order.length > 0) return Math.min(pausedUntilMs, givesUpAtMs);
     if (plan.nextUsableAtMs !== null && plan.nextUsableAtMs <= givesUpAtMs) return plan.nextUsableAtMs;

@@ -41,14 +41,17 @@ export interface BudgetDesk {
 }
 
 /** What of a request says what it may use, with whose it is. */
-interface SpendAsk extends Wanted, Spender {
+interface SpendAsk extends Wanted, Omit<Spender, "budgets"> {
   readonly body: BodyBytes | null;
   readonly plainBody: BodyBytes | null;
 }
 
 export interface SpendDesk extends BudgetDesk {
-  /** Holds back what the request may use, or throws what it may not: `key_out_of_scope`, `key_limit_reached`, `budget_exhausted`. */
-  admit(request: SpendAsk, atMs: number): Reservation;
+  /**
+   * Holds back what the request may use, or throws what it may not: `key_out_of_scope`, `key_limit_reached`, `budget_exhausted`. `named`:
+   * budgets of the profile that it asks through.
+   */
+  admit(request: SpendAsk, named: readonly string[], atMs: number): Reservation;
   /** Once for each reservation, whatever became of it; null: nothing was used. */
   settle(reservation: Reservation, spent: Spend | null): void;
   /** Takes over budgets that the store has accepted. */
@@ -89,7 +92,8 @@ export async function createBudgetDesk(deps: {
   const viewOf = (budget: Budget): BudgetView => ({ budget, use: useOf(scopeName(budget), budget.limit) });
 
   /** Of several that are used up, the one that resets last: waiting for another one would not help. */
-  const refusal = (request: SpendAsk, key: ClientKey | null, atMs: number): AppError | null => {
+  const refusal = (spender: Spender, key: ClientKey | null, atMs: number): AppError | null => {
+    if (budgets.size === 0 && (key === null || key.terms.limits.length === 0)) return null;
     let last: { slot: SpendSlot; error: (slot: SpendSlot) => AppError } | null = null;
     const look = (scope: string, limit: Limit, error: (slot: SpendSlot) => AppError) => {
       const slot = book.slotOf(scope, limit, atMs);
@@ -98,7 +102,7 @@ export async function createBudgetDesk(deps: {
     for (const limit of key?.terms.limits ?? [])
       look(keyScope(key!.id), limit, (slot) => limitReached(key!, limit, slot));
     for (const budget of budgets.values())
-      if (applies(budget, request)) look(scopeName(budget), budget.limit, (slot) => budgetExhausted(budget, slot));
+      if (applies(budget, spender)) look(scopeName(budget), budget.limit, (slot) => budgetExhausted(budget, slot));
     const found = last as { slot: SpendSlot; error: (slot: SpendSlot) => AppError } | null;
     return found === null ? null : found.error(found.slot);
   };
@@ -137,13 +141,14 @@ export async function createBudgetDesk(deps: {
       return budget;
     },
     usesOf: (key) => key.terms.limits.map((limit) => useOf(keyScope(key.id), limit)),
-    admit(request, atMs) {
+    admit(request, named, atMs) {
       const key = request.keyId === null ? null : keyOf(request.keyId);
       const beyond = key === null ? null : scopeRefusal(key.terms, request);
       if (beyond !== null) throw outOfScope(key!, beyond);
-      const refused = refusal(request, key, atMs);
+      const spender: Spender = { keyId: request.keyId, project: request.project, budgets: named };
+      const refused = refusal(spender, key, atMs);
       if (refused !== null) throw refused;
-      return book.reserve(request, estimate(request, prices), atMs);
+      return book.reserve(spender, estimate(request, prices), atMs);
     },
     adopt(added) {
       for (const budget of added) budgets.set(budget.name, budget);

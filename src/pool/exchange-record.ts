@@ -77,14 +77,18 @@ export class ExchangeRecord {
 
   /** Different accounts among the attempts so far. */
   get accounts(): number {
-    return new Set(this.attempts.map((attempt) => attempt.accountId)).size;
+    const { attempts } = this.#exchange;
+    let count = 0;
+    for (const [nth, { accountId }] of attempts.entries())
+      if (attempts.findIndex((attempt) => attempt.accountId === accountId) === nth) count++;
+    return count;
   }
 
   /** Holds back what it may use. Throws what the key or a budget does not allow. `budgets`: of the profile that it asks through. */
   admit(budgets: readonly string[]): void {
     if (!isTurn(this.#request)) return;
     this.#budgets = budgets;
-    this.#reservation = this.#deps.budgets.admit({ ...this.#request, budgets }, this.#exchange.startedAtMs);
+    this.#reservation = this.#deps.budgets.admit(this.#request, budgets, this.#exchange.startedAtMs);
   }
 
   /** Noted with the next change: a plan alone is nothing that a watcher waits for. */

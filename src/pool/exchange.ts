@@ -32,14 +32,9 @@ export interface ExchangeDeps extends ChoiceDeps, RecordDeps {
 }
 
 /** Runs one exchange. Never rejects. */
-export async function runExchange(deps: ExchangeDeps, request: ExchangeRequest): Promise<ExchangeAnswer> {
+export function runExchange(deps: ExchangeDeps, request: ExchangeRequest): Promise<ExchangeAnswer> {
   deps.counters.exchanges++;
-  const run = new ExchangeRun(deps, request);
-  try {
-    return await run.toAnswer();
-  } catch (thrown) {
-    return run.refuse(request.signal.aborted ? clientGone() : fromUnknown(thrown));
-  }
+  return new ExchangeRun(deps, request).toAnswer();
 }
 
 const clientGone = () => new AppError("client_gone", "the client hung up");
@@ -48,8 +43,10 @@ const clientGone = () => new AppError("client_gone", "the client hung up");
 interface Tried {
   readonly account: Account;
   readonly startedAtMs: number;
-  readonly access: Access | null;
+  access: Access | null;
 }
+
+const NOBODY: readonly AccountId[] = [];
 
 class ExchangeRun {
   readonly #deps: ExchangeDeps;
@@ -57,7 +54,7 @@ class ExchangeRun {
   readonly #record: ExchangeRecord;
   readonly #form: AttemptForm;
   readonly #choice: AccountChoice;
-  readonly #refreshed: AccountId[] = [];
+  #refreshed: readonly AccountId[] = NOBODY;
   #sameFailures = 0;
 
   constructor(deps: ExchangeDeps, request: ExchangeRequest) {
@@ -68,90 +65,102 @@ class ExchangeRun {
     this.#choice = new AccountChoice(deps, request, this.#record);
   }
 
+  /** One turn of the event loop for each thing that is waited for, and none for what is there already. */
   async toAnswer(): Promise<ExchangeAnswer> {
     /** Kept between two tries on one account. */
     let kept: Lease | null = null;
     let last: Outcome | null = null;
-    this.#record.admit(this.#choice.enter());
-    await this.#pace();
-    for (;;) {
-      const lease: Lease | null = kept ?? (await this.#nextLease(last));
-      if (lease === null) return this.refuse(this.#reason(last));
-      let isKept = false;
-      try {
-        const account = this.#deps.keeper.require(lease.accountId);
-        const startedAtMs = this.#deps.clock.nowMs();
-        const { access, result } = await this.#attempt(account);
-        if (result.kind === "opened") {
-          isKept = true;
-          return this.#open(lease, { account, startedAtMs, access }, result);
+    try {
+      this.#record.admit(this.#choice.enter());
+      const pace = this.#pace();
+      if (pace !== null) await pace;
+      for (;;) {
+        const next: Lease | null | Promise<Lease | null> = kept ?? this.#nextLease(last);
+        const lease: Lease | null = next instanceof Promise ? await next : next;
+        if (lease === null) return this.#refuse(this.#reason(last));
+        let isKept = false;
+        try {
+          const account = this.#deps.keeper.require(lease.accountId);
+          const tried: Tried = { account, startedAtMs: this.#deps.clock.nowMs(), access: null };
+          const result = await this.#attempt(tried);
+          if (result.kind === "opened") {
+            isKept = true;
+            return this.#open(lease, tried, result);
+          }
+          const { step, outcome } = this.#afterFailure(tried, result);
+          last = outcome;
+          // Why nobody could is asked of the accounts as they are without this exchange.
+          if (step.kind === "done" || step.kind === "answer") lease.release();
+          if (step.kind === "done") return this.#pass(result);
+          if (step.kind === "answer") return this.#refuse(this.#reason(last));
+          if (step.kind === "next" || step.kind === "wait") continue;
+          const refused = await this.#prepare(step, account.id, tried.access);
+          if (refused !== null) last = refused;
+          isKept = refused === null && this.#choice.mayAsk(account.id);
+        } finally {
+          if (!isKept) lease.release();
+          kept = isKept ? lease : null;
         }
-        const { step, outcome } = this.#afterFailure({ account, startedAtMs, access }, result);
-        last = outcome;
-        // Why nobody could is asked of the accounts as they are without this exchange.
-        if (step.kind === "done" || step.kind === "answer") lease.release();
-        if (step.kind === "done") return this.#pass(result);
-        if (step.kind === "answer") return this.refuse(this.#reason(last));
-        const refused = await this.#prepare(step, account.id, access);
-        if (refused !== null) last = refused;
-        const isSame = step.kind !== "next" && step.kind !== "wait" && refused === null;
-        isKept = isSame && this.#choice.mayAsk(account.id);
-      } finally {
-        if (!isKept) lease.release();
       }
-      kept = isKept ? lease : null;
+    } catch (thrown) {
+      return this.#refuse(this.#request.signal.aborted ? clientGone() : fromUnknown(thrown));
     }
   }
 
   /** Another one, or one of those asked when they were enough. */
-  async #nextLease(last: Outcome | null): Promise<Lease | null> {
+  #nextLease(last: Outcome | null): Lease | null | Promise<Lease | null> {
     const mayWait = !this.#isUpstreams(last);
     if (this.#record.accounts < EXCHANGE_MAX_ACCOUNTS) return this.#choice.next(mayWait);
     return mayWait ? this.#choice.again() : null;
   }
 
   /** A conversation whose answers keep being cut waits a moment before it is asked again. */
-  async #pace(): Promise<void> {
+  #pace(): Promise<void> | null {
     const { pacer, clock } = this.#deps;
     const { conversation, signal } = this.#request;
     const delayMs = conversation === null ? 0 : pacer.delayMs(conversation, clock.nowMs());
-    if (delayMs === 0) return;
-    await clock.sleep(delayMs, signal);
-    this.#record.waited(delayMs);
+    return delayMs === 0 ? null : clock.sleep(delayMs, signal).then(() => this.#record.waited(delayMs));
   }
 
-  async #attempt(account: Account): Promise<{ access: Access | null; result: FailedAttempt | OpenedAttempt }> {
-    const { credentials, keeper, upstream, settings } = this.#deps;
-    const peeked = credentials.peek(account.id);
-    const end: RefreshEnd =
-      peeked === null ? await credentials.access(account.id) : { kind: "renewed", access: peeked };
-    if (end.kind !== "renewed") {
-      return {
-        access: null,
-        result: { kind: "failed", outcome: outcomeOf(end), observation: NOTHING_OBSERVED, answer: null },
-      };
-    }
+  #attempt(tried: Tried): Promise<FailedAttempt | OpenedAttempt> {
+    tried.access = this.#deps.credentials.peek(tried.account.id);
+    return tried.access === null ? this.#attemptRenewed(tried) : this.#send(tried.account, tried.access);
+  }
+
+  async #attemptRenewed(tried: Tried): Promise<FailedAttempt | OpenedAttempt> {
+    const end = await this.#deps.credentials.access(tried.account.id);
+    if (end.kind !== "renewed")
+      return { kind: "failed", outcome: outcomeOf(end), observation: NOTHING_OBSERVED, answer: null };
+    tried.access = end.access;
+    return this.#send(tried.account, end.access);
+  }
+
+  #send(account: Account, { accessToken }: Access): Promise<FailedAttempt | OpenedAttempt> {
+    const { keeper, upstream, settings } = this.#deps;
+    const { method, upstreamPath, signal, stream, filter, unpack, statusForRefusals, bridge } = this.#request;
     const now = settings();
-    const result = await upstream.attempt({
-      method: this.#request.method,
-      path: this.#request.upstreamPath,
-      ...this.#form.for(account, this.#home(), now.upstream_transport),
-      accessToken: end.access.accessToken,
+    const { headers, body, socket } = this.#form.for(account, this.#home(), now.upstream_transport);
+    return upstream.attempt({
+      method,
+      path: upstreamPath,
+      headers,
+      body,
+      socket,
+      accessToken,
       // A login that named nobody learns from its first refresh whose it is.
       workspaceId: keeper.get(account.id)?.workspaceId ?? account.workspaceId,
-      signal: this.#request.signal,
-      stream: this.#request.stream,
-      filter: this.#request.filter,
-      unpack: this.#request.unpack,
-      statusForRefusals: this.#request.statusForRefusals ?? false,
-      bridge: this.#request.bridge ?? null,
+      signal,
+      stream,
+      filter,
+      unpack,
+      statusForRefusals: statusForRefusals ?? false,
+      bridge: bridge ?? null,
       timeouts: {
         connectMs: now.connect_timeout_seconds * 1_000,
         firstByteMs: now.first_byte_timeout_seconds * 1_000,
         silenceMs: now.silence_timeout_seconds * 1_000,
       },
     });
-    return { access: end.access, result };
   }
 
   /** Where the conversation lives, and whose it was; null when nobody knows. */
@@ -193,7 +202,7 @@ class ExchangeRun {
     if (step.kind !== "refresh") return null;
     const end = await credentials.refresh(accountId, "unauthorized_recovery", access?.generation ?? null);
     if (end.kind !== "renewed") return outcomeOf(end);
-    this.#refreshed.push(accountId);
+    this.#refreshed = [...this.#refreshed, accountId];
     return null;
   }
 
@@ -236,13 +245,13 @@ class ExchangeRun {
 
   /** Upstream's refusal of the request itself goes to the client as it came. */
   #pass(failed: FailedAttempt): ExchangeAnswer {
-    if (failed.outcome.kind === "client_gone" || failed.answer === null) return this.refuse(clientGone());
+    if (failed.outcome.kind === "client_gone" || failed.answer === null) return this.#refuse(clientGone());
     const { status, headers, body } = failed.answer;
     this.#record.ended(status, null);
     return { kind: "rejected", exchangeId: this.#record.id, status, headers, body };
   }
 
-  refuse(error: AppError): ExchangeAnswer {
+  #refuse(error: AppError): ExchangeAnswer {
     const { counters, log } = this.#deps;
     const gone = error.code === "client_gone";
     if (gone) counters.clientsGone++;

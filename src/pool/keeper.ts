@@ -179,8 +179,8 @@ export function createKeeper(deps: {
     get,
     require: requireAccount,
     strategy: () => strategy,
-    pin: () => activePin(pin, clock.nowMs()),
-    pauseUntilMs: () => pauseEndMs(burst, clock.nowMs()),
+    pin: () => (pin === null ? null : activePin(pin, clock.nowMs())),
+    pauseUntilMs: () => (burst.pauseUntilMs === null ? null : pauseEndMs(burst, clock.nowMs())),
     revision: () => revision,
     apply(id, event) {
       const changed = change(id, event);

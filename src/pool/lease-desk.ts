@@ -6,7 +6,7 @@ import type { Dice } from "../base/id.ts";
 import type { AccountId } from "../domain/account.ts";
 import type { Ask } from "../domain/ask.ts";
 import { lastEndMs } from "../domain/hold.ts";
-import { gapMs, type Pacing, paceOf, spentAfter } from "../domain/pace.ts";
+import { gapMs, NO_PACING, type Pacing, paceOf, spentAfter } from "../domain/pace.ts";
 import type { HeldAccount, Plan } from "../domain/plan.ts";
 import { rank } from "../domain/rank.ts";
 import type { Settings } from "../domain/setting.ts";
@@ -60,9 +60,15 @@ export function createLeaseDesk(deps: {
   let present = presentTurn(keeper.accounts());
   let order = keeper.accounts().reduce((highest, account) => Math.max(highest, account.use.lastLeaseOrder), 0);
   keeper.watch(line.wake);
+  let pacingBy: Settings | null = null;
+  let paced: Pacing = NO_PACING;
   const pacing = (): Pacing => {
-    const { account_requests_per_minute: requestsPerMinute, account_burst: burst } = deps.settings();
-    return { usual: { requestsPerMinute, burst }, spentUntilMs };
+    const settings = deps.settings();
+    if (settings === pacingBy) return paced;
+    const { account_requests_per_minute: requestsPerMinute, account_burst: burst } = settings;
+    pacingBy = settings;
+    paced = { usual: { requestsPerMinute, burst }, spentUntilMs };
+    return paced;
   };
   const spend = (accountId: AccountId, nowMs: number) => {
     const account = keeper.get(accountId);
@@ -70,23 +76,36 @@ export function createLeaseDesk(deps: {
     if (pace !== null) spentUntilMs.set(accountId, spentAfter(pace, spentUntilMs.get(accountId) ?? 0, nowMs));
     else if (spentUntilMs.size > 0) spentUntilMs.delete(accountId);
   };
+  const giveBack = (accountId: AccountId, fromMs: number) => {
+    total--;
+    const left = (openLeases.get(accountId) ?? 1) - 1;
+    if (left === 0) openLeases.delete(accountId);
+    else openLeases.set(accountId, left);
+    times.ended(accountId, fromMs, clock.nowMs());
+    line.wake();
+  };
 
   return {
-    askFor: ({ model, affinity, tried, profile = null }) => ({
-      model,
-      affinity,
-      tried,
-      profile,
-      rules: profile === null ? deps.book.rules() : profile.ready,
-      nowMs: clock.nowMs(),
-      strategy: profile?.strategy ?? keeper.strategy(),
-      pin: keeper.pin(),
-      openLeases,
-      maxLeases: deps.settings().account_max_leases,
-      pacing: pacing(),
-      thresholds: deps.settings(),
-      dice: dice.fraction(),
-    }),
+    askFor({ model, affinity, tried, profile = null }) {
+      const settings = deps.settings();
+      const strategy = profile?.strategy ?? keeper.strategy();
+      return {
+        model,
+        affinity,
+        tried,
+        profile,
+        rules: profile === null ? deps.book.rules() : profile.ready,
+        nowMs: clock.nowMs(),
+        strategy,
+        pin: keeper.pin(),
+        openLeases,
+        maxLeases: settings.account_max_leases,
+        pacing: pacing(),
+        thresholds: settings,
+        // Nobody else looks at it, and each throw is a question to the system.
+        dice: strategy === "random" ? dice.fraction() : 0,
+      };
+    },
     plan: (ask, limit) => rank(keeper.accounts(), ask, limit, standings),
     take(accountId, isTurn) {
       const fromMs = clock.nowMs();
@@ -98,20 +117,7 @@ export function createLeaseDesk(deps: {
       const turn = isTurn ? present : null;
       const leased = keeper.apply(accountId, { kind: "leased", atMs: fromMs, order: ++order, turn });
       if (leased !== null) present = Math.max(present, leased.use.turn);
-      let held = true;
-      return {
-        accountId,
-        release() {
-          if (!held) return;
-          held = false;
-          total--;
-          const left = (openLeases.get(accountId) ?? 1) - 1;
-          if (left === 0) openLeases.delete(accountId);
-          else openLeases.set(accountId, left);
-          times.ended(accountId, fromMs, clock.nowMs());
-          line.wake();
-        },
-      };
+      return new TakenLease(accountId, fromMs, giveBack);
     },
     open: (accountId) => openLeases.get(accountId) ?? 0,
     openTotal: () => total,
@@ -123,6 +129,24 @@ export function createLeaseDesk(deps: {
       return [...usable, ...held].flatMap((one) => berthOf(one, ask, { keeper, times, openLeases }));
     },
   };
+}
+
+class TakenLease implements Lease {
+  readonly accountId: AccountId;
+  readonly #fromMs: number;
+  #giveBack: ((accountId: AccountId, fromMs: number) => void) | null;
+
+  constructor(accountId: AccountId, fromMs: number, giveBack: (accountId: AccountId, fromMs: number) => void) {
+    this.accountId = accountId;
+    this.#fromMs = fromMs;
+    this.#giveBack = giveBack;
+  }
+
+  release(): void {
+    const giveBack = this.#giveBack;
+    this.#giveBack = null;
+    giveBack?.(this.accountId, this.#fromMs);
+  }
 }
 
 /** [] when no clock says when this account is to be had. */

@@ -17,10 +17,11 @@ export interface SpendSlot {
   readonly reserved: Growing;
 }
 
-type Slots = Record<Period, SpendSlot>;
+/** The present periods of one scope: replaced when one of them is over, never changed. */
+type Slots = Readonly<Record<Period, SpendSlot>>;
 
 export interface Reservation {
-  readonly slots: readonly SpendSlot[];
+  readonly scopes: readonly Slots[];
   readonly held: Spend;
   open: boolean;
 }
@@ -72,11 +73,7 @@ export class SpendBook {
   }
 
   slot(scope: string, period: Period, nowMs: number): SpendSlot {
-    const slots = this.#slots(scope, nowMs);
-    const slot = slots[period];
-    if (nowMs < slot.endMs) return slot;
-    slots[period] = openSlot(period, nowMs);
-    return slots[period];
+    return this.#slots(scope, nowMs)[period];
   }
 
   slotOf(scope: string, limit: Limit, nowMs: number): SpendSlot {
@@ -84,27 +81,47 @@ export class SpendBook {
   }
 
   reserve(spender: Spender, held: Spend, nowMs: number): Reservation {
-    const slots = scopesOf(spender).flatMap((scope) => PERIODS.map((period) => this.slot(scope, period, nowMs)));
-    for (const slot of slots) add(slot.reserved, held, 1);
-    return { slots, held, open: true };
+    const scopes: Slots[] = [];
+    for (const scope of scopesOf(spender)) {
+      const slots = this.#slots(scope, nowMs);
+      for (const period of PERIODS) add(slots[period].reserved, held, 1);
+      scopes.push(slots);
+    }
+    return { scopes, held, open: true };
   }
 
   /** `spent` null: nothing was used after all. */
   settle(reservation: Reservation, spent: Spend | null): void {
     if (!reservation.open) return;
     reservation.open = false;
-    for (const { used, reserved } of reservation.slots) {
-      add(reserved, reservation.held, -1);
-      if (spent !== null) add(used, spent, 1);
+    for (const slots of reservation.scopes) {
+      for (const period of PERIODS) {
+        const { used, reserved } = slots[period];
+        add(reserved, reservation.held, -1);
+        if (spent !== null) add(used, spent, 1);
+      }
     }
   }
 
   #slots(scope: string, nowMs: number): Slots {
     const known = this.#scopes.get(scope);
-    if (known !== undefined) return known;
+    // Every period ends with an hour.
+    if (known !== undefined && nowMs < known.hour.endMs) return known;
+    if (known !== undefined) return this.#renew(scope, known, nowMs);
     const isProject = scope.startsWith("project:");
     if (isProject && ++this.#projects > PROJECTS_MAX) this.#forgetProject();
     const slots = Object.fromEntries(PERIODS.map((period) => [period, openSlot(period, nowMs)])) as Slots;
+    this.#scopes.set(scope, slots);
+    return slots;
+  }
+
+  /** What is over is another slot from now on; what was reserved in it is settled where it was. */
+  #renew(scope: string, known: Slots, nowMs: number): Slots {
+    const next = PERIODS.map((period) => [
+      period,
+      nowMs < known[period].endMs ? known[period] : openSlot(period, nowMs),
+    ]);
+    const slots = Object.fromEntries(next) as Slots;
     this.#scopes.set(scope, slots);
     return slots;
   }

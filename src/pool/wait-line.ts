@@ -32,8 +32,8 @@ export interface Waiter {
 }
 
 export interface WaitLine {
-  /** The lease that it gets, now or after a while; null when waiting is of no use. Rejects when aborted. */
-  enter(waiter: Waiter): Promise<Lease | null>;
+  /** The lease that it gets, null when waiting is of no use; a promise of it for who has to wait, and rejected when that is aborted. */
+  enter(waiter: Waiter): Lease | null | Promise<Lease | null>;
   /** Something may have changed for those in line. */
   wake(): void;
   waitingOf(id: ExchangeId): Waiting | null;
@@ -118,7 +118,7 @@ export function createWaitLine(clock: Clock): WaitLine {
   };
 
   return {
-    async enter(waiter) {
+    enter(waiter) {
       // Those who wait already look before one who comes now.
       if (line.length > 0) settle();
       const look = waiter.look();

@@ -217,6 +217,8 @@ describe("in good time", () => {
     });
     await room.ask();
     expect((await room.ask()).kind).toBe("opened");
+    // It goes beside them.
+    await settle();
     expect(room.refreshed).toHaveLength(1);
   });
 

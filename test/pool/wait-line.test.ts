@@ -73,17 +73,17 @@ describe("the line", () => {
           const sinceMs = clock.nowMs();
           clients.push({ id, abort });
           expected.line.push({ id, wants, untilMs: sinceMs + PATIENCE_MS });
-          void line
-            .enter({
-              id: id as ExchangeId,
-              signal: abort.signal,
-              sinceMs: () => sinceMs,
-              givesUpAtMs: () => sinceMs + PATIENCE_MS,
-              likeness: () => wants.join(),
-              look: () => take(wants, sinceMs),
-              expectedAtMs: () => null,
-              moved() {},
-            })
+          const got = line.enter({
+            id: id as ExchangeId,
+            signal: abort.signal,
+            sinceMs: () => sinceMs,
+            givesUpAtMs: () => sinceMs + PATIENCE_MS,
+            likeness: () => wants.join(),
+            look: () => take(wants, sinceMs),
+            expectedAtMs: () => null,
+            moved() {},
+          });
+          void Promise.resolve(got)
             .then((lease) => ends.push(`${id} ${lease === null ? "gave up" : `got ${lease.accountId}`}`))
             .catch(() => ends.push(`${id} hung up`));
         };
