@@ -1,10 +1,15 @@
 /**
  * The events of a stream as an SDK gets them: without a vendor's, and `response.created` first, which AI SDK and the OpenAI SDKs' helpers
  * take a stream's beginning from. Where upstream leaves it out it is written here, of what the first event says. Looks no further than
- * the first event that is of a response: from there on it costs nothing.
+ * the first event that is of a response: from there on it costs nothing, unless that event took the number 0 (`event-numbers.ts`).
+ *
+ * What cannot be known: the response's id, when the first event has neither `response` nor `response_id`. Upstream's output events have none of
+ * them, and the last event, which does, comes when all has been said: to wait for it would be no stream. The id that is given then is Rotor's own,
+ * and says so (`resp_rotor_…`); the last event keeps upstream's.
  */
 import type { ByteFilter } from "../base/byte-filter.ts";
 import { sha256Hex } from "../base/id.ts";
+import { EventRenumbering } from "./event-numbers.ts";
 import { eventType } from "./event-type.ts";
 import { blockData, SseBlocks } from "./sse-blocks.ts";
 import { VendorEventFilter } from "./vendor-events.ts";
@@ -38,6 +43,8 @@ class SdkEventFilter implements ByteFilter {
   #atStart = true;
   /** An event before the beginning took a number: none is known to be free. */
   #isNumbered = false;
+  /** Makes room for the number of the beginning that was written. */
+  #renumbering: EventRenumbering | null = null;
 
   constructor(model: string | null, nowMs: () => number) {
     this.#model = model;
@@ -46,16 +53,22 @@ class SdkEventFilter implements ByteFilter {
 
   feed(chunk: Uint8Array): Uint8Array {
     const passed = this.#vendor.feed(chunk);
-    return this.#opening === null || passed.length === 0 ? passed : this.#open(this.#opening, passed);
+    if (passed.length === 0) return passed;
+    if (this.#opening !== null) return this.#open(this.#opening, passed);
+    return this.#renumbering === null ? passed : this.#renumbering.feed(passed);
   }
 
   end(): Uint8Array {
     const rest = this.#vendor.end();
     const opening = this.#opening;
-    if (opening === null) return rest;
-    const told = rest.length === 0 ? [] : [this.#open(opening, rest)];
-    opening.end((block) => this.#take(block, told));
-    return Buffer.concat(told);
+    const told: Uint8Array[] = [];
+    if (opening === null) told.push(this.#renumbering?.feed(rest) ?? rest);
+    else {
+      if (rest.length > 0) told.push(this.#open(opening, rest));
+      opening.end((block) => this.#take(block, told));
+    }
+    if (this.#renumbering !== null) told.push(this.#renumbering.end());
+    return told.length === 1 ? told[0]! : Buffer.concat(told);
   }
 
   #open(opening: SseBlocks, bytes: Uint8Array): Uint8Array {
@@ -80,29 +93,32 @@ class SdkEventFilter implements ByteFilter {
     const type = data === null ? null : eventType(data);
     if (data !== null && type !== null) {
       const created = FOLLOWS.test(type) ? this.#createdBefore(data) : null;
-      if (created !== null) told.push(created);
+      if (created !== null) told.push(Buffer.from(`event: response.created\ndata: ${JSON.stringify(created)}\n\n`));
       if (created !== null || BEGINS.has(type)) this.#opening = null;
       else this.#isNumbered ||= data.includes('"sequence_number"');
     }
-    told.push(Buffer.from(block));
+    told.push(this.#renumbering === null ? Buffer.from(block) : this.#renumbering.feed(block));
     return true;
   }
 
-  #createdBefore(data: Buffer): Uint8Array | null {
+  #createdBefore(data: Buffer): Json | null {
     const event = parsed(data);
     if (event === null) return null;
-    const type = "response.created";
-    const number = event.sequence_number;
-    // One less than what follows: numbers stay apart and rise, also where upstream counts from 0 without it.
-    const numbered = typeof number === "number" && !this.#isNumbered ? { sequence_number: number - 1 } : {};
-    const created = { type, ...numbered, response: this.#begun(event, data) };
-    return Buffer.from(`event: ${type}\ndata: ${JSON.stringify(created)}\n\n`);
+    return { type: "response.created", ...this.#numbered(event), response: this.#begun(event, data) };
+  }
+
+  /** The number before the one that follows, where that is free; else that one itself, and everything behind it counts one further. */
+  #numbered({ sequence_number: next }: Json): Json {
+    if (typeof next !== "number" || !Number.isInteger(next) || next < 0) return {};
+    if (next > 0 && !this.#isNumbered) return { sequence_number: next - 1 };
+    this.#renumbering = new EventRenumbering();
+    return { sequence_number: next };
   }
 
   /** The response as it was before it had done anything. */
-  #begun({ response }: Json, data: Buffer): Json {
+  #begun({ response, response_id: id }: Json, data: Buffer): Json {
     const nowMs = this.#nowMs();
-    const known = isObject(response) ? response : {};
+    const known = isObject(response) ? response : typeof id === "string" && id !== "" ? { id } : {};
     return {
       id: `resp_rotor_${sha256Hex(`${nowMs} ${data.toString("utf8")}`).slice(0, 40)}`,
       object: "response",

@@ -93,6 +93,7 @@ function handlerFor(maxBytes: number, sessions: Set<SocketSession>): WebSocketHa
       sessions.add(socket.data);
       socket.data.opened({
         send: (text) => socket.sendText(text, false) !== -1 || socket.getBufferedAmount() < BUFFER_MAX_BYTES,
+        together: (send) => void socket.cork(send),
         close: (code, reason) => socket.close(code, reason),
       });
     },

@@ -26,6 +26,8 @@ import { notReady, type ProxyDeps } from "./visit.ts";
 export interface ClientWire {
   /** False when its buffers are full: `drained` says when they are not any more. */
   send(text: string): boolean;
+  /** What is sent meanwhile goes out in one write. */
+  together(send: () => void): void;
   close(code: number, reason: string): void;
 }
 
@@ -189,8 +191,9 @@ export class SocketSession {
 
   async #deliver(body: ReadableStream<Uint8Array>, headers: HeaderList, ask: Asked): Promise<void> {
     const reader = body.getReader();
-    if (this.#visit.surface === "codex") for (const frame of openingFrames(headers)) this.#send(frame);
     const blocks = new SseBlocks();
+    let opening: readonly string[] = this.#visit.surface === "codex" ? openingFrames(headers) : [];
+    let chunk: Uint8Array | null = null;
     const items = [...ask.items];
     let isWhole = false;
     const onBlock = (block: Buffer): boolean => {
@@ -198,16 +201,20 @@ export class SocketSession {
       if (data !== null && data.length > 0) isWhole = this.#pass(data, items) || isWhole;
       return !this.#closed;
     };
+    const pass = () => {
+      for (const frame of opening) this.#send(frame);
+      opening = [];
+      if (chunk === null) blocks.end(onBlock);
+      else blocks.feed(chunk, onBlock);
+    };
     try {
       for (;;) {
         const { done, value } = await reader.read();
         if (this.#closed) break;
-        if (done) {
-          blocks.end(onBlock);
-          break;
-        }
-        blocks.feed(value, onBlock);
-        if (blocks.isTooLong) break;
+        chunk = done ? null : value;
+        // One write for all that came at once: each costs more than what is said.
+        this.#wire?.together(pass);
+        if (done || blocks.isTooLong) break;
         if (this.#full !== null) await this.#full.promise;
       }
     } catch {

@@ -15,6 +15,11 @@ export function typeOf(data: Buffer): string | null {
   return type !== null && /^[A-Za-z0-9_.]{1,64}$/.test(type) ? type : null;
 }
 
+/** Is it an event at all, though of a type that cannot be read? Asked of those alone: all others begin as one. */
+export function isEvent(data: Buffer): boolean {
+  return parseObject(data.toString("utf8")) !== null;
+}
+
 const LAST: ReadonlySet<string> = new Set(["response.completed", "response.incomplete", "response.failed", "error"]);
 
 export function isLast(type: string | null): boolean {

@@ -59,6 +59,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   ETIMEDOUT: "the connection was not accepted in time",
   ECONNRESET: "upstream closed the connection before it answered",
   Malformed_HTTP_Response: "the answer is not HTTP",
+  Malformed_WebSocket_Event: "upstream sent a frame that is no event",
 };
 
 function sentence(code: string | null): string {

@@ -19,7 +19,7 @@ import {
 import { AnswerQueue } from "./answer-queue.ts";
 import type { Wire } from "./dial.ts";
 import { type HttpAnswer, HttpFault } from "./http-client.ts";
-import { type FirstWord, firstWord, isLast, refusalIn, responseIdIn, typeOf } from "./socket-events.ts";
+import { type FirstWord, firstWord, isEvent, isLast, refusalIn, responseIdIn, typeOf } from "./socket-events.ts";
 
 /** How a request on this socket ended, for whoever sent it: one of them, once. */
 export interface SocketReceiver {
@@ -39,6 +39,7 @@ const PACK_MIN_BYTES = 4 * 1024;
 const DATA = Buffer.from("data: ");
 const BLANK = Buffer.from("\n\n");
 const RESET = "ECONNRESET";
+const NO_EVENT = "Malformed_WebSocket_Event";
 
 export interface SocketOptions {
   readonly wire: Wire;
@@ -153,6 +154,11 @@ export class UpstreamSocket {
     // Between two answers only windows and the like are told; the next answer tells them again.
     if (turn === null) return;
     const type = typeOf(data);
+    if (type === null && !isEvent(data)) {
+      // What follows it cannot be trusted either: before output this is a failed attempt, after it a cut.
+      this.close(new HttpFault(NO_EVENT));
+      return;
+    }
     if (turn.queue === null) {
       const word = type === "error" ? firstWord(data) : "output";
       if (word !== "output") {

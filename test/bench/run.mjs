@@ -4,6 +4,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { execFile } from "node:child_process";
 import { ROOT, sleep, tok, launch, stopAll, freePort, ctl, cpuOf, rssOf, resetHwm, busy, sh, BUN } from "./lib.mjs";
+import { socketSuite } from "./sockets.mjs";
 import { targets } from "./targets.mjs";
 const arg = (k, d) => {
   const i = process.argv.indexOf("--" + k);
@@ -23,7 +24,7 @@ const names = arg(
   .split(",")
   .filter(Boolean);
 for (const n of names) if (!targets[n]) throw new Error("no target " + n);
-const suites = arg("suites", "start,lat,short,long,paced,body,failover,pool,mem,slow,abort,size").split(",");
+const suites = arg("suites", "start,lat,short,long,paced,body,socket,failover,pool,mem,slow,abort,size").split(",");
 const QUICK = flag("quick"),
   ROUNDS = +arg("rounds", QUICK ? 2 : 5),
   ACC = +arg("accounts", 10),
@@ -574,6 +575,12 @@ const S = {
       }
     }
   },
+  async socket() {
+    const list = names.filter((n) => targets[n].command).map((n) => ({ name: n, command: targets[n].command }));
+    if (list.length === 0) return;
+    const cpus = { target: TGT_CPU, load: MAIN_CPU };
+    await socketSuite({ targets: list, out: OUT, rounds: ROUNDS, seconds: D(3, 1), warm: D(8, 2), accounts: ACC, cpus, put, say });
+  },
   async size() {
     for (const name of names) {
       const p = (targets[name].install || []).filter((x) => fs.existsSync(x));
@@ -613,7 +620,7 @@ try {
   await startUp();
   body(0);
   if (names.some((n) => targets[n].tls)) await startTls();
-  const order = ["size", "start", "main", "failover", "pool", "slow", "abort", "mem"];
+  const order = ["size", "start", "main", "socket", "failover", "pool", "slow", "abort", "mem"];
   for (const s of order) {
     const on = s === "main" ? ["lat", "short", "long", "paced", "body"].some((x) => suites.includes(x)) : suites.includes(s);
     if (!on) continue;

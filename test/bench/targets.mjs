@@ -15,7 +15,7 @@ const write = (c, f, text) => {
 
 // The compiled binary under test; build/bench.ts says which.
 export const ROTOR = process.env.ROTOR_BIN;
-const rotorEnv = (c) => ({
+export const rotorEnv = (c) => ({
   HOME: c.dir,
   ROTOR_HOME: path.join(c.dir, "home"),
   ROTOR_UPSTREAM_BASE_URL: c.up,
@@ -26,15 +26,16 @@ const rotorEnv = (c) => ({
 });
 
 /** Seeds a store as a person would: starts the daemon, imports n logins, makes a key, stops it. */
-async function seedRotor(c, binary = ROTOR) {
-  const run = async (...args) => (await promisify(execFile)(binary, args, { env: rotorEnv(c) })).stdout;
+export async function seedRotor(c, command = [ROTOR]) {
+  const [first, ...more] = command;
+  const run = async (...args) => (await promisify(execFile)(first, [...more, ...args], { env: rotorEnv(c) })).stdout;
   const logins = Array.from({ length: c.n }, (_, i) => ({
     auth_mode: "chatgpt",
     tokens: { access_token: tok(i), id_token: null, refresh_token: `refresh-${i}`, account_id: acctId(i) },
     last_refresh: new Date().toISOString(),
   }));
   const file = write(c, "accounts.json", JSON.stringify(logins));
-  const daemon = spawn(binary, ["daemon", "--port", "0"], { env: rotorEnv(c), stdio: "ignore" });
+  const daemon = spawn(first, [...more, "daemon", "--port", "0"], { env: rotorEnv(c), stdio: "ignore" });
   const ended = new Promise((r) => daemon.on("exit", r));
   for (let i = 0; i < 400 && !fs.existsSync(path.join(c.dir, "home", "daemon.json")); i++) await sleep(10);
   await run("import", file, "--no-start", "--json");
@@ -74,8 +75,9 @@ http { access_log off; tcp_nodelay on; client_max_body_size 0; client_body_buffe
     pool: true,
     path: "/v1/responses",
     install: [ROTOR],
+    command: [ROTOR],
     note: "the compiled binary: client key, selection, windows and records on",
-    setup: seedRotor,
+    setup: (c) => seedRotor(c),
     headers: (c) => ({ Authorization: `Bearer ${fs.readFileSync(path.join(c.dir, "key"), "utf8")}` }),
     start: (c) => ({ cmd: [ROTOR, "daemon", "--port", c.port], env: rotorEnv(c) }),
   },
@@ -97,8 +99,9 @@ if (BEFORE) {
     ...targets.rotor,
     extra: true,
     install: [BEFORE],
+    command: [BEFORE],
     note: "the build that ROTOR_BIN_BEFORE names",
-    setup: (c) => seedRotor(c, BEFORE),
+    setup: (c) => seedRotor(c, [BEFORE]),
     start: (c) => ({ cmd: [BEFORE, "daemon", "--port", c.port], env: rotorEnv(c) }),
   };
 }

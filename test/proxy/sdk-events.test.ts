@@ -17,11 +17,15 @@ function cut(data: Buffer, places: readonly number[]): Buffer[] {
   return [0, ...at].map((start, index) => data.subarray(start, at[index] ?? data.length));
 }
 
-/** The event that was supplied; fails when what follows it is not `stream`, byte for byte. */
-function suppliedBefore(stream: string, chunks: readonly Uint8Array[] = [Buffer.from(stream)]): TestEvent {
+/** The event that was supplied; fails when what follows it is not `after`, byte for byte. */
+function suppliedBefore(
+  stream: string,
+  chunks: readonly Uint8Array[] = [Buffer.from(stream)],
+  after = stream,
+): TestEvent {
   const text = filtered(chunks);
-  expect(text.endsWith(stream)).toBe(true);
-  const [, data] = /^event: response\.created\ndata: (.*)\n\n$/.exec(text.slice(0, -stream.length))!;
+  expect(text.slice(-after.length)).toBe(after);
+  const [, data] = /^event: response\.created\ndata: (.*)\n\n$/.exec(text.slice(0, -after.length))!;
   return JSON.parse(data!) as TestEvent;
 }
 
@@ -45,11 +49,20 @@ const UNTOUCHED: readonly (readonly TestEvent[])[] = [
   [{ type: "error", error: { code: "server_error" } }],
   [{ type: "response.metadata" }],
 ];
-const STARTLESS: readonly (readonly TestEvent[])[] = [
-  OUTPUT,
-  numbered(OUTPUT, 0),
-  [IN_PROGRESS, ...OUTPUT],
-  [OUTPUT.at(-1)!],
+/** With what is made of them. */
+const STARTLESS: readonly (readonly [readonly TestEvent[], readonly TestEvent[]])[] = [
+  [OUTPUT, OUTPUT],
+  [numbered(OUTPUT, 1), numbered(OUTPUT, 1)],
+  [numbered(OUTPUT, 0), numbered(OUTPUT, 1)],
+  [
+    numbered([...OUTPUT, ...OUTPUT, ...OUTPUT, ...OUTPUT], 0),
+    numbered([...OUTPUT, ...OUTPUT, ...OUTPUT, ...OUTPUT], 1),
+  ],
+  [
+    [IN_PROGRESS, ...OUTPUT],
+    [IN_PROGRESS, ...OUTPUT],
+  ],
+  [[OUTPUT.at(-1)!], [OUTPUT.at(-1)!]],
 ];
 
 describe("a stream", () => {
@@ -75,10 +88,11 @@ describe("a stream", () => {
         fc.constantFrom(...STARTLESS),
         fc.array(fc.nat()),
         fc.constantFrom("\n", "\r\n", "\r"),
-        (events, places, lineEnd) => {
+        ([events, after], places, lineEnd) => {
           const stream = sse(events, lineEnd);
+          const made = sse(after, lineEnd);
           const bytes = Buffer.from(stream);
-          expect(suppliedBefore(stream, cut(bytes, places))).toEqual(suppliedBefore(stream));
+          expect(suppliedBefore(stream, cut(bytes, places), made)).toEqual(suppliedBefore(stream, [bytes], made));
         },
       ),
       { numRuns: 500 },
@@ -143,16 +157,28 @@ describe("the beginning that is supplied", () => {
   test.each([
     [numbered(OUTPUT, 7), 6],
     [numbered(OUTPUT, 1), 0],
-    [numbered(OUTPUT, 0), -1],
     [OUTPUT, undefined],
+    [OUTPUT.map((event) => ({ ...event, sequence_number: -1 })), undefined],
   ] as const)("is numbered one less than what follows, or not at all (%#)", (events, number) => {
     expect(suppliedBefore(sse(events)).sequence_number).toBe(number);
   });
 
-  test("takes no number where something before it took one", () => {
-    const text = filtered([Buffer.from(sse(numbered([{ type: "keepalive" }, ...OUTPUT], 0)))]);
-    const [, created] = /"type":"response\.created"(.*)\n/.exec(text)!;
-    expect(created).not.toContain("sequence_number");
+  test.each([
+    ["where upstream counts from 0", []],
+    ["where something before it took a number", [{ type: "keepalive" }]],
+  ] as const)("moves the rest one further %s: numbers stay apart, rise, and leave none out", (_, before) => {
+    const text = filtered([Buffer.from(sse(numbered([...before, ...OUTPUT], 0)))]);
+    const events = [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data!) as TestEvent);
+    expect(events.map(({ sequence_number: number }) => number)).toEqual(events.map((__, place) => place));
+    expect(events[before.length]).toMatchObject({ type: "response.created" });
+    const unnumbered = events.toSpliced(before.length, 1).map(({ sequence_number: _number, ...event }) => event);
+    expect(unnumbered).toEqual([...before, ...OUTPUT]);
+  });
+
+  test("has the id that the first event names", () => {
+    const [first, ...others] = OUTPUT;
+    const { response } = suppliedBefore(sse([{ ...first!, response_id: "resp_7" }, ...others]));
+    expect(response).toMatchObject({ id: "resp_7", status: "in_progress" });
   });
 });
 
