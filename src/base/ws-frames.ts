@@ -193,9 +193,21 @@ function isCloseCode(code: number): boolean {
   );
 }
 
+/** Word by word where there are many: a first turn is a whole conversation. */
 function applyMask(bytes: Uint8Array, mask: Uint8Array): void {
-  for (let i = 0; i < bytes.length; i++) bytes[i] = bytes[i]! ^ mask[i & 3]!;
+  let at = 0;
+  if (bytes.length >= WORDS_FROM_BYTES) {
+    for (; (bytes.byteOffset + at) % 4 !== 0; at++) bytes[at] = bytes[at]! ^ mask[at & 3]!;
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset + at, (bytes.length - at) >>> 2);
+    const turned = Uint8Array.from({ length: 4 }, (_, i) => mask[(at + i) & 3]!);
+    const [word] = new Uint32Array(turned.buffer);
+    for (let i = 0; i < words.length; i++) words[i] = words[i]! ^ word!;
+    at += words.length * 4;
+  }
+  for (; at < bytes.length; at++) bytes[at] = bytes[at]! ^ mask[at & 3]!;
 }
+
+const WORDS_FROM_BYTES = 1_024;
 
 function inflate(bytes: Buffer, maxBytes: number): Buffer {
   try {

@@ -38,6 +38,8 @@ interface Turn {
 const PACK_MIN_BYTES = 4 * 1024;
 const DATA = Buffer.from("data: ");
 const BLANK = Buffer.from("\n\n");
+const LF = 0x0a;
+const CR = 0x0d;
 const RESET = "ECONNRESET";
 const NO_EVENT = "Malformed_WebSocket_Event";
 
@@ -63,6 +65,8 @@ export class UpstreamSocket {
   readonly #frames: FrameReader;
   #head: HeaderList;
   #turn: Turn | null = null;
+  /** Events of one read, in pieces: what is behind takes them as one, as it does with what comes over HTTP. */
+  #told: Uint8Array[] = [];
   #unsent: Uint8Array[] = [];
   #paused = false;
   #closed = false;
@@ -107,6 +111,7 @@ export class UpstreamSocket {
     this.pinged = false;
     try {
       for (const message of this.#frames.feed(bytes)) this.#take(message);
+      this.#tell(false);
     } catch {
       // Nothing that follows can be understood.
       this.close();
@@ -167,12 +172,19 @@ export class UpstreamSocket {
       }
       turn.queue = this.#answer(turn);
     }
-    const ends = isLast(type);
-    turn.queue.push(eventBytes(type, data), ends);
-    if (!ends) return;
+    addEvent(this.#told, type, data);
+    if (!isLast(type)) return;
+    this.#tell(true);
     this.lastResponseId = type === "response.completed" ? responseIdIn(data) : null;
     turn.queue.end();
     this.#free();
+  }
+
+  #tell(isLast: boolean): void {
+    if (this.#told.length === 0) return;
+    const told = Buffer.concat(this.#told);
+    this.#told = [];
+    this.#turn?.queue?.push(told, isLast);
   }
 
   #answer({ receiver }: Turn): AnswerQueue {
@@ -228,6 +240,9 @@ export class UpstreamSocket {
 
   #end(error: HttpFault): void {
     if (this.#closed) return;
+    this.#tell(false);
+    // Whoever was told may have closed it.
+    if (this.#closed) return;
     this.#closed = true;
     this.#unsent = [];
     this.#options.wire.terminate();
@@ -241,9 +256,12 @@ export class UpstreamSocket {
 }
 
 /** As upstream writes it over HTTP. A line end inside the JSON would end the event's line. */
-function eventBytes(type: string | null, data: Buffer): Uint8Array {
-  const name = type === null ? [] : [Buffer.from(`event: ${type}\n`)];
-  if (data.indexOf(0x0a) < 0 && data.indexOf(0x0d) < 0) return Buffer.concat([...name, DATA, data, BLANK]);
-  const lines = data.toString("utf8").split(/\r\n|\r|\n/);
-  return Buffer.from(`${name.join("")}${lines.map((line) => `data: ${line}\n`).join("")}\n`);
+function addEvent(pieces: Uint8Array[], type: string | null, data: Buffer): void {
+  if (type !== null) pieces.push(Buffer.from(`event: ${type}\n`, "latin1"));
+  if (data.indexOf(LF) < 0 && data.indexOf(CR) < 0) {
+    pieces.push(DATA, data, BLANK);
+    return;
+  }
+  for (const line of data.toString("utf8").split(/\r\n|\r|\n/)) pieces.push(Buffer.from(`data: ${line}\n`));
+  pieces.push(BLANK.subarray(1));
 }

@@ -47,6 +47,15 @@ test("the examples of RFC 6455 §5.7 and RFC 7692 §7.2.3.1", () => {
   );
 });
 
+test("a mask turns every byte by the one that is its turn, however long the message is", () => {
+  for (const length of [0, 1, 5, 125, 126, 1_023, 1_024, 1_025, 1_026, 1_027, 65_535, 65_536, 70_001]) {
+    const payload = Uint8Array.from({ length }, (_, i) => (i * 31) & 0xff);
+    const frame = encodeFrame(OPCODE.binary, payload, { mask: MASK });
+    const masked = frame.subarray(frame.length - length);
+    expect(masked.every((byte, i) => byte === (payload[i]! ^ MASK[i & 3]!))).toBe(true);
+  }
+});
+
 interface Sent {
   readonly text: string;
   readonly cuts: readonly number[];
