@@ -13,7 +13,9 @@ export function piecesOf(body: BodyBytes): readonly Uint8Array[] {
 
 export function lengthOf(body: BodyBytes): number {
   if (body instanceof Uint8Array) return body.length;
-  return body.reduce((sum, piece) => sum + piece.length, 0);
+  let length = 0;
+  for (const piece of body) length += piece.length;
+  return length;
 }
 
 /** All of it in one piece; a body that is in one is not copied. */
@@ -23,5 +25,6 @@ export function wholeOf(body: BodyBytes): Uint8Array {
 
 /** As few pieces as are worth having. */
 export function bodyOf(pieces: readonly Uint8Array[]): BodyBytes {
-  return lengthOf(pieces) <= JOINED_MAX_BYTES ? Buffer.concat(pieces) : pieces;
+  const length = lengthOf(pieces);
+  return length <= JOINED_MAX_BYTES ? Buffer.concat(pieces, length) : pieces;
 }

@@ -3,7 +3,8 @@
  */
 
 /** Names lower case; values as received. */
-export type HeaderList = readonly (readonly [name: string, value: string])[];
+export type HeaderList = readonly HeaderField[];
+export type HeaderField = readonly [name: string, value: string];
 
 /** The first value of `name` (lower case), or null. */
 export function headerValue(headers: HeaderList, name: string): string | null {
@@ -19,9 +20,9 @@ export function withoutHeaders(headers: HeaderList, names: ReadonlySet<string>):
  * Without the fields that belong to one connection and are never passed on (RFC 9110 §7.6.1), those that `Connection` itself names, and
  * `names`.
  */
-export function withoutHopByHop(headers: HeaderList, names: ReadonlySet<string> = NO_NAMES): HeaderList {
+export function withoutHopByHop(headers: HeaderList, names: ReadonlySet<string> = NO_NAMES): HeaderField[] {
   const named = namedByConnection(headers);
-  const passed: HeaderList[number][] = [];
+  const passed: HeaderField[] = [];
   for (const field of headers) {
     const name = field[0];
     if (!HOP_BY_HOP.has(name) && !names.has(name) && (named === null || !named.has(name))) passed.push(field);

@@ -6,20 +6,28 @@
 const LOOPBACK_NAMES: readonly string[] = ["127.0.0.1", "localhost", "::1"];
 
 export interface HttpGuard {
-  /** null when the request may pass, else which header was refused. */
-  refuse(headers: Headers): "host" | "origin" | null;
+  /** null when the request may pass, else which header was refused. Of each: its value, null when it is absent. */
+  refuse(host: string | null, origin: string | null): "host" | "origin" | null;
 }
+
+/** One client says one of them again and again; a port and capitals make spellings of a name without end. */
+const REMEMBERED_MAX = 64;
 
 /** `allowedHosts` adds names for a listener that was opened to a network on purpose. */
 export function createHttpGuard(allowedHosts: readonly string[] = []): HttpGuard {
   const names = [...LOOPBACK_NAMES, ...allowedHosts.map((name) => name.toLowerCase())];
   const known = (name: string | null) => name !== null && names.includes(name);
+  const passed = new Set<string>();
+  const passes = (host: string | null) => {
+    if (host !== null && passed.has(host)) return true;
+    if (!known(hostName(host))) return false;
+    if (passed.size < REMEMBERED_MAX) passed.add(host!);
+    return true;
+  };
   return {
-    refuse(headers) {
-      if (!known(hostName(headers.get("host")))) return "host";
-      const origin = headers.get("origin");
-      if (origin !== null && !known(originName(origin))) return "origin";
-      return null;
+    refuse(host, origin) {
+      if (!passes(host)) return "host";
+      return origin !== null && !known(originName(origin)) ? "origin" : null;
     },
   };
 }

@@ -43,7 +43,8 @@ export function createCallbackDoor(options: CallbackDoorOptions): OpenCallbackLi
 
   async function answer(request: Request, onCallback: (query: URLSearchParams) => Promise<CallbackEnd>) {
     // `Origin` is not judged: who does not know the state gets nothing here, and browsers differ in what they send after a redirect.
-    if (guard.refuse(request.headers) === "host") return respond(messagePage(403, "Wrong address", "Use 127.0.0.1."));
+    if (guard.refuse(request.headers.get("host"), null) !== null)
+      return respond(messagePage(403, "Wrong address", "Use 127.0.0.1."));
     const { pathname, searchParams } = new URL(request.url);
     if (pathname !== CALLBACK_PATH) return respond(messagePage(404, "Nothing here", "This is where logins end."));
     if (request.method !== "GET") return respond(messagePage(405, "Not like that", "A callback is a GET."));

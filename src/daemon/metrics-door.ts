@@ -27,7 +27,8 @@ const SILENCE_SECONDS = 30;
 export function openMetricsDoor({ host, port, scrape, log }: MetricsDoorDeps): MetricsDoor {
   const guard = createHttpGuard();
   const answer = async (request: Request): Promise<Response> => {
-    if (guard.refuse(request.headers) !== null) return plain(403, "this is not a host that metrics are served on\n");
+    if (guard.refuse(request.headers.get("host"), request.headers.get("origin")) !== null)
+      return plain(403, "this is not a host that metrics are served on\n");
     if (new URL(request.url).pathname !== "/metrics") return plain(404, "there is /metrics here and nothing else\n");
     if (request.method !== "GET" && request.method !== "HEAD") return plain(405, "metrics are read with GET\n");
     try {

@@ -49,8 +49,8 @@ export interface CatalogueDesk {
   defaultEffort(model: string): string | null;
   /** What is sent for this name; null = itself. */
   choose(asked: string): ModelMapping | null;
-  /** Waits, for a moment, for a first list when the name cannot be understood without one. */
-  prepare(asked: string | null): Promise<void>;
+  /** Waits, for a moment, for a first list when the name cannot be understood without one; null = there is nothing to wait for. */
+  prepare(asked: string | null): Promise<void> | null;
   /** What is known now; newer is looked for behind the answer. */
   known(): readonly PoolModel[];
   /** `fresh`: after a look at what is old, else `all`. */
@@ -138,9 +138,8 @@ export function createCatalogue(deps: {
     isLite: (model) => models().get(model)?.lite ?? LITE_BY_NAME.test(model),
     defaultEffort: (model) => models().get(model)?.defaultEffort ?? null,
     choose: (asked) => chooseModel(asked, book()),
-    async prepare(asked) {
-      if (asked === null || models().size > 0 || !needsBook(asked, targets)) return;
-      await firstList(PREPARE_MS);
+    prepare(asked) {
+      return asked === null || models().size > 0 || !needsBook(asked, targets) ? null : firstList(PREPARE_MS);
     },
     answered(id, headers) {
       const etag = headerValue(headers, "x-models-etag");

@@ -7,6 +7,7 @@ import { Elysia } from "elysia";
 import { BODY_MAX_BYTES } from "../base/bounds.ts";
 import type { Clock } from "../base/clock.ts";
 import { AppError, fromUnknown } from "../base/errors.ts";
+import { headerValue } from "../base/header-list.ts";
 import type { HttpGuard } from "../base/http-guard.ts";
 import type { Log } from "../base/log.ts";
 import { withTimerLines } from "../base/timer-lines.ts";
@@ -15,10 +16,11 @@ import { answerKept } from "./background-route.ts";
 import { answerChat } from "./chat-route.ts";
 import { splitPathKey } from "./client-auth.ts";
 import { answerControl } from "./control-route.ts";
+import { headerListOf } from "./header-hygiene.ts";
 import { answerCodexModels, answerModel, answerModels } from "./models-route.ts";
 import { PooledWords } from "./pooled-words.ts";
 import { answerResponses } from "./responses-route.ts";
-import { type ProxyDeps, receive, refuse, splitUrl } from "./visit.ts";
+import { answerCaller, type ProxyDeps, receive, refuse, splitUrl } from "./visit.ts";
 
 export interface ProxyAppDeps {
   /** null while the daemon is not ready: nobody can be authenticated or served then. */
@@ -49,7 +51,7 @@ export function createProxyApp(options: ProxyAppDeps) {
   // `standardHostname: false`: Elysia 1.4.30 looks for the path from the 11th character on, and misses it after a host name of three.
   const app = new Elysia({ handler: { standardHostname: false } });
   app.onRequest(({ request }) => {
-    const refused = options.guard.refuse(request.headers);
+    const refused = options.guard.refuse(request.headers.get("host"), request.headers.get("origin"));
     if (refused !== null) return refuse(deps, forbidden(refused), { surface: "sdk", stream: false });
     const keyed = withPathKey(request);
     if (keyed !== null) return app.handle(keyed);
@@ -97,11 +99,14 @@ export function createTurnDoor(options: ProxyAppDeps): TurnDoor {
     ...CHAT_PATHS.map((path) => [path, answerChat] as const),
   ] as [string, typeof answerResponses][]);
   return (request) => {
-    const handle = request.method === "POST" ? handlers.get(splitUrl(request.url).path) : undefined;
+    if (request.method !== "POST") return null;
+    const address = splitUrl(request.url);
+    const handle = handlers.get(address.path);
     if (handle === undefined) return null;
-    const refused = options.guard.refuse(request.headers);
+    const headers = headerListOf(request.headers);
+    const refused = options.guard.refuse(headerValue(headers, "host"), headerValue(headers, "origin"));
     if (refused !== null) return refuse(deps, forbidden(refused), { surface: "sdk", stream: false });
-    return receive(deps, request, true, handle);
+    return answerCaller(deps, { request, address, headers, stream: true }, handle);
   };
 }
 

@@ -2,7 +2,7 @@
  * Which header fields cross the proxy, in both directions. What is not named here passes as it came (wire §3.2, §3.7).
  * Never lets a client's credentials or cookies go upstream, nor upstream's cookies come back: those belong to one account.
  */
-import { type HeaderList, withoutHopByHop } from "../base/header-list.ts";
+import { type HeaderField, type HeaderList, withoutHopByHop } from "../base/header-list.ts";
 
 /** Fields that name the client, its credentials, or the way to us. */
 const CLIENTS_OWN: ReadonlySet<string> = new Set([
@@ -37,7 +37,7 @@ const REWRITTEN: ReadonlySet<string> = new Set([...REPACKED, "content-encoding"]
 
 /** What arrived, as a list: Bun has merged repeated fields already. */
 export function headerListOf(headers: Headers): HeaderList {
-  const list: (readonly [string, string])[] = [];
+  const list: HeaderField[] = [];
   // One native call instead of one for each field. Names are lower case; only `set-cookie`, which no client sends, is a list of values.
   const values: Record<string, string | readonly string[]> = headers.toJSON();
   for (const name in values) list.push([name, String(values[name])]);
@@ -50,9 +50,13 @@ export function forUpstream(headers: HeaderList): HeaderList {
 }
 
 /** An SDK's header for a request that we rewrote: upstream always answers with a stream. */
-export function forUpstreamRewritten(headers: HeaderList, keepEncoding: boolean): HeaderList {
-  return [...withoutHopByHop(headers, keepEncoding ? REPACKED : REWRITTEN), ["accept", "text/event-stream"]];
+export function forUpstreamRewritten(headers: HeaderList, keepEncoding: boolean): HeaderField[] {
+  const kept = withoutHopByHop(headers, keepEncoding ? REPACKED : REWRITTEN);
+  kept.push(EVENTS);
+  return kept;
 }
+
+const EVENTS: HeaderField = ["accept", "text/event-stream"];
 
 /** `date` and `content-length` are written anew by the server; the others bind a browser to upstream's own host, or are one account's cookies. */
 const UPSTREAMS_OWN: ReadonlySet<string> = new Set([

@@ -4,6 +4,7 @@
  * everything else that the proxy does. Tokens and their order are checked at every depth; the inside of long strings is not
  * (that is upstream's business). Never re-serialises anything: edits are splices, see json-splice.ts.
  */
+import { nameOf } from "./json-names.ts";
 
 export interface JsonSpan {
   readonly valueStart: number;
@@ -48,11 +49,13 @@ export function scanMembers(bytes: Uint8Array, start = 0, end = bytes.length): M
   if (at < end && text[at] === CLOSE_OBJECT) return finish(text, at + 1, end, { ok: true, members });
   for (;;) {
     const keyStart = at;
-    const valueStart = skipKey(text, at, end);
+    const keyEnd = skipKeyText(text, at, end);
+    if (keyEnd < 0) return { ok: false, at: ~keyEnd };
+    const valueStart = skipColon(text, keyEnd, end);
     if (valueStart < 0) return { ok: false, at: ~valueStart };
     const valueEnd = skipValue(text, valueStart, end);
     if (valueEnd < 0) return { ok: false, at: ~valueEnd };
-    members.push({ key: readKey(text, keyStart), keyStart, valueStart, valueEnd });
+    members.push({ key: nameOf(text, keyStart + 1, keyEnd - 1), keyStart, valueStart, valueEnd });
     at = skipSpace(text, valueEnd, end);
     if (at < end && text[at] === CLOSE_OBJECT) return finish(text, at + 1, end, { ok: true, members });
     if (at >= end || text[at] !== COMMA) return { ok: false, at };
@@ -93,7 +96,24 @@ export function readSpan(bytes: Uint8Array, span: JsonSpan): unknown {
 /** The value as a string, or null when it is absent or something else. Throws like {@link readSpan}. */
 export function readText(bytes: Uint8Array, span: JsonSpan | null): string | null {
   if (span === null || bytes[span.valueStart] !== QUOTE) return null;
-  return readSpan(bytes, span) as string;
+  const start = span.valueStart + 1;
+  const end = span.valueEnd - 1;
+  return isPlain(bytes, start, end)
+    ? bufferOf(bytes).toString("latin1", start, end)
+    : (readSpan(bytes, span) as string);
+}
+
+/** Longer texts than names and ids are the parser's to judge. */
+const PLAIN_MAX_BYTES = 64;
+
+/** ASCII that stands for itself between quotes. */
+function isPlain(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start > PLAIN_MAX_BYTES) return false;
+  for (let at = start; at < end; at++) {
+    const c = bytes[at]!;
+    if (c < 0x20 || c > 0x7e || c === BACKSLASH) return false;
+  }
+  return true;
 }
 
 /** `true` and `false` as such, null for everything else. */
@@ -135,17 +155,6 @@ function finish<T>(text: Buffer, from: number, end: number, found: T): T | JsonP
   return at === end ? found : { ok: false, at };
 }
 
-function readKey(text: Buffer, keyStart: number): string {
-  const end = skipString(text, keyStart, text.length);
-  const raw = text.toString("utf8", keyStart + 1, end - 1);
-  if (!raw.includes("\\")) return raw;
-  try {
-    return JSON.parse(`"${raw}"`) as string;
-  } catch {
-    return raw;
-  }
-}
-
 // The skippers return the offset after what they skipped, or the complement (~) of the offset where it is wrong.
 
 function skipSpace(text: Buffer, from: number, end: number): number {
@@ -160,10 +169,16 @@ function skipSpace(text: Buffer, from: number, end: number): number {
 
 /** A key, its colon and the space around it: the start of the value. */
 function skipKey(text: Buffer, from: number, end: number): number {
-  if (from >= end || text[from] !== QUOTE) return ~from;
-  const keyEnd = skipString(text, from, end);
-  if (keyEnd < 0) return keyEnd;
-  const colon = skipSpace(text, keyEnd, end);
+  const keyEnd = skipKeyText(text, from, end);
+  return keyEnd < 0 ? keyEnd : skipColon(text, keyEnd, end);
+}
+
+function skipKeyText(text: Buffer, from: number, end: number): number {
+  return from >= end || text[from] !== QUOTE ? ~from : skipString(text, from, end);
+}
+
+function skipColon(text: Buffer, from: number, end: number): number {
+  const colon = skipSpace(text, from, end);
   if (colon >= end || text[colon] !== COLON) return ~colon;
   return skipSpace(text, colon + 1, end);
 }

@@ -2,7 +2,7 @@
  * Edits of JSON bytes in place of parse and re-serialise: what is not named stays byte for byte what the client sent.
  * Works on spans found by json-members.ts. Never looks inside a value.
  */
-import type { JsonMember, JsonSpan } from "./json-members.ts";
+import { findMember, type JsonMember, type JsonSpan } from "./json-members.ts";
 
 /** New bytes of a value, or null to take the member or element out. */
 export type Edit = Uint8Array | null;
@@ -12,7 +12,6 @@ const CLOSE_OBJECT = Buffer.from("}");
 const OPEN_ARRAY = Buffer.from("[");
 const CLOSE_ARRAY = Buffer.from("]");
 const COMMA = Buffer.from(",");
-const COLON = Buffer.from(":");
 
 /** The object with `edits` applied: replaced where the key stands (every time it stands), added at the end where it does not. */
 export function spliceMembers(
@@ -30,31 +29,26 @@ export function memberPieces(
   edits: ReadonlyMap<string, Edit>,
 ): Uint8Array[] {
   const parts: Uint8Array[] = [];
-  const add = (...piece: Uint8Array[]) => {
-    parts.push(parts.length === 0 ? OPEN_OBJECT : COMMA, ...piece);
-  };
-  const present = new Set<string>();
-  // Members that stay as they are, from the first of them to the end of the last.
+  // From the first of the members that stay to the end of the last of them, or of the key of one that is edited: one view.
   let from = -1;
   let to = -1;
-  const flush = () => {
-    if (from !== -1) add(bytes.subarray(from, to));
-    from = -1;
-  };
   for (const member of members) {
     const edit = edits.get(member.key);
-    present.add(member.key);
-    if (edit === undefined) {
-      if (from === -1) from = member.keyStart;
-      to = member.valueEnd;
+    if (edit === null) {
+      if (from !== -1) parts.push(parts.length === 0 ? OPEN_OBJECT : COMMA, bytes.subarray(from, to));
+      from = -1;
       continue;
     }
-    flush();
-    if (edit !== null) add(bytes.subarray(member.keyStart, member.valueStart), edit);
+    if (from === -1) from = member.keyStart;
+    to = member.valueEnd;
+    if (edit === undefined) continue;
+    parts.push(parts.length === 0 ? OPEN_OBJECT : COMMA, bytes.subarray(from, member.valueStart), edit);
+    from = -1;
   }
-  flush();
+  if (from !== -1) parts.push(parts.length === 0 ? OPEN_OBJECT : COMMA, bytes.subarray(from, to));
   for (const [key, edit] of edits) {
-    if (edit !== null && !present.has(key)) add(Buffer.from(JSON.stringify(key)), COLON, edit);
+    if (edit === null || findMember(members, key) !== null) continue;
+    parts.push(parts.length === 0 ? OPEN_OBJECT : COMMA, Buffer.from(`${JSON.stringify(key)}:`), edit);
   }
   if (parts.length === 0) parts.push(OPEN_OBJECT);
   parts.push(CLOSE_OBJECT);

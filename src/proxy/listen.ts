@@ -55,8 +55,10 @@ function serve(app: ProxyApp, { host: hostname, port, sockets, turns }: ListenOp
       idleTimeout: 0,
       maxRequestBodySize: SERVER_LIMIT_BYTES,
       fetch(request, self) {
+        const turn = turns(request);
+        if (turn !== null) return turn;
         const answer = request.headers.has("upgrade") ? sockets.upgrade(request, self) : null;
-        if (answer === null) return turns(request) ?? app.fetch(request);
+        if (answer === null) return app.fetch(request);
         return answer === "taken" ? undefined : answer;
       },
       websocket: sockets.handler,

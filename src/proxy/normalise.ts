@@ -22,7 +22,7 @@ import {
 import { type Edit, jsonBytes, memberPieces, spliceElements, spliceMembers } from "./json-splice.ts";
 import { inputFromText, normaliseItems } from "./normalise-input.ts";
 import { editForLite } from "./normalise-lite.ts";
-import { type ScannedBody, textOf } from "./request-facts.ts";
+import { type ScannedBody, textAt, textOf } from "./request-facts.ts";
 
 export interface NormalisedRequest {
   /** The client's own bytes when nothing had to change. */
@@ -34,8 +34,18 @@ export interface NormalisedRequest {
   readonly wantsStream: boolean;
 }
 
+const REASONING_INCLUDE = "reasoning.encrypted_content";
+
+const REASONING_ALONE = jsonBytes([REASONING_INCLUDE]);
+const EMPTY_TEXT = jsonBytes("");
+const TRUE = jsonBytes(true);
+const FALSE = jsonBytes(false);
+
+/** What becomes of a member: other bytes, none at all (null), or the client's own. */
+type Rule = (bytes: Uint8Array, member: JsonMember) => Edit | "keep";
+
 /** Platform parameters that upstream answers with 400 "Unsupported parameter" (wire §3.3). They tune; none changes what is asked. */
-const UNSUPPORTED: ReadonlySet<string> = new Set([
+const UNSUPPORTED: readonly string[] = [
   "background",
   "context_management",
   "generate",
@@ -53,17 +63,30 @@ const UNSUPPORTED: ReadonlySet<string> = new Set([
   "top_p",
   "truncation",
   "user",
+];
+
+const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
+  ...UNSUPPORTED.map((name) => [name, () => null] as const),
+  ["previous_response_id", refuseStored],
+  ["conversation", refuseStored],
+  ["input", inputRule],
+  ["include", includeRule],
+  ["reasoning", effortRule],
+  ["service_tier", tierRule],
+  ["tools", toolsRule],
+  ["tool_choice", toolChoiceRule],
+  ["instructions", (bytes, member) => (isNull(bytes, member) ? EMPTY_TEXT : "keep")],
+  ["stream", (bytes, member) => (readFlag(bytes, member) === true ? "keep" : TRUE)],
+  ["store", (bytes, member) => (readFlag(bytes, member) === false ? "keep" : FALSE)],
 ]);
 
-/** Names that refer to what upstream would have stored. Leaving them out would answer without the history that the client means. */
-const STORED: readonly string[] = ["previous_response_id", "conversation"];
-
-const REASONING_INCLUDE = "reasoning.encrypted_content";
-
-const REASONING_ALONE = jsonBytes([REASONING_INCLUDE]);
-const EMPTY_TEXT = jsonBytes("");
-const TRUE = jsonBytes(true);
-const FALSE = jsonBytes(false);
+/** What upstream wants in every request. */
+const ALWAYS: readonly (readonly [name: string, value: Uint8Array])[] = [
+  ["include", REASONING_ALONE],
+  ["instructions", EMPTY_TEXT],
+  ["stream", TRUE],
+  ["store", FALSE],
+];
 
 /**
  * `isLite` knows which models want the other form (normalise-lite.ts). Throws `invalid_request` or `previous_response_not_found`, with the
@@ -74,57 +97,47 @@ export function normaliseRequest(body: ScannedBody, isLite: (model: string) => b
   const model = textOf(body, "model");
   if (model === null || model === "") throw invalid("model", "model must be the name of a model");
   const edits = new Map<string, Edit>();
-  dropUnsupported(body, edits);
-  editInput(body, edits);
-  editInclude(body, edits);
-  editEffort(body, edits);
-  editServiceTier(body, edits);
-  editTools(body, edits);
-  const instructions = findMember(members, "instructions");
-  if (instructions === null || isNull(bytes, instructions)) edits.set("instructions", EMPTY_TEXT);
+  for (const member of members) {
+    const rule = RULES.get(member.key);
+    // Of several of one name the last is meant, and all of them are edited.
+    if (rule === undefined || findMember(members, member.key) !== member) continue;
+    const edit = rule(bytes, member);
+    if (edit !== "keep") edits.set(member.key, edit);
+  }
+  if (findMember(members, "input") === null) throw badInput();
+  for (const [name, value] of ALWAYS) if (findMember(members, name) === null) edits.set(name, value);
   const lite = isLite(model);
   if (lite) editForLite(body, edits);
   const wantsStream = readFlag(bytes, findMember(members, "stream")) === true;
-  if (!wantsStream) edits.set("stream", TRUE);
-  if (readFlag(bytes, findMember(members, "store")) !== false) edits.set("store", FALSE);
   return { bytes: edits.size === 0 ? bytes : bodyOf(memberPieces(bytes, members, edits)), model, lite, wantsStream };
 }
 
-function dropUnsupported({ bytes, members }: ScannedBody, edits: Map<string, Edit>): void {
-  for (const { key } of members) if (UNSUPPORTED.has(key)) edits.set(key, null);
-  for (const key of STORED) {
-    const member = findMember(members, key);
-    if (member === null) continue;
-    if (!isNull(bytes, member)) {
-      throw new AppError(
-        "previous_response_not_found",
-        `${key} needs stored responses, which a ChatGPT account does not keep: send the whole conversation as input`,
-        { facts: { param: key } },
-      );
-    }
-    edits.set(key, null);
-  }
+/** Refers to what upstream would have stored. Leaving it out would answer without the history that the client means. */
+function refuseStored(bytes: Uint8Array, member: JsonMember): null {
+  if (isNull(bytes, member)) return null;
+  const { key } = member;
+  throw new AppError(
+    "previous_response_not_found",
+    `${key} needs stored responses, which a ChatGPT account does not keep: send the whole conversation as input`,
+    { facts: { param: key } },
+  );
 }
 
-function editInput({ bytes, members }: ScannedBody, edits: Map<string, Edit>): void {
-  const input = findMember(members, "input");
-  if (input !== null && isText(bytes, input)) {
-    edits.set("input", inputFromText(bytes, input));
-  } else if (input !== null && isArray(bytes, input)) {
-    const items = normaliseItems(bytes, input);
-    if (items !== null) edits.set("input", items);
-  } else throw invalid("input", "input must be a text or a list of items");
+function inputRule(bytes: Uint8Array, input: JsonMember): Edit | "keep" {
+  if (isText(bytes, input)) return inputFromText(bytes, input);
+  if (!isArray(bytes, input)) throw badInput();
+  return normaliseItems(bytes, input) ?? "keep";
+}
+
+function badInput(): AppError {
+  return invalid("input", "input must be a text or a list of items");
 }
 
 /** Sealed reasoning must come back with every answer: without it the next turn, which is not stored, could not go on from this one. */
-function editInclude({ bytes, members }: ScannedBody, edits: Map<string, Edit>): void {
-  const include = findMember(members, "include");
-  if (include === null || isNull(bytes, include)) {
-    edits.set("include", REASONING_ALONE);
-  } else if (isArray(bytes, include) && !spanIncludes(bytes, include, `"${REASONING_INCLUDE}"`)) {
-    const asked = parsed(bytes, include) as unknown[];
-    edits.set("include", jsonBytes([...asked, REASONING_INCLUDE]));
-  }
+function includeRule(bytes: Uint8Array, include: JsonMember): Edit | "keep" {
+  if (isNull(bytes, include)) return REASONING_ALONE;
+  if (!isArray(bytes, include) || spanIncludes(bytes, include, `"${REASONING_INCLUDE}"`)) return "keep";
+  return jsonBytes([...(parsed(bytes, include) as unknown[]), REASONING_INCLUDE]);
 }
 
 /** Names of the Platform API that upstream knows under another one: its lowest level is `low`, its highest `max`. */
@@ -133,39 +146,39 @@ const EFFORTS: ReadonlyMap<string, string> = new Map([
   ["ultra", "max"],
 ]);
 
-function editEffort({ bytes, members }: ScannedBody, edits: Map<string, Edit>): void {
-  const reasoning = findMember(members, "reasoning");
-  if (reasoning === null || !isObject(bytes, reasoning)) return;
-  const edited = replaceText(bytes, reasoning, "effort", (effort) => EFFORTS.get(effort) ?? null);
-  if (edited !== null) edits.set("reasoning", edited);
+function effortRule(bytes: Uint8Array, reasoning: JsonMember): Edit | "keep" {
+  if (!isObject(bytes, reasoning)) return "keep";
+  return replaceText(bytes, reasoning, "effort", (effort) => EFFORTS.get(effort) ?? null) ?? "keep";
 }
 
 /** `fast` is what people and Codex's own settings call it. `auto` and `default` mean "as if absent", and absent is what upstream always takes. */
-function editServiceTier(body: ScannedBody, edits: Map<string, Edit>): void {
-  const tier = textOf(body, "service_tier");
-  if (tier === "fast") edits.set("service_tier", jsonBytes("priority"));
-  if (tier === "auto" || tier === "default") edits.set("service_tier", null);
+function tierRule(bytes: Uint8Array, member: JsonMember): Edit | "keep" {
+  const tier = textAt(bytes, member);
+  if (tier === "fast") return PRIORITY;
+  return tier === "auto" || tier === "default" ? null : "keep";
 }
+
+const PRIORITY = jsonBytes("priority");
 
 const PREVIEW_SEARCH = '"web_search_preview';
 const searchName = (type: string) => (type.startsWith("web_search_preview") ? "web_search" : null);
 
 /** The preview's name is refused; nothing else of a tool is touched. */
-function editTools({ bytes, members }: ScannedBody, edits: Map<string, Edit>): void {
-  const tools = findMember(members, "tools");
-  if (tools !== null && isArray(bytes, tools) && spanIncludes(bytes, tools, PREVIEW_SEARCH)) {
-    const scan = scanElements(bytes, tools.valueStart, tools.valueEnd);
-    const renamed = new Map<number, Edit>();
-    for (const [index, tool] of scan.ok ? scan.elements.entries() : []) {
-      const edited = isObject(bytes, tool) ? replaceText(bytes, tool, "type", searchName) : null;
-      if (edited !== null) renamed.set(index, edited);
-    }
-    if (scan.ok && renamed.size > 0) edits.set("tools", spliceElements(bytes, scan.elements, renamed));
+function toolsRule(bytes: Uint8Array, tools: JsonMember): Edit | "keep" {
+  if (!isArray(bytes, tools) || !spanIncludes(bytes, tools, PREVIEW_SEARCH)) return "keep";
+  const scan = scanElements(bytes, tools.valueStart, tools.valueEnd);
+  if (!scan.ok) return "keep";
+  const renamed = new Map<number, Edit>();
+  for (const [index, tool] of scan.elements.entries()) {
+    const edited = isObject(bytes, tool) ? replaceText(bytes, tool, "type", searchName) : null;
+    if (edited !== null) renamed.set(index, edited);
   }
-  const choice = findMember(members, "tool_choice");
-  if (choice === null || !isObject(bytes, choice) || !spanIncludes(bytes, choice, PREVIEW_SEARCH)) return;
-  const edited = replaceText(bytes, choice, "type", searchName);
-  if (edited !== null) edits.set("tool_choice", edited);
+  return renamed.size === 0 ? "keep" : spliceElements(bytes, scan.elements, renamed);
+}
+
+function toolChoiceRule(bytes: Uint8Array, choice: JsonMember): Edit | "keep" {
+  if (!isObject(bytes, choice) || !spanIncludes(bytes, choice, PREVIEW_SEARCH)) return "keep";
+  return replaceText(bytes, choice, "type", searchName) ?? "keep";
 }
 
 /** The object at `span` with one of its texts renamed; null when `rename` has nothing to say. */

@@ -19,13 +19,16 @@ export function scanBody(bytes: Uint8Array): ScannedBody {
   return { bytes, members: scan.members };
 }
 
-/** A member's text, or null when it is absent or no text. */
-export function textOf(body: ScannedBody, key: string): string | null {
-  const member = findMember(body.members, key);
+/** A member's text, or null when it is absent or no text. Throws `invalid_json` where the scan was too lenient. */
+export function textOf({ bytes, members }: ScannedBody, key: string): string | null {
+  return textAt(bytes, findMember(members, key));
+}
+
+export function textAt(bytes: Uint8Array, member: JsonMember | null): string | null {
   try {
-    return readText(body.bytes, member);
+    return readText(bytes, member);
   } catch {
-    throw invalidJson(body.bytes, member!.valueStart);
+    throw invalidJson(bytes, member!.valueStart);
   }
 }
 

@@ -42,7 +42,7 @@ export function createSocketDoor(options: ProxyAppDeps): SocketDoor {
       const headers = withKey(headerListOf(request.headers), keyed?.key ?? null);
       const surface = surfaceOf(path, headers);
       try {
-        const refused = options.guard.refuse(request.headers);
+        const refused = options.guard.refuse(request.headers.get("host"), request.headers.get("origin"));
         if (refused !== null) throw forbidden(refused);
         const pass = admit(deps, headers, surface, sessions.size);
         const { keyId, only } = pass;

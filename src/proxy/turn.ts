@@ -36,7 +36,8 @@ export async function receiveTurn({ request, headers, bodyMaxBytes, engine, cloc
   const encoding = headerValue(headers, "content-encoding");
   const body = encoding === null ? { bytes, plain: bytes } : await decodeBody(bytes, encoding, bodyMaxBytes);
   const scanned = scanBody(body.plain);
-  await engine.catalogue.prepare(textOf(scanned, "model"));
+  const wait = engine.catalogue.prepare(textOf(scanned, "model"));
+  if (wait !== null) await wait;
   return { body, scanned };
 }
 
@@ -49,7 +50,8 @@ export function commonOf(visit: TurnVisit, scanned: ScannedBody): Common {
   const { surface, path, query, keyId, only, signal, headers } = visit;
   const promptCacheKey = textOf(scanned, "prompt_cache_key");
   const header = (name: string) => headerValue(headers, name);
-  return {
+  const { project, effort, tier } = turnFacts(header, scanned);
+  const common: Common = {
     surface,
     method: "POST",
     path,
@@ -59,11 +61,13 @@ export function commonOf(visit: TurnVisit, scanned: ScannedBody): Common {
     socket: null,
     conversation: conversationKeyOf({ header, promptCacheKey, keyId }),
     keyId,
-    ...turnFacts(header, scanned),
+    project,
+    effort,
+    tier,
     profile: header("x-rotor-profile"),
-    ...(only === null ? {} : { only }),
     signal,
   };
+  return only === null ? common : { ...common, only };
 }
 
 /** Which models this client may ask for, by its key and its profile; null = every one. */
@@ -137,9 +141,11 @@ export function sdkTurn(
   const { body: mapped, mapping } = mapModel(asked, catalogue);
   const { bytes, model, lite, wantsStream } = normaliseRequest(withDefaultEffort(mapped, catalogue), catalogue.isLite);
   const unedited = bytes === body.plain;
+  const headers = forUpstreamRewritten(visit.headers, unedited);
+  if (lite) headers.push(LITE_HEADER);
   const exchange: ExchangeRequest = {
     ...commonOf(visit, mapped),
-    headers: [...forUpstreamRewritten(visit.headers, unedited), ...(lite ? [LITE_HEADER] : [])],
+    headers,
     body: unedited ? body.bytes : bytes,
     plainBody: bytes,
     model,

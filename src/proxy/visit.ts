@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { AppError, fromUnknown } from "../base/errors.ts";
-import type { HeaderList } from "../base/header-list.ts";
+import { type HeaderList, headerValue } from "../base/header-list.ts";
 import type { Log } from "../base/log.ts";
 import type { AccountId } from "../domain/account.ts";
 import type { Surface } from "../domain/exchange.ts";
@@ -48,24 +48,41 @@ export interface Visit {
   readonly nowMs: () => number;
 }
 
-/** Does what `handle` does for an authenticated request, and answers for it when it throws. `stream` says what a Codex client expects there. */
-export async function receive(
-  deps: ProxyDeps,
-  request: Request,
-  stream: boolean,
-  handle: (visit: Visit) => Response | Promise<Response>,
-): Promise<Response> {
-  const { path, query } = splitUrl(request.url);
+interface Address {
+  readonly path: string;
+  readonly query: string;
+}
+
+/** A request whose header was read. */
+interface Call {
+  readonly request: Request;
+  readonly address: Address;
+  readonly headers: HeaderList;
+  /** Is a stream what a Codex client expects there? */
+  readonly stream: boolean;
+}
+
+type Handle = (visit: Visit) => Response | Promise<Response>;
+
+/** Does what `handle` does for an authenticated request, and answers for it when it throws. `stream` as in {@link Call}. */
+export function receive(deps: ProxyDeps, request: Request, stream: boolean, handle: Handle): Promise<Response> {
   const headers = headerListOf(request.headers);
+  return answerCaller(deps, { request, address: splitUrl(request.url), headers, stream }, handle);
+}
+
+/** The same for who had to look at the request before. */
+export async function answerCaller(deps: ProxyDeps, call: Call, handle: Handle): Promise<Response> {
+  const { request, headers } = call;
+  const { path, query } = call.address;
   const surface = surfaceOf(path, headers);
   try {
     const engine = deps.engine();
     const pass = engine === null ? null : authenticate(headers, surface, engine);
-    if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {
+    if (headerValue(headers, "upgrade")?.toLowerCase() === "websocket") {
       throw new AppError("upgrade_required", "no WebSocket is served at this path; send the request over HTTP");
     }
     if (engine === null || pass === null) throw notReady(deps);
-    const { bodyMaxBytes, words } = deps;
+    const { bodyMaxBytes, words, clock } = deps;
     return await handle({
       request,
       engine,
@@ -78,11 +95,11 @@ export async function receive(
       signal: request.signal,
       bodyMaxBytes,
       words,
-      clock: deps.clock,
-      nowMs: deps.clock.nowMs,
+      clock,
+      nowMs: clock.nowMs,
     });
   } catch (thrown) {
-    return refuse(deps, fromUnknown(thrown), { surface, stream });
+    return refuse(deps, fromUnknown(thrown), { surface, stream: call.stream });
   }
 }
 
@@ -104,7 +121,7 @@ export function notReady(deps: ProxyDeps): AppError {
   );
 }
 
-export function splitUrl(url: string): { path: string; query: string } {
+export function splitUrl(url: string): Address {
   const start = url.indexOf("/", url.indexOf("//") + 2);
   if (start < 0) return { path: "/", query: "" };
   const mark = url.indexOf("?", start);

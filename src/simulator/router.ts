@@ -25,6 +25,10 @@ export function createRouter(world: World, connections: () => number): (exchange
   const desk = createOauthDesk(world);
   const cache: PromptCache = new Map();
   const guard = createHttpGuard();
+  const isStranger = (fields: Exchange["request"]["headers"]) => {
+    const headers = new Headers(fields);
+    return guard.refuse(headers.get("host"), headers.get("origin")) !== null;
+  };
   const routes: Readonly<Record<string, Handler>> = {
     "GET /oauth/authorize": (call) => handleAuthorize(call, desk),
     [`POST ${CONSENT_PATH}`]: (call) => handleConsent(call, desk),
@@ -42,13 +46,14 @@ export function createRouter(world: World, connections: () => number): (exchange
     const { request } = exchange;
     if (request.path.startsWith(CONTROL_PREFIX)) {
       const call = { world, exchange, record: world.recorder.unkept(request, world.clock.nowMs()) };
-      return guard.refuse(new Headers(request.headers)) ? refuseGuest(call) : handleControl(call, desk, connections);
+      return isStranger(request.headers) ? refuseGuest(call) : handleControl(call, desk, connections);
     }
     world.gauges.requests++;
     const record = world.recorder.open(request, world.clock.nowMs());
     const call: Call = { world, exchange, record };
-    const refused = guard.refuse(new Headers(request.headers));
-    const handler = refused ? refuseGuest : (routes[`${request.method} ${request.path}`] ?? accountHandler(call));
+    const handler = isStranger(request.headers)
+      ? refuseGuest
+      : (routes[`${request.method} ${request.path}`] ?? accountHandler(call));
     try {
       await handler(call);
     } finally {

@@ -44,6 +44,39 @@ describe("scan", () => {
     );
   });
 
+  test("names that are known by their bytes are the names that they are, and nothing like them is", () => {
+    const known = fc.constantFrom(
+      "model",
+      "input",
+      "stream",
+      "store",
+      "tools",
+      "tool_choice",
+      "top_p",
+      "type",
+      "text",
+      "user",
+      "id",
+    );
+    const changed = fc
+      .tuple(known, fc.nat(10), fc.constantFrom("x", "", "é", "\\", '"', "M"))
+      .map(([name, at, put]) => name.slice(0, at) + put + name.slice(at + 1));
+    // As JSON may spell it: any letter as its number.
+    const spelt = (key: string, escaped: number) =>
+      `"${[...key].map((c, i) => (i === escaped ? `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}` : JSON.stringify(c).slice(1, -1))).join("")}"`;
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.oneof(known, changed, fc.string()), fc.nat(12))), (keys) => {
+        const data = bytes(`{${keys.map(([key, escaped], i) => `${spelt(key, escaped)}:${i}`).join(",")}}`);
+        const scan = scanMembers(data);
+        if (!scan.ok) throw new Error(`refused at ${scan.at}`);
+        const asParsed = scan.members.map(({ keyStart, valueStart }) =>
+          JSON.parse(text(data.subarray(keyStart, valueStart - 1))),
+        );
+        expect(scan.members.map(({ key }) => key)).toEqual(asParsed);
+      }),
+    );
+  });
+
   test("elements are those that JSON.parse finds", () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(strings, objects, fc.jsonValue({ maxDepth: 3 }))), fc.nat(3), (value, choice) => {

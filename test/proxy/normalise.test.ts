@@ -183,6 +183,25 @@ test("tools keep their very bytes beside an edit", () => {
   expect(new TextDecoder().decode(wholeOf(bytes))).toContain(`"tools":${tools}`);
 });
 
+test("of several members of one name the last is meant, and all of them are edited", () => {
+  const { bytes, wantsStream } = run(
+    '{"conversation":"c","model":"m","input":7,"stream":true,"user":1,"store":false,"input":"x","stream":false,"user":2,"conversation":null}',
+  );
+  const text = new TextDecoder().decode(wholeOf(bytes));
+  expect(wantsStream).toBe(false);
+  expect(text.split('"stream":true').length).toBe(3);
+  expect(text.split('"input":[{"role":"user"').length).toBe(3);
+  expect(text).not.toContain("conversation");
+  expect(text).not.toContain('"user":');
+});
+
+test("a text of a tier that cannot be read is the client's mistake", () => {
+  const tier = `"${"a".repeat(80)}\\x"`;
+  expect(() => run(`{"model":"m","input":"x","service_tier":${tier}}`)).toThrow(
+    expect.objectContaining({ code: "invalid_json" }),
+  );
+});
+
 test("what the client asked for is told", () => {
   expect(run('{"model":"m","input":"x","stream":true}')).toMatchObject({ model: "m", wantsStream: true });
   for (const stream of ["false", "null", '"true"', "1"]) {
