@@ -37,6 +37,8 @@ export interface CliIo {
   drained(): Promise<void>;
   /** Aborted by Ctrl-C, by a termination signal, or when the reader of stdout has gone. */
   readonly interrupted: AbortSignal;
+  /** What a shell calls the end by that signal, 128 + n; null before one came, and where the reader of stdout has gone. */
+  exitOfSignal(): number | null;
   readonly host: Host;
   readonly clock: Clock;
   readonly version: string;

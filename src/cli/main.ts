@@ -39,7 +39,7 @@ async function run(argv: readonly string[], io: CliIo): Promise<number> {
   } catch (thrown) {
     const failure = failureOf(io.interrupted.aborted ? interrupted(thrown) : thrown);
     print.failure(print.json ? failureJson(failure) : failureText(failure, title, io.clock.nowMs()));
-    return failure.exit;
+    return (failure.code === "canceled" ? io.exitOfSignal() : null) ?? failure.exit;
   } finally {
     for (const link of links) link.close();
   }

@@ -2,6 +2,7 @@
  * The ctl's surroundings in a real process: its streams, its signals, its host. Only the entry of the program calls it; everything else is handed a {@link CliIo}.
  */
 import { readFileSync } from "node:fs";
+import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { systemClock } from "../base/clock.ts";
@@ -28,12 +29,13 @@ export function createProcessIo(): CliIo {
       },
     };
   };
-  let signals = 0;
+  let exitOfSignal: number | null = null;
   let attached = 0;
-  const onSignal = () => {
+  const onSignal = (name: NodeJS.Signals) => {
     if (attached > 0) return;
     // A second Ctrl-C means it: do not wait for a tidy end.
-    if (++signals > 1) process.exit(1);
+    if (exitOfSignal !== null) process.exit(exitOfSignal);
+    exitOfSignal = 128 + constants.signals[name];
     interrupt.abort();
   };
   // A terminal that is closed hangs up: what we started goes down as tidily as with Ctrl-C.
@@ -50,6 +52,7 @@ export function createProcessIo(): CliIo {
     columns: process.stdout.isTTY ? (process.stdout.columns ?? 80) : null,
     stdinIsTty: process.stdin.isTTY === true,
     interrupted: interrupt.signal,
+    exitOfSignal: () => exitOfSignal,
     readStdin: async () => new Uint8Array(await new Response(Bun.stdin.stream()).arrayBuffer()),
     openUrl: (url) => openInBrowser(host, url),
     async runAttached(program) {
@@ -74,7 +77,7 @@ export function createProcessIo(): CliIo {
         });
         // While it reads a terminal, Ctrl-C comes as a key and not as a signal.
         lines.once("SIGINT", () => {
-          onSignal();
+          onSignal("SIGINT");
           lines.close();
         });
         for (const end of [interrupt.signal, ...(signal ? [signal] : [])]) {
@@ -100,7 +103,7 @@ export function createProcessIo(): CliIo {
           resolve(typed);
         });
         lines.once("SIGINT", () => {
-          onSignal();
+          onSignal("SIGINT");
           lines.close();
         });
         interrupt.signal.addEventListener("abort", () => lines.close(), { once: true });

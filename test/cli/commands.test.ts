@@ -411,5 +411,5 @@ test("down asks the daemon to stop", async () => {
   while (desk.door.facts.stops() === before) await new Promise((resolve) => setImmediate(resolve));
   // The door of this test does not close by itself.
   interrupt.abort();
-  expect((await run).exit).toBe(1);
+  expect((await run).exit).toBe(130);
 });

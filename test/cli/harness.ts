@@ -82,6 +82,7 @@ export function createIo(home: string, options: RunOptions): { io: CliIo; texts:
     runAttached: async (program) => (await options.onRun?.(program)) ?? 0,
     drained: async () => {},
     interrupted: (options.interrupt ?? new AbortController()).signal,
+    exitOfSignal: () => (options.interrupt?.signal.aborted ? 130 : null),
     host: {
       env: options.env ?? {},
       platform: options.platform ?? "linux",

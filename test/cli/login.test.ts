@@ -146,7 +146,7 @@ test("Ctrl-C calls the login off at the daemon and says so", async () => {
     await stage.watched();
     interrupt.abort();
     const { err, exit } = await running;
-    expect(exit).toBe(1);
+    expect(exit).toBe(130);
     expect(err).toEndWith("rotor login: the login was called off\n");
     expect(stage.logins().at(-1)!.state).toBe(LoginState.CANCELED);
   }

@@ -107,7 +107,7 @@ const edgeFramed = (status: number): Differences => {
 const NONSENSE_FRAMED: Differences = {
   once: { codexHttp: "answer 2 AA", openCode: "answer 2 AA", sdkWhole: "answer 2 AA", sdkStream: "odd 1 A" },
   always: {
-    ...{ codexHttp: "cut 6 AAAAAA", openCode: "odd 3 AAA", sdkStream: "odd 1 A" },
+    ...{ codexHttp: "cut 6 AAAAAA", codexSocket: "cut 12 AAAAAAAAAAAA", openCode: "odd 3 AAA", sdkStream: "odd 1 A" },
     ...{ sdkWhole: "502/upstream_cut 3 AAA" },
   },
 };

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from
 import { occupyPort, reserveCallbackPorts } from "../support/callback-ports.ts";
 import { createProxyClient } from "./support/client.ts";
 import type { AccountJson } from "./support/control.ts";
-import type { DaemonProcess } from "./support/daemon-process.ts";
+import { type DaemonProcess, ROTOR } from "./support/daemon-process.ts";
 import { openStage, type Stage } from "./support/stage.ts";
 import { until } from "./support/until.ts";
 
@@ -234,3 +234,18 @@ test("what was added by a login is there after a kill, and open logins are not",
   expect(await daemon.control.call("LoginService/ListLogins")).toEqual({ logins: [] });
   expect(await isListening(1455)).toBe(false);
 });
+
+for (const [signal, exit] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const) {
+  test(`${signal} to a ctl that waits calls its login off, and is its exit code`, async () => {
+    const ctl = Bun.spawn([...ROTOR, "login", "--device"], { env: stage.env(), stdin: "ignore", stdout: "ignore" });
+    const logins = () => daemon.control.call<{ logins?: LoginJson[] }>("LoginService/ListLogins");
+    const pending = async () => ((await logins()).logins ?? []).filter(({ state }) => state.endsWith("_PENDING"));
+    await until(async () => (await pending()).length === 1, "the login");
+    ctl.kill(signal);
+    expect(await ctl.exited).toBe(exit);
+    expect(await pending()).toEqual([]);
+  });
+}

@@ -71,7 +71,7 @@ export async function runDemo(context: Context, { keep }: { keep: boolean }): Pr
     return 0;
   } catch (thrown) {
     reportFailure(context, scaffold, thrown);
-    return 1;
+    return (io.exitOfSignal() ?? 1) as ExitCode;
   } finally {
     if (kept) stage?.link.close();
     else await strikeStage(io, scaffold, stage?.link ?? null);

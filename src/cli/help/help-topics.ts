@@ -128,6 +128,7 @@ const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
   ["3", "the daemon cannot be reached"],
   ["4", "not found"],
   ["5", "refused"],
+  ["130", "stopped by Ctrl-C: 128 + the signal's number, so 143 by SIGTERM; a watch ends with 0"],
 ];
 
 function errorsText(): string {
@@ -143,7 +144,7 @@ function errorsText(): string {
     'stderr. With --json that is {"error":{"code","message","hint","retry_time"}}.',
     "Codes are added, never renamed.",
     "",
-    ...EXIT_MEANINGS.map(([exit, meaning]) => `    exit ${exit}  ${meaning}`),
+    ...EXIT_MEANINGS.map(([exit, meaning]) => `    exit ${exit.padEnd(3)}  ${meaning}`),
     "",
     ...renderTable(columns, rows, { width: 80 }),
   ].join("\n");

@@ -64,7 +64,7 @@ test("stopped while its daemon has not said anything yet, it leaves nothing behi
     interrupt,
   );
   await started;
-  expect(run).toMatchObject({ exit: 1, left: [] });
+  expect(run).toMatchObject({ exit: 130, left: [] });
   expect(run.err).toContain("rotor demo: stopped");
   expect(isAlive(Number(readFileSync(trace, "utf8")))).toBe(false);
 });

@@ -245,7 +245,7 @@ describe("a run", () => {
     const running = stage.run({ interrupt }, "login", "--from", path, "--device");
     await stage.watched();
     interrupt.abort();
-    expect(await running).toMatchObject({ exit: 1, err: expect.stringContaining("the login was called off") });
+    expect(await running).toMatchObject({ exit: 130, err: expect.stringContaining("the login was called off") });
     expect(stage.logins().at(-1)!.state).toBe(LoginState.CANCELED);
   });
 
