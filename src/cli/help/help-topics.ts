@@ -128,7 +128,7 @@ const EXIT_MEANINGS: readonly (readonly [string, string])[] = [
   ["3", "the daemon cannot be reached"],
   ["4", "not found"],
   ["5", "refused"],
-  ["130", "stopped by Ctrl-C: 128 + the signal's number, so 143 by SIGTERM; a watch ends with 0"],
+  ["130", "stopped by Ctrl-C, 143 by SIGTERM: 128 + the signal's number"],
 ];
 
 function errorsText(): string {
