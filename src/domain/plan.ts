@@ -19,6 +19,7 @@ export interface Plan {
   readonly usableCount: number;
   /** Accounts with at least one hold. */
   readonly held: readonly HeldAccount[];
+  readonly heldCount: number;
   /** Accounts without a hold that this ask may not take: another one is pinned, a profile or a rule leaves them out, or they were tried. */
   readonly passedOver: readonly PassedOver[];
   /** Usable accounts that stand behind the others because little of them is left. */
@@ -52,40 +53,23 @@ export interface DeferredAccount {
   readonly leftPercent: number;
 }
 
-/** A plan as it is kept with an exchange: aliases instead of ids would age, so both stand. */
-export interface PlanRecord {
-  readonly atMs: number;
-  readonly strategy: StrategyName;
-  readonly profile: string | null;
-  readonly rules: readonly RuleRef[];
-  readonly reason: Plan["reason"];
-  readonly order: readonly AccountId[];
-  readonly usableCount: number;
-  /** At most {@link PLAN_RECORD_MAX_HELD} accounts; `heldCount` has the whole number. */
-  readonly held: readonly HeldAccount[];
-  readonly heldCount: number;
-  readonly passedOver: readonly PassedOver[];
-  readonly deferred: readonly DeferredAccount[];
-  readonly nextUsableAtMs: number | null;
-}
+/** A plan as it is kept with an exchange: of each of its lists at most {@link PLAN_RECORD_MAX_HELD}, but `heldCount` has the whole number. */
+export type PlanRecord = Plan;
 
 /** With 1,000 accounts the record of every hold would outweigh the exchange; 32 is more than anybody reads. */
 export const PLAN_RECORD_MAX_HELD = 32;
 
 export function recordPlan(plan: Plan): PlanRecord {
+  const { rules, held, passedOver, deferred } = plan;
+  const longest = Math.max(rules.length, held.length, passedOver.length, deferred.length);
+  // Nearly every plan is short enough to be kept as it is: nobody changes one.
+  if (longest <= PLAN_RECORD_MAX_HELD) return plan;
   return {
-    atMs: plan.atMs,
-    strategy: plan.strategy,
-    profile: plan.profile,
-    rules: firstOf(plan.rules),
-    reason: plan.reason,
-    order: plan.order,
-    usableCount: plan.usableCount,
-    held: firstOf(plan.held),
-    heldCount: plan.held.length,
-    passedOver: firstOf(plan.passedOver),
-    deferred: firstOf(plan.deferred),
-    nextUsableAtMs: plan.nextUsableAtMs,
+    ...plan,
+    rules: firstOf(rules),
+    held: firstOf(held),
+    passedOver: firstOf(passedOver),
+    deferred: firstOf(deferred),
   };
 }
 

@@ -57,6 +57,7 @@ export function rank(
     order,
     usableCount,
     held: held ?? NONE,
+    heldCount: held?.length ?? 0,
     passedOver: passedOver ?? NONE,
     deferred: deferred ?? NONE,
     nextUsableAtMs: usableCount > 0 ? null : nextUsableAtMs,

@@ -221,6 +221,7 @@ export class Standings {
   #marks = new Uint8Array(0);
   #open = new Uint32Array(0);
   readonly #marked: number[] = [];
+  #maxLeases = 0;
   #view: View | null = null;
 
   /** Before the first look of each ask. */
@@ -231,11 +232,8 @@ export class Standings {
     if (ask.affinity !== null) this.#mark(ask.affinity, HOME);
     if (ask.tried.size > 0) for (const id of ask.tried) this.#mark(id, TRIED);
     if (ask.pacing.spentUntilMs.size > 0) for (const id of ask.pacing.spentUntilMs.keys()) this.#mark(id, PACED);
-    if (ask.openLeases.size > 0)
-      for (const [id, count] of ask.openLeases) {
-        const place = this.#mark(id, count < ask.maxLeases ? BUSY : FULL);
-        if (place !== undefined) this.#open[place] = count;
-      }
+    this.#maxLeases = ask.maxLeases;
+    if (ask.openLeases.size > 0) ask.openLeases.forEach(this.#markOpen);
     this.#view = this.#viewFor(ask, pin);
     this.#view.open(accounts.length, ask);
   }
@@ -267,6 +265,12 @@ export class Standings {
     this.#places.clear();
     for (let place = 0; place < accounts.length; place++) this.#places.set(accounts[place]!.id, place);
   }
+
+  /** Made once: going through the entries would make an array of each. */
+  readonly #markOpen = (count: number, id: AccountId): void => {
+    const place = this.#mark(id, count < this.#maxLeases ? BUSY : FULL);
+    if (place !== undefined) this.#open[place] = count;
+  };
 
   #mark(id: AccountId, mark: number): number | undefined {
     const place = this.#places.get(id);

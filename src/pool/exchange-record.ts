@@ -5,7 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import { createUlid, type Dice, sha256Hex } from "../base/id.ts";
 import type { Account } from "../domain/account.ts";
-import type { AttemptRecord, Exchange, ExchangeId } from "../domain/exchange.ts";
+import type { AttemptRecord, Exchange, ExchangeId, ExchangeSpend } from "../domain/exchange.ts";
 import type { Outcome, Usage } from "../domain/outcome.ts";
 import { type Plan, recordPlan } from "../domain/plan.ts";
 import type { SpendDesk } from "./budget-desk.ts";
@@ -155,8 +155,8 @@ export class ExchangeRecord {
     if (!isTurn(this.#request)) return;
     const { project, effort, tier } = this.#request;
     const costMicroUsd = usage === null ? null : prices.costOf(model, tier, usage);
-    const named = this.#budgets.length === 0 ? {} : { budgets: this.#budgets };
-    exchange.spend = { project, effort, tier, ...named, costMicroUsd, move: ledger.moveOf(exchange, tier, usage) };
+    const spend: ExchangeSpend = { project, effort, tier, costMicroUsd, move: ledger.moveOf(exchange, tier, usage) };
+    exchange.spend = this.#budgets.length === 0 ? spend : { ...spend, budgets: this.#budgets };
     const tokens = usage === null ? 0 : usage.inputTokens + usage.outputTokens;
     const spent = isServed ? { requests: 1, tokens, costMicroUsd: costMicroUsd ?? 0 } : null;
     if (this.#reservation !== null) budgets.settle(this.#reservation, spent);

@@ -147,7 +147,8 @@ function openSlot(period: Period, nowMs: number): SpendSlot {
 }
 
 function scopesOf({ keyId, project, budgets }: Spender): string[] {
-  const scopes = [ALL, ...budgets.map(budgetScope)];
+  const scopes = [ALL];
+  for (const name of budgets) scopes.push(budgetScope(name));
   if (keyId !== null) scopes.push(keyScope(keyId));
   if (project !== null) scopes.push(projectScope(project));
   return scopes;

@@ -176,6 +176,7 @@ export function createFakeEngine(options: { nowMs?: () => number } = {}): FakeEn
       order,
       usableCount: order.length,
       held,
+      heldCount: held.length,
       passedOver,
       deferred: [],
       nextUsableAtMs: null,

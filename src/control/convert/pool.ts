@@ -6,7 +6,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { AppError } from "../../base/errors.ts";
 import type { AccountId } from "../../domain/account.ts";
 import type { Pin } from "../../domain/pin.ts";
-import type { Plan, PlanRecord } from "../../domain/plan.ts";
+import type { Plan } from "../../domain/plan.ts";
 import type { RuleRef } from "../../domain/rule.ts";
 import type { StrategyName } from "../../domain/strategy.ts";
 import type { Waiting } from "../../domain/waiting.ts";
@@ -81,7 +81,7 @@ export function aliasLookup(engine: Engine): AliasOf {
   return (id) => engine.accounts.get(id)?.alias ?? "";
 }
 
-export function planMessage(plan: Plan | PlanRecord, aliasOf: AliasOf): MessageInitShape<typeof poolPb.PlanSchema> {
+export function planMessage(plan: Plan, aliasOf: AliasOf): MessageInitShape<typeof poolPb.PlanSchema> {
   return {
     planTime: instant(plan.atMs),
     strategy: STRATEGIES[plan.strategy],
@@ -93,7 +93,7 @@ export function planMessage(plan: Plan | PlanRecord, aliasOf: AliasOf): MessageI
       alias: aliasOf(held.accountId),
       holds: held.holds.map(holdMessage),
     })),
-    heldCount: "heldCount" in plan ? plan.heldCount : plan.held.length,
+    heldCount: plan.heldCount,
     deferred: plan.deferred.map((deferred) => ({
       accountId: deferred.accountId,
       alias: aliasOf(deferred.accountId),
