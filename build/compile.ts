@@ -48,6 +48,7 @@ const FLAGS = [
   "--minify-whitespace",
   "--minify-syntax",
   "--bytecode",
+  "--splitting",
   "--format=esm",
   "--sourcemap",
   "--no-compile-autoload-dotenv",

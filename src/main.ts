@@ -2,7 +2,7 @@
  * One binary, several faces. Looks at the first word, loads that face and nothing else; composes, decides nothing.
  */
 import { isMainThread } from "node:worker_threads";
-import { raiseFetchLimit } from "./base/bootstrap.ts";
+import { prepareRuntime } from "./base/bootstrap.ts";
 
 const args = process.argv.slice(2);
 
@@ -13,7 +13,7 @@ switch (isMainThread ? args[0] : "worker") {
     else process.exitCode = await ctl(args);
     break;
   case "daemon":
-    raiseFetchLimit();
+    prepareRuntime();
     process.exitCode = await daemon(args.slice(1));
     break;
   case "simulate":

@@ -81,6 +81,7 @@ const start = (stage: Stage, death: string) =>
       ROTOR_SETTING_WAIT_SECONDS: "0",
       // Else it starts itself again for this, without what was put before it.
       BUN_CONFIG_MAX_HTTP_REQUESTS: "16384",
+      BUN_JSC_forceRAMSize: String(256 * 1024 * 1024),
     },
   });
 
