@@ -20,6 +20,13 @@ export class VendorEventFilter implements ByteFilter {
 
   /** What may be handed on now; empty when that is nothing yet. */
   feed(chunk: Uint8Array): Uint8Array {
+    if (this.#carry.length === 0 && this.#place !== "dropping" && isWholeEvents(chunk)) {
+      const whole = bufferOf(chunk);
+      if (!whole.includes(NEEDLE)) {
+        this.#place = "start";
+        return chunk;
+      }
+    }
     const fresh = bufferOf(chunk);
     const data = this.#carry.length === 0 ? fresh : Buffer.concat([this.#carry, fresh]);
     this.#carry = NOTHING;
@@ -84,6 +91,12 @@ export class VendorEventFilter implements ByteFilter {
 const LF = 0x0a;
 const CR = 0x0d;
 const BLANK_LF = Buffer.from("\n\n");
+
+/** As nearly every chunk is: it ends where an event does, and nothing of it has to wait. */
+function isWholeEvents(chunk: Uint8Array): boolean {
+  return chunk[chunk.length - 1] === LF && chunk[chunk.length - 2] === LF;
+}
+
 const BLANK_CRLF = Buffer.from("\n\r\n");
 
 /** Offset after the blank line that ends the event in which `from` lies, or -1. */
@@ -102,5 +115,5 @@ function lastEventEnd(data: Buffer): number {
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

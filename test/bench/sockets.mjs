@@ -41,7 +41,8 @@ async function startRotor({ command, measured = command, up, out, name, cpu, acc
   const c = { port: String(port), up, n: accounts, dir };
   await seedRotor(c, command);
   const [first, ...more] = command;
-  const env = rotorEnv(c);
+  // With it the daemon does not start itself anew, and what Bun was told stays.
+  const env = measured === command ? rotorEnv(c) : { ...rotorEnv(c), BUN_CONFIG_MAX_HTTP_REQUESTS: "16384" };
   const proc = launch(name, { cmd: [...measured, "daemon", "--port", String(port)], env }, { cpu, logfile: path.join(dir, "log") });
   const isReady = () =>
     fetch(`http://127.0.0.1:${port}/ready`).then(
@@ -120,7 +121,8 @@ if (import.meta.filename === process.argv[1]) {
       ? [{ name: "rotor", command: [process.env.ROTOR_BIN] }]
       : dirs.map((dir) => {
           const main = path.join(dir, "src/main.ts");
-          return { name: path.basename(dir), command: [BUN, main], measured: [BUN, ...extra, main] };
+          const measured = extra.length === 0 ? undefined : [BUN, ...extra, main];
+          return { name: path.basename(dir), command: [BUN, main], measured };
         });
   const out = path.join(ROOT, "results", "sockets");
   fs.mkdirSync(out, { recursive: true });
