@@ -28,6 +28,7 @@ const TRUE = jsonBytes(true);
 const OPEN = Buffer.from("[");
 const CLOSE = Buffer.from("]");
 const COMMA = Buffer.from(",");
+const EMPTY_LIST = Buffer.from("[]");
 
 /** Throws `invalid_request`, or `previous_response_not_found` for what the chain does not hold. */
 export function readAsk(frame: ScannedBody, chain: SocketChain): Asked {
@@ -46,9 +47,10 @@ export function readAsk(frame: ScannedBody, chain: SocketChain): Asked {
     const responseId = readText(bytes, previous) ?? "";
     items = [...earlierItems(responseId, chain), ...items];
     since = { responseId, body: spliceMembers(bytes, members, withoutPrevious(edits)) };
-    edits.set("input", arrayOf(items));
+    edits.set("input", EMPTY_LIST);
   }
-  const body = scanBody(spliceMembers(bytes, members, edits));
+  const told = scanBody(spliceMembers(bytes, members, edits));
+  const body = since === null ? told : withItems(told, items);
   return { body, items, socket: { warmUp, since }, model: textOf(frame, "model") };
 }
 
@@ -83,8 +85,26 @@ function isBlank(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09);
 }
 
-function arrayOf(items: Items): Uint8Array {
-  return Buffer.concat([OPEN, ...items.flatMap((item, index) => (index === 0 ? [item] : [COMMA, item])), CLOSE]);
+/**
+ * With `items` for the empty list that is its input. They were read when they came: to find the members of a whole conversation once more would
+ * cost more than the rest of its turn.
+ */
+function withItems({ bytes, members }: ScannedBody, items: Items): ScannedBody {
+  const list = [OPEN, ...items.flatMap((item, index) => (index === 0 ? [item] : [COMMA, item])), CLOSE];
+  const grown = list.reduce((sum, piece) => sum + piece.length, 0) - EMPTY_LIST.length;
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  let shift = 0;
+  const moved = members.map(({ key, keyStart, valueStart, valueEnd }) => {
+    const before = shift;
+    if (key === "input") {
+      parts.push(bytes.subarray(at, valueStart), ...list);
+      at = valueEnd;
+      shift += grown;
+    }
+    return { key, keyStart: keyStart + before, valueStart: valueStart + before, valueEnd: valueEnd + shift };
+  });
+  return { bytes: Buffer.concat([...parts, bytes.subarray(at)]), members: moved };
 }
 
 export function exchangeOf(visit: TurnVisit, { body, socket }: Asked): ExchangeRequest {
