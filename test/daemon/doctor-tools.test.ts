@@ -124,6 +124,31 @@ test("one broken link at a time: a revoked key, an edited config, one origin for
   });
 });
 
+test("the Codex app is asked as Codex is: its own key, the list, a turn and a WebSocket; and one broken link is mended", async () => {
+  await withDesk(async ({ config, ctl, wrong, stage }) => {
+    expect((await ctl("disconnect", "codex", "--yes")).exit).toBe(0);
+    expect((await ctl("connect", "codex-app", "--yes")).exit).toBe(0);
+    expect(await wrong()).toEqual([]);
+    const { findings } = JSON.parse((await ctl("doctor", "--json", "--only", "tools")).stdout) as {
+      findings: FindingJson[];
+    };
+    const said = findings.filter(({ message }) => message.startsWith("codex-app: ")).map(({ message }) => message);
+    expect(said).toContainEqual(
+      expect.stringMatching(/^codex-app: its key codex-app\S* is good, and lists \d+ models$/),
+    );
+    expect(said).toContain("codex-app: a turn would be taken, over HTTP and over a WebSocket");
+    expect(stage.sim.requests().filter(({ path }) => path.endsWith("/responses"))).toEqual([]);
+
+    edit(config, (text) => text.replace("http://localhost:", "http://127.0.0.1:"));
+    const [origins] = await wrong();
+    expect(origins).toMatchObject({ check: "tool.origins", hint: "rotor doctor --fix" });
+    expect(await wrong("--fix")).toEqual([]);
+    rmSync(join(stage.home(), "connections", "codex-app.key"));
+    expect(await wrong()).toMatchObject([{ check: "tool.key", message: expect.stringMatching(/^codex-app: /) }]);
+    expect(await wrong("--fix")).toEqual([]);
+  });
+});
+
 test("the plugin for OpenCode: a key as it gets one, its files, a running client of before an update", async () => {
   await withDesk(async ({ stage, ctl, wrong }) => {
     expect((await ctl("connect", "opencode", "--yes")).exit).toBe(0);

@@ -24,7 +24,12 @@ export async function toolFindings(context: Context, link: DaemonLink | null, of
   const findings: OwnFinding[] = [];
   try {
     const book = openReceipts(context.paths);
-    findings.push(...originFindings(context, book.read("codex") !== null));
+    findings.push(
+      ...originFindings(
+        context,
+        AS_CODEX.some((name) => book.read(name) !== null),
+      ),
+    );
     const known = link === null ? null : await askKnown(link);
     for (const state of await toolStates(context, known)) {
       const receipt = book.read(state.name);
