@@ -76,6 +76,8 @@ describe("no secret leaves its place", () => {
     const names = places.map(({ name }) => name).join("\n");
     for (const file of ["rotor.db", "rotor.db-wal", "rotor.db-shm", "rotor.log", "rotor.key", "daemon.json"])
       expect(names).toContain(`file home/${file}`);
+    const packed = places.find(({ name }) => name === "what the store keeps packed");
+    expect(Buffer.from(packed!.bytes).toString()).toContain('"attempts":[{');
     expect(names).toMatch(/file home\/backups\/\S+/);
     expect(names).toMatch(/file home\/damaged\/\S+/);
     expect(names).toContain("file exported.json");

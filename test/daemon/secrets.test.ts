@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { packedText } from "../support/packed-text.ts";
 import { createProxyClient, DRESSES, type ProxyClient } from "./support/client.ts";
 import { type AccountJson, type Control, createControl, type KeyJson } from "./support/control.ts";
 import { readDaemonFile, type SpawnedDaemon } from "./support/daemon-process.ts";
@@ -264,8 +265,10 @@ describe("no secret leaves its place", () => {
   function searchFiles(expected: readonly string[]): void {
     const files = readdirSync(home).filter((name) => lstatSync(join(home, name)).isFile());
     expect(files).toEqual(expect.arrayContaining([...expected]));
-    for (const name of files) {
-      const bytes = readFileSync(join(home, name));
+    const packed = packedText(join(home, "rotor.db"));
+    expect(packed.toString()).toContain('"attempts":[{');
+    for (const name of [...files, "packed"]) {
+      const bytes = name === "packed" ? packed : readFileSync(join(home, name));
       const text = bytes.toString("latin1");
       expect(`${name}: ${leaksIn(text)}`).toBe(`${name}: `);
       for (const encoding of ["base64", "hex"] as const) {

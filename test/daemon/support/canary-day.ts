@@ -3,6 +3,7 @@
  */
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { packedText } from "../../support/packed-text.ts";
 import { type Canaries, createCanaries, type Place } from "./canaries.ts";
 import * as deeds from "./canary-deeds.ts";
 import { ALIASES, begin, type Day, plantLogin, wordsOf } from "./canary-room.ts";
@@ -87,11 +88,13 @@ function result(day: Day): CanaryDay {
     said,
     commands,
     answered,
-    files: () =>
-      filesBelow(stage.folder).map((path) => ({
+    files: () => [
+      ...filesBelow(stage.folder).map((path) => ({
         name: `file ${relative(stage.folder, path)}`,
         bytes: readFileSync(path),
       })),
+      { name: "what the store keeps packed", bytes: packedText(join(day.daemon.home, "rotor.db")) },
+    ],
     async [Symbol.asyncDispose]() {
       await stage[Symbol.asyncDispose]();
       await relay[Symbol.asyncDispose]();
