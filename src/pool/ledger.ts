@@ -34,9 +34,9 @@ export interface Ledger extends LedgerDesk {
   flush(): Promise<void>;
 }
 
-/** A write a second, or for so many turns: as with exchanges, a larger batch would hold up the streams. */
+/** A write a second, or for so many turns: as with exchanges, a larger batch would hold up the streams. A turn is a third of an exchange. */
 const FLUSH_AFTER_MS = 1_000;
-const FLUSH_AT_COUNT = 256;
+const FLUSH_AT_COUNT = 512;
 /** A write of so many takes some milliseconds. */
 const ADOPT_AT_ONCE = 512;
 

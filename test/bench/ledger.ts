@@ -21,7 +21,7 @@ const ROWS = Number(process.argv[2] ?? 1_000_000);
 const DAYS = 90;
 /** As many lines as the API answers with unless told. */
 const SHOWN = 1_000;
-const BATCH = 128;
+const BATCH = 512;
 const TURNS = 100_000;
 const folder = mkdtempSync(join(tmpdir(), "rotor-bench-"));
 const log = recordingLog([]);
