@@ -38,10 +38,8 @@ export async function readBounded(reader: ByteReader | null, guard: AttemptGuard
   let whole = true;
   try {
     while (size < ERROR_BODY_MAX_BYTES) {
-      guard?.beginWait();
-      const { done, value } = await reader.read();
-      guard?.endWait();
-      if (done || value === undefined) break;
+      const value = reader.take?.() ?? (await nextOf(reader, guard));
+      if (value === null) break;
       pieces.push(value);
       size += value.length;
     }
@@ -50,6 +48,14 @@ export async function readBounded(reader: ByteReader | null, guard: AttemptGuard
   }
   if (size >= ERROR_BODY_MAX_BYTES) reader.cancel().catch(() => {});
   return { bytes: Buffer.concat(pieces).subarray(0, ERROR_BODY_MAX_BYTES), whole };
+}
+
+/** null at the end. */
+async function nextOf(reader: ByteReader, guard: AttemptGuard | null): Promise<Uint8Array | null> {
+  guard?.beginWait();
+  const { done, value } = await reader.read();
+  guard?.endWait();
+  return done ? null : (value ?? null);
 }
 
 const LIMIT = { maxOutputLength: ERROR_BODY_MAX_BYTES };
