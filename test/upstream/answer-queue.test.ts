@@ -104,6 +104,23 @@ test("a read that waits gets what comes, and then the end", async () => {
   expect(queue.finished).toBe(true);
 });
 
+test("what has come is there at once, in one piece, and makes room", () => {
+  const below = source();
+  const queue = new AnswerQueue(below);
+  expect(queue.take()).toBeNull();
+  queue.push(new Uint8Array([1, 2]), false);
+  queue.push(new Uint8Array([3]), false);
+  expect([...queue.take()!]).toEqual([1, 2, 3]);
+  for (let i = 0; i < 100; i++) queue.push(new Uint8Array(1_000), false);
+  expect(queue.take()).toHaveLength(100_000);
+  expect(below.seen).toEqual(["rest", "resume"]);
+  queue.push(new Uint8Array([4]), true);
+  queue.end();
+  expect(queue.finished).toBe(false);
+  expect([...queue.take()!]).toEqual([4]);
+  expect([queue.take(), queue.finished]).toEqual([null, true]);
+});
+
 test("what has arrived is read before the break", async () => {
   const queue = new AnswerQueue(source());
   queue.push(new Uint8Array([1]), false);
