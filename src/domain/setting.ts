@@ -183,7 +183,7 @@ export const SETTINGS = {
     min: 1,
     max: 3_650,
     unit: "days",
-    why: "what each request used, for a quarter; some 200 bytes each",
+    why: "what each request used, for a quarter; 50 to 400 bytes each, the fewer the more there are",
   },
   usage_days_kept: {
     type: "integer",
