@@ -17,6 +17,7 @@ import { AppError } from "../base/errors.ts";
 import { hostName } from "../base/http-guard.ts";
 import type { Log } from "../base/log.ts";
 import { toConnectError } from "./error-mapping.ts";
+import type { OpenCalls } from "./open-calls.ts";
 import { type Peer, peerKey } from "./peer.ts";
 import { closingKey } from "./watch.ts";
 
@@ -31,6 +32,7 @@ export interface CallHandlerOptions {
   /** Aborted when the grace is over: every call ends. */
   readonly cut: AbortSignal;
   readonly peerOf: (socket: unknown) => Peer | null;
+  readonly calls: OpenCalls;
 }
 
 /** Beside `maxTimeoutMs`, which is left unset: connect 2.2 would refuse a longer deadline instead of shortening it. */
@@ -61,6 +63,8 @@ export function createCallHandler(options: CallHandlerOptions): (request: Reques
     const values = createContextValues()
       .set(peerKey, options.peerOf(socketOf(request)))
       .set(closingKey, options.closing);
+    // By its response: connect-node's own promise does not resolve over HTTP/2 on Bun 1.4.5, though the answer has gone out.
+    if (handler.method.methodKind === "unary") response.once("close", options.calls.began());
     run().catch((cause) => {
       // A client that went away while we wrote; the handler has been told by its signal.
       options.log.debug("call.cut", { path, cause });

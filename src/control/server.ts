@@ -11,6 +11,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { createCallHandler } from "./call-handler.ts";
 import { type Connection, createDrain } from "./drain.ts";
+import { OpenCalls } from "./open-calls.ts";
 import { createPeerReader, type Peer, type PeerReader } from "./peer.ts";
 import { sniff } from "./sniff.ts";
 import { bindPrivately, claimPath, folderOf, isSameFile, prepareFolder } from "./socket-file.ts";
@@ -26,6 +27,8 @@ export interface ControlOptions {
 }
 
 export interface ControlServer {
+  /** Ends watches, and resolves once no single call is under way, or after `graceMs`. The socket stays, and new calls are taken. */
+  settle(graceMs: number): Promise<void>;
   /**
    * Takes the socket away, lets single calls finish and ends watches; what is still open after `graceMs` is cut.
    * Resolves when every connection is gone. A second call waits for the first.
@@ -47,12 +50,14 @@ export async function listenControl(options: ControlOptions): Promise<ControlSer
   const closing = new AbortController();
   const cut = new AbortController();
   const drain = createDrain(clock);
+  const calls = new OpenCalls(clock);
   const handle = createCallHandler({
     routes: options.routes,
     log,
     closing: closing.signal,
     cut: cut.signal,
     peerOf: (socket) => drain.find(socket)?.peer ?? null,
+    calls,
   });
   const h1 = createHttp1((request, response) => {
     drain.find(request.socket)?.began(response);
@@ -85,6 +90,10 @@ export async function listenControl(options: ControlOptions): Promise<ControlSer
     log.info("control_socket.closed", { path });
   };
   return {
+    settle(graceMs) {
+      closing.abort();
+      return calls.none(graceMs);
+    },
     close: (graceMs) => (closed ??= close(graceMs)),
   };
 }

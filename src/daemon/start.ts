@@ -53,6 +53,8 @@ export interface RunningDaemon {
 
 /** Open streams get this long to end by themselves when the daemon stops. */
 const PROXY_GRACE_MS = 5_000;
+/** For an order that asks upstream something, which may take its time. */
+const ORDER_GRACE_MS = 10_000;
 const CONTROL_GRACE_MS = 1_000;
 
 export async function startDaemon(given: DaemonOptions): Promise<RunningDaemon> {
@@ -74,6 +76,8 @@ export async function startDaemon(given: DaemonOptions): Promise<RunningDaemon> 
     const control = await listenControl({ path: paths.socket, routes, ownUid: options.host.uid, clock, log });
     undo.push(() => control.close(CONTROL_GRACE_MS));
     undo.push(() => room.close());
+    // An order that is under way needs the store until it has answered.
+    undo.push(() => control.settle(ORDER_GRACE_MS));
     care.sweep();
     await room.open();
     const calendar = backups.startCalendar();

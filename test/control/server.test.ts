@@ -5,6 +5,7 @@ import http2 from "node:http2";
 import net from "node:net";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { systemClock } from "../../src/base/clock.ts";
+import { OpenCalls } from "../../src/control/open-calls.ts";
 import { createPeerReader } from "../../src/control/peer.ts";
 import { SNIFF_MS } from "../../src/control/sniff.ts";
 import { AccountService } from "../../src/gen/rotor/v1/account_service_pb.ts";
@@ -273,6 +274,44 @@ for (const [name, transport] of [
     expect(await call).toBe(Code.Unavailable);
   });
 }
+
+test("settling waits for single calls and for nothing else, and leaves the door open", async () => {
+  const door = await open();
+  const gate = Promise.withResolvers<void>();
+  door.engine.refreshGate = gate.promise;
+  const client = grpcClient(AccountService, door.path);
+  const call = client.refreshAccount({ accountId: accountOf("one").id });
+  const watch = grpcClient(PoolService, door.path).watchPool({})[Symbol.asyncIterator]();
+  await watch.next();
+  await until("the call has come in", () => door.engine.refreshesAsked === 1);
+  let isSettled = false;
+  const settled = door.server.settle(60_000).then(() => {
+    isSettled = true;
+  });
+  expect((await watch.next()).done).toBe(true);
+  expect((await client.listAccounts({})).accounts).toHaveLength(1);
+  expect(isSettled).toBe(false);
+  gate.resolve();
+  expect((await call).account?.credentials?.generation).toBe(2n);
+  await settled;
+  // Nobody is under way any more: it is over at once.
+  await door.server.settle(60_000);
+});
+
+test("settling ends with its grace", async () => {
+  const clock = createManualClock();
+  const calls = new OpenCalls(clock);
+  const ended = calls.began();
+  let isOver = false;
+  void calls.none(1_000).then(() => {
+    isOver = true;
+  });
+  await clock.advance(999);
+  expect(isOver).toBe(false);
+  await clock.advance(1);
+  expect(isOver).toBe(true);
+  ended();
+});
 
 test("idle connections do not hold the door open", async () => {
   const door = await open();

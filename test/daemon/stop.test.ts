@@ -70,6 +70,22 @@ for (const [name, end] of Object.entries(ENDS)) {
       expect(Date.parse(keys[0]!.lastUseTime!)).toBeGreaterThan(0);
     });
 
+    test.concurrent("lets an order that is under way finish, with its answer and its entry in the audit", async () => {
+      const { stage, daemon } = await openScene();
+      await using opened = stage;
+      stage.sim.addFault({ at: "revoke", kind: "late_answer", delayMs: 1_500 });
+      const order = runCtl(["account", "remove", "alpha", "--revoke", "--yes"], stage.env());
+      await until(() => stage.sim.requests().some(({ path }) => path === "/oauth/revoke"), "the order to ask upstream");
+      expect(await within(end(opened, daemon), "the end of the daemon")).toBe(0);
+      const { exit, stderr } = await order;
+      expect(exit).toBe(0);
+      expect(stderr).toContain("alpha is removed and its login revoked");
+      const { next } = await afterwards(opened);
+      expect(await next.control.accounts()).toEqual([]);
+      const { entries } = await next.control.call<{ entries: { action: string }[] }>("AuditService/ListAuditEntries");
+      expect(entries.map(({ action }) => action)).toContain("account.remove");
+    });
+
     test.concurrent("cuts what does not end, ends watches, and records it all", async () => {
       const { stage, daemon, client } = await openScene();
       await using opened = stage;
