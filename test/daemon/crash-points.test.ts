@@ -82,6 +82,7 @@ const start = (stage: Stage, death: string) =>
       // Else it starts itself again for this, without what was put before it.
       BUN_CONFIG_MAX_HTTP_REQUESTS: "16384",
       BUN_JSC_forceRAMSize: String(256 * 1024 * 1024),
+      BUN_JSC_thresholdForFTLOptimizeAfterWarmUp: "1000000",
     },
   });
 
